@@ -1,0 +1,1 @@
+//! The verbs of nightshift: every decision a pure function, and the one driver that chains them.

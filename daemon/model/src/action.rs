@@ -1,0 +1,112 @@
+//! The closed list of what nightshift can do to a cluster.
+
+use crate::canonical::Digest;
+use crate::object::ObjectRef;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A typed action with its parameters. YAML can name a variant, nothing else: no shell, no templates, no verbs.
+///
+/// A new variant needs its file in `engine/src/actions`, a verification default, fixtures, a row in
+/// docs/permissions.md and a catalogue page; `tests/tidy` asks for all of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "kebab-case")]
+pub enum Action {
+    /// Puts the pod template of an earlier revision back, sealed by reference to its ReplicaSet.
+    RollbackDeployment {
+        /// The Deployment.
+        target: ObjectRef,
+        /// The revision that comes back.
+        to: RevisionRef,
+    },
+}
+
+impl Action {
+    /// The object that is written.
+    pub fn target(&self) -> &ObjectRef {
+        match self {
+            Self::RollbackDeployment { target, .. } => target,
+        }
+    }
+
+    /// The action without its parameters.
+    pub fn kind(&self) -> ActionKind {
+        match self {
+            Self::RollbackDeployment { .. } => ActionKind::RollbackDeployment,
+        }
+    }
+}
+
+/// An action's name, as a playbook writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActionKind {
+    /// [`Action::RollbackDeployment`].
+    RollbackDeployment,
+}
+
+impl ActionKind {
+    /// Every action, in the order of the catalogue.
+    pub const ALL: &'static [Self] = &[Self::RollbackDeployment];
+
+    /// Its name in playbooks, pages and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RollbackDeployment => "rollback-deployment",
+        }
+    }
+}
+
+impl std::fmt::Display for ActionKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An earlier revision of a Deployment, by reference: the template itself is never stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevisionRef {
+    /// The ReplicaSet that holds the template, with its uid.
+    pub replica_set: ObjectRef,
+    /// The revision's number when it was chosen: shown, not compared.
+    pub number: u64,
+    /// SHA-256 of the template's normal form: compared.
+    pub template: Digest,
+    /// Images with the digests that ran when the revision was seen healthy.
+    pub images: Vec<SeenImage>,
+    /// When nightshift last recorded it healthy.
+    pub healthy_at: Timestamp,
+}
+
+/// An image as it was seen running.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenImage {
+    /// The container's name.
+    pub container: String,
+    /// The image as written in the template.
+    pub image: String,
+    /// What the runtime resolved it to, with its digest.
+    pub image_id: String,
+}
+
+/// How much can go wrong, derived from the action and its target, never taken from a label or a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Risk {
+    /// A pod at a time, nothing changes for good.
+    Low,
+    /// One workload changes and can change back.
+    Medium,
+    /// Data, a node, or no way back: two persons with their own signatures.
+    High,
+}
+
+impl std::fmt::Display for Risk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        })
+    }
+}

@@ -1,0 +1,297 @@
+//! The one state machine: (phase, event) -> phase.
+
+use crate::ids::{IncidentId, ProposalId};
+use crate::incident::{
+    Closure, Escalation, IllegalTransition, Incident, IncidentEvent, PastProposal, Phase, Reopening,
+    Withdrawal,
+};
+use crate::measure::{Measurement, Outcome, Stage};
+use crate::operation::{Applied, Mark, Operation, OperationState, Recovered, Revision, Sent};
+use crate::time::Timestamp;
+
+/// Where an event stands in the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The stream.
+    pub id: IncidentId,
+    /// The event's number.
+    pub revision: Revision,
+    /// When it was recorded.
+    pub at: Timestamp,
+}
+
+impl Incident {
+    /// Folds one event. `before` is `None` only for `Opened`.
+    ///
+    /// # Errors
+    /// [`IllegalTransition`] when the event does not fit the phase or its number is not the next.
+    pub fn apply(
+        before: Option<&Self>,
+        place: &Place,
+        event: &IncidentEvent,
+    ) -> Result<Self, IllegalTransition> {
+        let illegal = |detail: String| IllegalTransition {
+            incident: place.id.clone(),
+            phase: before.map_or("none", |i| i.phase.word()),
+            event: event.kind(),
+            detail,
+        };
+        let Some(before) = before else {
+            return match event {
+                IncidentEvent::Opened { scope, cause } if place.revision == Revision(1) => Ok(Self {
+                    id: place.id.clone(),
+                    revision: place.revision,
+                    opened_at: place.at,
+                    changed_at: place.at,
+                    scope: scope.clone(),
+                    cause: cause.clone(),
+                    findings: Vec::new(),
+                    symptom: None,
+                    findings_at: place.at,
+                    coverage: Vec::new(),
+                    evidence: Vec::new(),
+                    proposals: Vec::new(),
+                    asked_by: None,
+                    phase: Phase::Investigating { wanted: Vec::new(), asked: false },
+                }),
+                _ => Err(illegal(String::new())),
+            };
+        };
+        if place.revision != before.revision.next() || place.id != before.id {
+            return Err(illegal(format!(": event {} follows {}", place.revision.0, before.revision.0)));
+        }
+        let mut after = before.clone();
+        after.revision = place.revision;
+        after.changed_at = place.at;
+        after.phase = step(&mut after, place.at, event).ok_or_else(|| illegal(String::new()))?;
+        Ok(after)
+    }
+}
+
+/// The match on (phase, event). `i` is the incident with its old phase; facts beside the phase are folded here too.
+fn step(i: &mut Incident, at: Timestamp, event: &IncidentEvent) -> Option<Phase> {
+    use IncidentEvent as E;
+    use Phase as P;
+    let phase = i.phase.clone();
+    Some(match (phase, event) {
+        (phase, E::FindingsChanged { findings }) if !matches!(phase, P::Closed { .. }) => {
+            i.symptom = findings.first().cloned().or(i.symptom.take());
+            i.findings.clone_from(findings);
+            i.findings_at = at;
+            phase
+        }
+        (P::Investigating { mut wanted, .. }, E::EvidenceWanted { wanted: more }) => {
+            wanted.extend(more.iter().cloned());
+            P::Investigating { wanted, asked: true }
+        }
+        (P::Investigating { mut wanted, asked }, E::EvidenceGot { evidence }) => {
+            let place = wanted.iter().position(|w| w.id == evidence.id)?;
+            wanted.remove(place);
+            if let crate::evidence::Got::NotChecked { why, detail } = &evidence.got {
+                let why = if detail.is_empty() {
+                    why.clause().to_owned()
+                } else {
+                    format!("{}: {detail}", why.clause())
+                };
+                i.coverage.push(crate::coverage::Gap { what: evidence.source.clone(), why });
+            }
+            i.evidence.push(evidence.clone());
+            P::Investigating { wanted, asked }
+        }
+        (P::Investigating { wanted, .. }, E::Planned { draft }) if wanted.is_empty() => {
+            P::Drafted { draft: draft.clone() }
+        }
+        (P::Drafted { .. }, E::Sealed { proposal }) => {
+            i.proposals.push(PastProposal {
+                id: proposal.id().clone(),
+                digest: proposal.digest(),
+                action: proposal.plan().action.kind(),
+                at,
+                withdrawn: None,
+                withdrawn_at: None,
+            });
+            P::Proposed { proposal: proposal.clone(), votes: Vec::new() }
+        }
+        (P::Proposed { proposal, mut votes }, E::Voted { vote }) if vote.proposal == *proposal.id() => {
+            votes.push(vote.clone());
+            P::Proposed { proposal, votes }
+        }
+        (P::Granted { proposal, mut votes, grant, baseline }, E::Voted { vote })
+            if vote.proposal == *proposal.id() =>
+        {
+            votes.push(vote.clone());
+            P::Granted { proposal, votes, grant, baseline }
+        }
+        (P::Proposed { proposal, votes }, E::Granted { grant }) if grant.digest == proposal.digest() => {
+            P::Granted { proposal, votes, grant: grant.clone(), baseline: None }
+        }
+        (P::Granted { proposal, votes, grant, .. }, E::Measured { measurement })
+            if measurement.stage == Stage::Before =>
+        {
+            P::Granted { proposal, votes, grant, baseline: Some(measurement.clone()) }
+        }
+        (P::Granted { proposal, grant, baseline, .. }, E::Claimed { mark })
+            if mark.op == proposal.plan().op =>
+        {
+            P::Executing {
+                proposal,
+                grant,
+                baseline,
+                operation: Operation { mark: mark.clone(), state: claimed() },
+            }
+        }
+        (P::Executing { proposal, grant, baseline, operation }, event) => {
+            return executing(i, at, event, Running { proposal, grant, baseline, operation });
+        }
+        (P::Verifying { proposal, applied, mut measured }, E::Measured { measurement })
+            if measurement.stage == Stage::After =>
+        {
+            measured.push(measurement.clone());
+            P::Verifying { proposal, applied, measured }
+        }
+        (P::Verifying { .. }, E::Judged { outcome: Outcome::Successful }) => {
+            P::Closed { why: Closure::Verified { outcome: Outcome::Successful } }
+        }
+        (P::Verifying { .. }, E::Judged { outcome }) => {
+            P::Escalated { why: Escalation::NotVerified { outcome: outcome.clone() } }
+        }
+        (P::Proposed { proposal, .. } | P::Granted { proposal, .. }, E::Withdrawn { why }) => {
+            withdrawn(i, at, proposal.id(), why)
+        }
+        (
+            P::Investigating { .. } | P::Drafted { .. } | P::Proposed { .. } | P::Granted { .. },
+            E::Escalated { why },
+        ) => P::Escalated { why: why.clone() },
+        (P::Drafted { .. } | P::Escalated { .. } | P::Closed { .. }, E::Reopened { why }) => reopened(i, why),
+        (
+            P::Investigating { .. }
+            | P::Drafted { .. }
+            | P::Proposed { .. }
+            | P::Granted { .. }
+            | P::Escalated { .. },
+            E::Closed { why },
+        ) => P::Closed { why: why.clone() },
+        _ => return None,
+    })
+}
+
+/// What `Phase::Executing` holds, taken apart.
+struct Running {
+    proposal: crate::plan::Proposal,
+    grant: crate::vote::Grant,
+    baseline: Option<Measurement>,
+    operation: Operation,
+}
+
+impl Running {
+    fn now(self, mark: Mark, state: OperationState) -> Phase {
+        Phase::Executing {
+            proposal: self.proposal,
+            grant: self.grant,
+            baseline: self.baseline,
+            operation: Operation { mark, state },
+        }
+    }
+
+    fn applied(self, applied: Applied) -> Phase {
+        Phase::Verifying { proposal: self.proposal, applied, measured: self.baseline.into_iter().collect() }
+    }
+}
+
+fn claimed() -> OperationState {
+    OperationState::Claimed { live: None, marked: false }
+}
+
+/// The match on (operation state, event).
+fn executing(i: &mut Incident, at: Timestamp, event: &IncidentEvent, run: Running) -> Option<Phase> {
+    use IncidentEvent as E;
+    use OperationState as S;
+    let mark = run.operation.mark.clone();
+    Some(match (run.operation.state.clone(), event) {
+        (S::Claimed { .. }, E::Claimed { mark: fresh }) if *fresh > mark => run.now(fresh.clone(), claimed()),
+        (S::Claimed { live: None, .. }, E::Rechecked { live }) => {
+            run.now(mark, S::Claimed { live: Some(live.clone()), marked: false })
+        }
+        (S::Claimed { live: live @ Some(_), marked: false }, E::Marked { mark: stood }) if *stood == mark => {
+            run.now(mark, S::Claimed { live, marked: true })
+        }
+        (S::Claimed { live: Some(_), marked: true }, E::Sending { mark: sent }) if *sent == mark => {
+            run.now(mark, S::Sending)
+        }
+        (S::Sending, E::Sent { sent: Sent::Applied { resource_version, .. } }) => {
+            run.applied(Applied { at, resource_version: resource_version.clone(), recovered: false })
+        }
+        (S::Sending, E::Sent { sent: Sent::Refused { status, reason, message } }) => {
+            run.now(mark, S::NotApplied { why: format!("{status} {reason}: {message}") })
+        }
+        (S::Sending, E::Sent { sent: Sent::NotSent { why } }) => {
+            run.now(mark, S::NotApplied { why: why.clone() })
+        }
+        (S::Sending, E::Sent { sent: Sent::Unknown { why } }) => {
+            // Not recovered yet in any epoch: the driver asks at once.
+            run.now(mark, S::Unknown { why: why.clone(), tried: crate::operation::Epoch(0) })
+        }
+        (S::Sending | S::Unknown { .. }, E::Recovered { mark: fresh, found }) if *fresh > mark => match found
+        {
+            Recovered::Applied { resource_version } => {
+                run.applied(Applied { at, resource_version: resource_version.clone(), recovered: true })
+            }
+            Recovered::NotApplied => run.now(fresh.clone(), claimed()),
+            Recovered::Absent => {
+                let why = "the target is gone".to_owned();
+                run.now(fresh.clone(), S::Unknown { why, tried: fresh.epoch })
+            }
+            Recovered::Unknown { why } => {
+                run.now(fresh.clone(), S::Unknown { why: why.clone(), tried: fresh.epoch })
+            }
+        },
+        // Before anything was sent, and after a refusal, a person is needed.
+        (S::Claimed { .. } | S::NotApplied { .. }, E::Escalated { why }) => {
+            Phase::Escalated { why: why.clone() }
+        }
+        // The kill switch, before anything was sent.
+        (S::Claimed { .. }, E::Withdrawn { why }) => withdrawn(i, at, run.proposal.id(), why),
+        // Only a person ends what nobody can tell.
+        (S::Unknown { .. }, E::Closed { why: why @ Closure::ByPerson { .. } }) => {
+            Phase::Closed { why: why.clone() }
+        }
+        _ => return None,
+    })
+}
+
+/// Denied and expired leave the fault standing with a person; every other end of a proposal leads to a fresh look.
+fn withdrawn(i: &mut Incident, at: Timestamp, proposal: &ProposalId, why: &Withdrawal) -> Phase {
+    for past in i.proposals.iter_mut().filter(|p| p.id == *proposal) {
+        past.withdrawn = Some(why.clone());
+        past.withdrawn_at = Some(at);
+    }
+    match why {
+        Withdrawal::Denied { by, reason } => Phase::Escalated {
+            why: Escalation::Denied { proposal: proposal.clone(), by: by.clone(), reason: reason.clone() },
+        },
+        Withdrawal::Expired => Phase::Escalated { why: Escalation::Expired { proposal: proposal.clone() } },
+        Withdrawal::Superseded
+        | Withdrawal::TargetChanged { .. }
+        | Withdrawal::PolicyChanged
+        | Withdrawal::Stopped
+        | Withdrawal::ByPerson { .. } => investigating(i),
+    }
+}
+
+fn reopened(i: &mut Incident, why: &Reopening) -> Phase {
+    i.asked_by = match why {
+        Reopening::Asked { person } => Some(person.clone()),
+        Reopening::Relapse | Reopening::Changed | Reopening::CheckAgain { .. } => None,
+    };
+    investigating(i)
+}
+
+/// A fresh round: old answers are no longer evidence.
+fn investigating(i: &mut Incident) -> Phase {
+    i.evidence.clear();
+    i.coverage.clear();
+    Phase::Investigating { wanted: Vec::new(), asked: false }
+}
+
+#[cfg(test)]
+mod tests;

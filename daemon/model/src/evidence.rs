@@ -1,0 +1,474 @@
+//! Evidence: what was asked, what came back, and what could not be checked and why.
+
+use crate::action::SeenImage;
+use crate::canonical::Digest;
+use crate::change::FieldChange;
+use crate::ids::EvidenceId;
+use crate::object::ObjectRef;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A read-only question. `engine::evidence` turns it into requests and reads the raw answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceRequest {
+    /// Its number within the incident.
+    pub id: EvidenceId,
+    /// The tool and its typed parameters.
+    pub tool: Tool,
+}
+
+/// The diagnosis tools: scoped, typed, read-only, never a shell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "tool", rename_all = "kebab-case")]
+pub enum Tool {
+    /// The workload itself: strategy, conditions, owners, GitOps marks.
+    Workload {
+        /// The Deployment.
+        target: ObjectRef,
+    },
+    /// Its pods: container states, last terminations, images.
+    Pods {
+        /// The workload whose pods are meant.
+        target: ObjectRef,
+        /// Label selector as a query parameter.
+        selector: String,
+    },
+    /// The tail of the previous container's log.
+    PreviousLog {
+        /// The pod.
+        pod: ObjectRef,
+        /// The container.
+        container: String,
+    },
+    /// Events about one object.
+    Events {
+        /// The object.
+        about: ObjectRef,
+    },
+    /// The ReplicaSets of a Deployment and what changed between the revisions.
+    Rollouts {
+        /// The Deployment.
+        target: ObjectRef,
+        /// Label selector as a query parameter.
+        selector: String,
+    },
+    /// Conditions of the node that a pod runs on.
+    Node {
+        /// The node's name.
+        name: String,
+    },
+    /// Autoscalers and disruption budgets that touch the workload.
+    Disruption {
+        /// The workload.
+        target: ObjectRef,
+    },
+    /// The GitOps object that owns the workload: repository, path, revision.
+    GitOps {
+        /// The owner as found on the workload.
+        owner: GitOpsOwner,
+    },
+    /// Revisions that nightshift itself saw healthy, from the history.
+    Healthy {
+        /// The workload.
+        target: ObjectRef,
+    },
+    /// One query of the playbook.
+    Query {
+        /// Its name in the playbook.
+        name: String,
+        /// The query text, parameters bound.
+        promql: String,
+    },
+}
+
+impl Tool {
+    /// The tool's name: metric label and sentence.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Workload { .. } => "workload",
+            Self::Pods { .. } => "pods",
+            Self::PreviousLog { .. } => "previous-log",
+            Self::Events { .. } => "events",
+            Self::Rollouts { .. } => "rollouts",
+            Self::Node { .. } => "node",
+            Self::Disruption { .. } => "disruption",
+            Self::GitOps { .. } => "gitops",
+            Self::Healthy { .. } => "healthy",
+            Self::Query { .. } => "query",
+        }
+    }
+}
+
+/// One answered question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The request's number.
+    pub id: EvidenceId,
+    /// The question.
+    pub tool: Tool,
+    /// Where the answer came from, as a person would type it.
+    pub source: String,
+    /// When it was read.
+    pub at: Timestamp,
+    /// The answer.
+    pub got: Got,
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Got {
+    /// Facts, already redacted and capped.
+    Facts(Observed),
+    /// Not checked: evidence of its own.
+    NotChecked {
+        /// The class of the reason.
+        why: NotChecked,
+        /// One clause of detail, redacted.
+        detail: String,
+    },
+}
+
+/// Why a question has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NotChecked {
+    /// 401 or 403.
+    Forbidden,
+    /// 404: the object or the API is not there.
+    NotFound,
+    /// No answer in time.
+    TimedOut,
+    /// No connection, or a 5xx.
+    Unreachable,
+    /// The budget of calls, bytes or seconds was used up.
+    OverBudget,
+    /// The source is not configured (no Prometheus).
+    NotConfigured,
+    /// The answer could not be read.
+    Unreadable,
+}
+
+impl NotChecked {
+    /// One clause, to stand after "not checked, because".
+    pub fn clause(self) -> &'static str {
+        match self {
+            Self::Forbidden => "permission was refused",
+            Self::NotFound => "it was not found",
+            Self::TimedOut => "no answer came in time",
+            Self::Unreachable => "the source could not be reached",
+            Self::OverBudget => "the budget for this incident was used up",
+            Self::NotConfigured => "the source is not configured",
+            Self::Unreadable => "the answer could not be read",
+        }
+    }
+}
+
+/// The facts that the tools read. All text in it is redacted, capped and has control characters made visible.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(clippy::large_enum_variant)] // a handful per incident
+pub enum Observed {
+    /// Of [`Tool::Workload`].
+    Workload(WorkloadFacts),
+    /// Of [`Tool::Pods`].
+    Pods(Vec<PodLine>),
+    /// Of [`Tool::PreviousLog`].
+    Log(LogExcerpt),
+    /// Of [`Tool::Events`].
+    Events(Vec<EventLine>),
+    /// Of [`Tool::Rollouts`].
+    Rollouts(Rollouts),
+    /// Of [`Tool::Node`].
+    Node(NodeFacts),
+    /// Of [`Tool::Disruption`].
+    Disruption(Disruption),
+    /// Of [`Tool::GitOps`].
+    GitOps(GitSource),
+    /// Of [`Tool::Healthy`].
+    Healthy(Vec<HealthyRevision>),
+    /// Of [`Tool::Query`]: decimal strings as Prometheus wrote them.
+    Samples(Vec<SampleLine>),
+}
+
+/// What matters of a Deployment for planning.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkloadFacts {
+    /// The object with its uid.
+    pub object: ObjectRef,
+    /// Label selector as a query parameter.
+    pub selector: String,
+    /// `deployment.kubernetes.io/revision`, 0 when missing.
+    pub revision: u64,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// Wanted replicas.
+    pub replicas: u32,
+    /// `status.availableReplicas`.
+    pub available: u32,
+    /// `status.updatedReplicas`.
+    pub updated: u32,
+    /// `spec.paused`.
+    pub paused: bool,
+    /// `spec.strategy.type`.
+    pub strategy: String,
+    /// The service account of the template.
+    pub service_account: String,
+    /// SHA-256 of the template's normal form.
+    pub template: Digest,
+    /// GitOps system that owns the object, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gitops: Option<GitOpsOwner>,
+    /// Helm release that owns the object, as `namespace/name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub helm: Option<String>,
+    /// Controlling owner that is not a built-in workload (an operator), as `Kind name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
+    /// `nightshift.dev/rollback-floor`: the oldest revision number that may come back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_floor: Option<String>,
+    /// `kubernetes.io/change-cause` of the current revision, redacted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_cause: Option<String>,
+    /// Who wrote the template last, from managedFields.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_by: Option<FieldWriter>,
+    /// Conditions as `Type=Status Reason`.
+    pub conditions: Vec<String>,
+}
+
+/// A field manager and when it last wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldWriter {
+    /// The manager's name.
+    pub manager: String,
+    /// The time of its entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+}
+
+/// Who owns a workload's fields in Git.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "system", rename_all = "kebab-case")]
+pub enum GitOpsOwner {
+    /// An Argo CD Application, from the tracking-id annotation.
+    ArgoCd {
+        /// The Application's name.
+        application: String,
+        /// Its namespace, as far as the tracking id says; empty means Argo CD's own.
+        namespace: String,
+    },
+    /// A Flux Kustomization, from its labels.
+    FluxKustomization {
+        /// Its name.
+        name: String,
+        /// Its namespace.
+        namespace: String,
+    },
+    /// A Flux HelmRelease, from its labels.
+    FluxHelmRelease {
+        /// Its name.
+        name: String,
+        /// Its namespace.
+        namespace: String,
+    },
+}
+
+impl std::fmt::Display for GitOpsOwner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::ArgoCd { application, .. } => write!(f, "Argo CD Application {application}"),
+            Self::FluxKustomization { name, namespace } => write!(f, "Flux Kustomization {namespace}/{name}"),
+            Self::FluxHelmRelease { name, namespace } => write!(f, "Flux HelmRelease {namespace}/{name}"),
+        }
+    }
+}
+
+/// Where the owned manifests come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GitSource {
+    /// The owner.
+    pub owner: GitOpsOwner,
+    /// Whether the owner reverts live edits by itself.
+    pub reverts: bool,
+    /// Repository URL, or the source object's name when only that is known.
+    pub repository: String,
+    /// Path inside the repository.
+    pub path: String,
+    /// The revision that is applied.
+    pub revision: String,
+}
+
+/// One pod, as far as a crash matters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodLine {
+    /// The pod.
+    pub pod: ObjectRef,
+    /// Its node; empty before it is bound.
+    pub node: String,
+    /// `status.phase`.
+    pub phase: String,
+    /// Condition Ready.
+    pub ready: bool,
+    /// `pod-template-hash`.
+    pub template_hash: String,
+    /// Its containers, init containers first.
+    pub containers: Vec<ContainerLine>,
+}
+
+/// One container's state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerLine {
+    /// Its name.
+    pub name: String,
+    /// Whether it is an init container.
+    pub init: bool,
+    /// The image as written.
+    pub image: String,
+    /// The image's digest as the runtime reports it.
+    pub image_id: String,
+    /// `running`, `waiting: Reason` or `terminated: Reason`.
+    pub state: String,
+    /// Restarts so far.
+    pub restarts: u32,
+    /// Whether it is ready.
+    pub ready: bool,
+    /// Exit code of the last termination.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_exit: Option<i32>,
+    /// Reason of the last termination.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub last_reason: String,
+    /// When it last ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_ended: Option<Timestamp>,
+}
+
+/// A redacted tail of a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogExcerpt {
+    /// Lines, oldest first.
+    pub lines: Vec<String>,
+    /// Whether something was cut, and what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<String>,
+    /// How many places were redacted.
+    pub redacted: u32,
+}
+
+/// One event about an object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventLine {
+    /// When it was last seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// Its type, Normal or Warning.
+    pub kind: String,
+    /// Its reason.
+    pub reason: String,
+    /// Its message, redacted and capped.
+    pub message: String,
+    /// How often.
+    pub count: u32,
+}
+
+/// The revisions of a Deployment, newest first, and what changed from the healthy one to the current one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollouts {
+    /// Revisions, newest first.
+    pub revisions: Vec<RevisionLine>,
+    /// Field difference between each revision and the current template.
+    pub changes: Vec<RevisionChange>,
+}
+
+/// One ReplicaSet of a Deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevisionLine {
+    /// The ReplicaSet.
+    pub replica_set: ObjectRef,
+    /// `deployment.kubernetes.io/revision`.
+    pub number: u64,
+    /// `pod-template-hash`.
+    pub template_hash: String,
+    /// SHA-256 of the template's normal form.
+    pub template: Digest,
+    /// When it was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Timestamp>,
+    /// `container=image` of each container.
+    pub images: Vec<String>,
+    /// Service account of the template.
+    pub service_account: String,
+    /// Wanted replicas.
+    pub replicas: u32,
+    /// Ready replicas.
+    pub ready: u32,
+    /// Names of ConfigMaps and Secrets that the template refers to.
+    pub references: Vec<String>,
+    /// Hints that the revision migrates data (an init container or argument that says so).
+    pub migration_hints: Vec<String>,
+    /// Whether host namespaces, privilege or host paths are asked for.
+    pub privileges: Vec<String>,
+}
+
+/// What a rollback to one earlier revision would change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevisionChange {
+    /// The earlier revision.
+    pub number: u64,
+    /// From the current template to that revision's.
+    pub changes: Vec<FieldChange>,
+}
+
+/// Conditions of one node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeFacts {
+    /// Its name.
+    pub name: String,
+    /// Whether it is Ready.
+    pub ready: bool,
+    /// Whether it is cordoned.
+    pub cordoned: bool,
+    /// Pressures and other conditions that are not as they should be.
+    pub problems: Vec<String>,
+    /// Images on the node, as far as it lists them.
+    pub images: u32,
+}
+
+/// Autoscalers and disruption budgets on a workload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disruption {
+    /// HorizontalPodAutoscalers that scale it, as `name min-max`.
+    pub autoscalers: Vec<String>,
+    /// Budgets whose selector matches its pods, as `name disruptionsAllowed=n`.
+    pub budgets: Vec<String>,
+}
+
+/// A revision that nightshift saw healthy: all wanted replicas available for `healthy_after`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthyRevision {
+    /// The workload.
+    pub workload: ObjectRef,
+    /// The ReplicaSet with its uid.
+    pub replica_set: ObjectRef,
+    /// `deployment.kubernetes.io/revision` at that time.
+    pub number: u64,
+    /// `pod-template-hash`.
+    pub template_hash: String,
+    /// Images with the digests that ran.
+    pub images: Vec<SeenImage>,
+    /// Since when it was healthy.
+    pub since: Timestamp,
+    /// When nightshift was satisfied.
+    pub at: Timestamp,
+}
+
+/// One sample of an instant query.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SampleLine {
+    /// Labels as `name=value`, redacted and capped.
+    pub labels: String,
+    /// The value as Prometheus wrote it.
+    pub value: String,
+}

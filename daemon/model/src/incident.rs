@@ -1,0 +1,328 @@
+//! The incident: a fold of its stream of the history.
+
+use crate::action::ActionKind;
+use crate::canonical::Digest;
+use crate::coverage::Gap;
+use crate::evidence::{Evidence, EvidenceRequest};
+use crate::finding::Finding;
+use crate::ids::{Fingerprint, IncidentId, PersonId, ProposalId};
+use crate::measure::{Measurement, Outcome};
+use crate::object::ObjectRef;
+use crate::operation::{Applied, LiveFacts, Mark, Operation, Recovered, Revision, Sent};
+use crate::plan::{Draft, Proposal};
+use crate::time::Timestamp;
+use crate::vote::{Grant, Vote};
+use serde::{Deserialize, Serialize};
+
+/// Fold of one stream of the history. Only [`Incident::apply`] makes one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Its id.
+    pub id: IncidentId,
+    /// Number of the last event.
+    pub revision: Revision,
+    /// When it opened.
+    pub opened_at: Timestamp,
+    /// When the last event was recorded.
+    pub changed_at: Timestamp,
+    /// The object that a person would fix.
+    pub scope: ObjectRef,
+    /// What makes it the same fault on the next look.
+    pub cause: Fingerprint,
+    /// What is wrong now; empty means the symptom is gone.
+    pub findings: Vec<Finding>,
+    /// The finding that opened it, kept for pages and digest after the symptom is gone.
+    pub symptom: Option<Finding>,
+    /// When the findings last changed.
+    pub findings_at: Timestamp,
+    /// What could not be checked.
+    pub coverage: Vec<Gap>,
+    /// What was asked and answered in the current round.
+    pub evidence: Vec<Evidence>,
+    /// Proposals so far, oldest first.
+    pub proposals: Vec<PastProposal>,
+    /// The person who asked for a fresh look after a denial: never votes on the outcome.
+    pub asked_by: Option<PersonId>,
+    /// Where it stands.
+    pub phase: Phase,
+}
+
+/// A proposal that was made for this incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastProposal {
+    /// Its id.
+    pub id: ProposalId,
+    /// Its digest.
+    pub digest: Digest,
+    /// What it would do.
+    pub action: ActionKind,
+    /// When it was sealed.
+    pub at: Timestamp,
+    /// How it ended, if not by execution.
+    pub withdrawn: Option<Withdrawal>,
+    /// When it ended that way.
+    pub withdrawn_at: Option<Timestamp>,
+}
+
+/// Phases of an incident. Each variant says where it goes; [`Operation`] has its own states.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(clippy::large_enum_variant)] // one per incident, boxed nowhere else
+pub enum Phase {
+    /// Evidence is being gathered. -> Drafted | Escalated | Closed
+    Investigating {
+        /// What was asked and not answered yet.
+        wanted: Vec<EvidenceRequest>,
+        /// Whether the first round was asked for already.
+        asked: bool,
+    },
+    /// A plan is ready to be sealed; in `mode: observe` the incident stays here. -> Proposed | Escalated | Closed
+    Drafted {
+        /// The draft.
+        draft: Draft,
+    },
+    /// A sealed proposal waits for people. -> Granted | Investigating | Escalated | Closed
+    Proposed {
+        /// The proposal.
+        proposal: Proposal,
+        /// Votes so far.
+        votes: Vec<Vote>,
+    },
+    /// A quorum approved. -> Executing | Investigating | Escalated | Closed
+    Granted {
+        /// The proposal.
+        proposal: Proposal,
+        /// The votes, which the executor counts again.
+        votes: Vec<Vote>,
+        /// The grant.
+        grant: Grant,
+        /// The measures before the write; `None` until they were taken.
+        baseline: Option<Measurement>,
+    },
+    /// The write is under way. -> Verifying | Escalated
+    Executing {
+        /// The proposal.
+        proposal: Proposal,
+        /// The grant.
+        grant: Grant,
+        /// The measures before the write.
+        baseline: Option<Measurement>,
+        /// The operation.
+        operation: Operation,
+    },
+    /// The write took effect; its success is being proven. -> Closed | Escalated
+    Verifying {
+        /// The proposal.
+        proposal: Proposal,
+        /// The write.
+        applied: Applied,
+        /// Baseline first, then every look since.
+        measured: Vec<Measurement>,
+    },
+    /// A person is needed. -> Closed | Investigating
+    Escalated {
+        /// Why.
+        why: Escalation,
+    },
+    /// Over. -> Investigating (relapse)
+    Closed {
+        /// Why.
+        why: Closure,
+    },
+}
+
+impl Phase {
+    /// The phase's word, as architecture fixes it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Investigating { .. } => "Investigating",
+            Self::Drafted { .. } => "Drafted",
+            Self::Proposed { .. } => "Proposed",
+            Self::Granted { .. } => "Granted",
+            Self::Executing { .. } => "Executing",
+            Self::Verifying { .. } => "Verifying",
+            Self::Escalated { .. } => "Escalated",
+            Self::Closed { .. } => "Closed",
+        }
+    }
+
+    /// The proposal in force, if the phase has one.
+    pub fn proposal(&self) -> Option<&Proposal> {
+        match self {
+            Self::Proposed { proposal, .. }
+            | Self::Granted { proposal, .. }
+            | Self::Executing { proposal, .. }
+            | Self::Verifying { proposal, .. } => Some(proposal),
+            Self::Investigating { .. }
+            | Self::Drafted { .. }
+            | Self::Escalated { .. }
+            | Self::Closed { .. } => None,
+        }
+    }
+}
+
+/// Everything that can happen to an incident. Kinds are only ever added.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[allow(missing_docs)] // the variant's line says what its one field is
+#[allow(clippy::large_enum_variant)]
+pub enum IncidentEvent {
+    /// A fault was seen for the first time.
+    Opened { scope: ObjectRef, cause: Fingerprint },
+    /// What is wrong changed; an empty list means the symptom is gone.
+    FindingsChanged { findings: Vec<Finding> },
+    /// Questions to be answered.
+    EvidenceWanted { wanted: Vec<EvidenceRequest> },
+    /// One answer, or why there is none.
+    EvidenceGot { evidence: Evidence },
+    /// A playbook led to a draft.
+    Planned { draft: Draft },
+    /// The executor previewed and sealed it.
+    Sealed { proposal: Proposal },
+    /// A person voted.
+    Voted { vote: Vote },
+    /// A quorum was reached.
+    Granted { grant: Grant },
+    /// The executor claimed the grant: the intent, before any request.
+    Claimed { mark: Mark },
+    /// The target was re-read and is as approved.
+    Rechecked { live: LiveFacts },
+    /// The mark stands on the target.
+    Marked { mark: Mark },
+    /// The one request is about to be sent.
+    Sending { mark: Mark },
+    /// What became of it.
+    Sent { sent: Sent },
+    /// What recovery found; `mark` is the fresh one.
+    Recovered { mark: Mark, found: Recovered },
+    /// One look at all measures.
+    Measured { measurement: Measurement },
+    /// The verdict.
+    Judged { outcome: Outcome },
+    /// The proposal ended without being executed.
+    Withdrawn { why: Withdrawal },
+    /// A person is needed.
+    Escalated { why: Escalation },
+    /// A fresh look was asked for, or the fault came back.
+    Reopened { why: Reopening },
+    /// The incident ended.
+    Closed { why: Closure },
+}
+
+impl IncidentEvent {
+    /// The event's kind as stored.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Opened { .. } => "opened",
+            Self::FindingsChanged { .. } => "findings-changed",
+            Self::EvidenceWanted { .. } => "evidence-wanted",
+            Self::EvidenceGot { .. } => "evidence-got",
+            Self::Planned { .. } => "planned",
+            Self::Sealed { .. } => "sealed",
+            Self::Voted { .. } => "voted",
+            Self::Granted { .. } => "granted",
+            Self::Claimed { .. } => "claimed",
+            Self::Rechecked { .. } => "rechecked",
+            Self::Marked { .. } => "marked",
+            Self::Sending { .. } => "sending",
+            Self::Sent { .. } => "sent",
+            Self::Recovered { .. } => "recovered",
+            Self::Measured { .. } => "measured",
+            Self::Judged { .. } => "judged",
+            Self::Withdrawn { .. } => "withdrawn",
+            Self::Escalated { .. } => "escalated",
+            Self::Reopened { .. } => "reopened",
+            Self::Closed { .. } => "closed",
+        }
+    }
+}
+
+/// Ends a proposal, never by itself the incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Withdrawal {
+    /// A person said no. -> Escalated
+    Denied { by: PersonId, reason: String },
+    /// Nobody decided in time: silence is a no. -> Escalated
+    Expired,
+    /// A newer plan replaces it.
+    Superseded,
+    /// The target is no longer what was approved.
+    TargetChanged { what: String },
+    /// Persons, roles, owners, policy or playbooks changed: votes are void.
+    PolicyChanged,
+    /// The kill switch was set or cleared.
+    Stopped,
+    /// A person withdrew it.
+    ByPerson { person: PersonId },
+}
+
+/// Why a person is needed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Escalation {
+    /// No playbook leads to an action: the reasons, and what a person can do.
+    NoPlan { reasons: Vec<String>, handover: Option<String> },
+    /// Hard limits or policy refuse the draft.
+    Refused { reasons: Vec<String> },
+    /// The preview failed, so nothing was sealed.
+    NotSealed { why: String },
+    /// A person said no to the proposal.
+    Denied { proposal: ProposalId, by: PersonId, reason: String },
+    /// Nobody decided in time.
+    Expired { proposal: ProposalId },
+    /// Replaced twice within an hour: the target does not stand still.
+    SupersededTwice,
+    /// The grant ran out before it could be used.
+    GrantExpired,
+    /// The target was not as approved when the write was due; nothing was written.
+    RecheckFailed { why: String },
+    /// The API server refused the write, or it was never sent; nothing was written.
+    NotApplied { why: String },
+    /// Verification did not succeed.
+    NotVerified { outcome: Outcome },
+}
+
+/// Why an incident is looked at again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Reopening {
+    /// The fault came back.
+    Relapse,
+    /// What is broken changed (another revision, another exit).
+    Changed,
+    /// A person asked to check again after a proposal expired.
+    CheckAgain { person: PersonId },
+    /// A person asked again after a denial; that person never votes on the answer.
+    Asked { person: PersonId },
+}
+
+/// Why an incident ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Closure {
+    /// The write was proven.
+    Verified { outcome: Outcome },
+    /// The symptom went away by itself.
+    Healed,
+    /// A person ended it.
+    ByPerson { person: PersonId, note: String },
+}
+
+/// An event that does not fit where the incident stands: a bug, or a history from another program.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("incident {incident}: event {event} is illegal in phase {phase}{detail}")]
+pub struct IllegalTransition {
+    /// The incident.
+    pub incident: IncidentId,
+    /// The phase's word, or `none` before the first event.
+    pub phase: &'static str,
+    /// The event's kind.
+    pub event: &'static str,
+    /// More, with its own leading separator; may be empty.
+    pub detail: String,
+}

@@ -1,0 +1,47 @@
+//! The nouns of nightshift and their state machines.
+//!
+//! No async runtime, no clock, no randomness, no I/O: everything here can be built, folded and compared in a
+//! test. Modules stand in reading order.
+
+pub mod canonical;
+pub mod ids;
+pub mod object;
+pub mod time;
+
+pub mod coverage;
+pub mod evidence;
+pub mod finding;
+
+pub mod action;
+pub mod change;
+pub mod measure;
+pub mod plan;
+pub mod registry;
+pub mod vote;
+
+pub mod apply;
+pub mod incident;
+pub mod operation;
+
+pub mod effect;
+pub mod history;
+
+pub use action::{Action, ActionKind, RevisionRef, Risk, SeenImage};
+pub use canonical::{Digest, canonical, digest, digest_of};
+pub use change::{FieldChange, Shown};
+pub use coverage::Gap;
+pub use effect::{Answer, Ask, LiveTarget, Next, Preview, Raw, RawPart, Read, Write};
+pub use evidence::{Evidence, EvidenceRequest, Got, NotChecked, Observed, Tool};
+pub use finding::{Exit, ExitClass, Finding, Origin, Reason, Severity};
+pub use history::{Actor, Append, Appended, HistoryEvent, Message, MessageBody, Stream, SystemEvent};
+pub use ids::{EvidenceId, Fingerprint, Ids, IncidentId, OpId, PersonId, ProposalId};
+pub use incident::{Closure, Escalation, IllegalTransition, Incident, IncidentEvent, Phase, Withdrawal};
+pub use measure::{Measure, Measurement, Outcome, Reading, VerificationSpec};
+pub use object::{Cluster, Kind, ObjectRef};
+pub use operation::{
+    Applied, Epoch, LiveFacts, Mark, Operation, OperationState, Recovered, Revision, Role, Sent,
+};
+pub use plan::{Draft, Plan, Proposal, Request, Sealed};
+pub use registry::{Policy, Registry};
+pub use time::{Seconds, Timestamp};
+pub use vote::{Grant, Proof, Vote, VoteDecision};

@@ -1,0 +1,165 @@
+//! Names of things in the cluster.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The cluster itself: the uid of its kube-system namespace and the name that people gave it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cluster {
+    /// uid of the namespace kube-system: it binds an approval to one cluster.
+    pub uid: String,
+    /// `cluster.name` of the configuration.
+    pub name: String,
+}
+
+/// Kinds that nightshift speaks about; anything else keeps its name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)] // the names are Kubernetes' own
+pub enum Kind {
+    Pod,
+    Deployment,
+    ReplicaSet,
+    StatefulSet,
+    DaemonSet,
+    Job,
+    CronJob,
+    Node,
+    Namespace,
+    Event,
+    /// `Kind` or `Kind.group`.
+    Other(String),
+}
+
+impl Kind {
+    /// The kind's name as in `kind:` of a manifest.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Pod => "Pod",
+            Self::Deployment => "Deployment",
+            Self::ReplicaSet => "ReplicaSet",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+            Self::Job => "Job",
+            Self::CronJob => "CronJob",
+            Self::Node => "Node",
+            Self::Namespace => "Namespace",
+            Self::Event => "Event",
+            Self::Other(name) => name,
+        }
+    }
+
+    /// Reads a kind's name; never fails.
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "Pod" => Self::Pod,
+            "Deployment" => Self::Deployment,
+            "ReplicaSet" => Self::ReplicaSet,
+            "StatefulSet" => Self::StatefulSet,
+            "DaemonSet" => Self::DaemonSet,
+            "Job" => Self::Job,
+            "CronJob" => Self::CronJob,
+            "Node" => Self::Node,
+            "Namespace" => Self::Namespace,
+            "Event" => Self::Event,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// Path prefix of the kind's API group and its plural, for the kinds whose URL we build.
+    pub fn api(&self) -> Option<(&'static str, &'static str)> {
+        Some(match self {
+            Self::Pod => ("/api/v1", "pods"),
+            Self::Node => ("/api/v1", "nodes"),
+            Self::Namespace => ("/api/v1", "namespaces"),
+            Self::Event => ("/api/v1", "events"),
+            Self::Deployment => ("/apis/apps/v1", "deployments"),
+            Self::ReplicaSet => ("/apis/apps/v1", "replicasets"),
+            Self::StatefulSet => ("/apis/apps/v1", "statefulsets"),
+            Self::DaemonSet => ("/apis/apps/v1", "daemonsets"),
+            Self::Job => ("/apis/batch/v1", "jobs"),
+            Self::CronJob => ("/apis/batch/v1", "cronjobs"),
+            Self::Other(_) => return None,
+        })
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Kind {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Ok(Self::parse(&String::deserialize(d)?))
+    }
+}
+
+/// One object. `namespace` is empty for cluster-scoped kinds; `uid` is empty only when the source did not say it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ObjectRef {
+    /// What it is.
+    pub kind: Kind,
+    /// Where it lives; empty for nodes and other cluster-scoped objects.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its uid: two objects of one name at different times differ here.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub uid: String,
+}
+
+impl ObjectRef {
+    /// A reference from its parts.
+    pub fn new(kind: Kind, namespace: &str, name: &str, uid: &str) -> Self {
+        Self { kind, namespace: namespace.to_owned(), name: name.to_owned(), uid: uid.to_owned() }
+    }
+
+    /// Path of the object at the API server, without query; `None` for kinds whose URL we do not build.
+    pub fn path(&self) -> Option<String> {
+        let (api, plural) = self.kind.api()?;
+        Some(if self.namespace.is_empty() {
+            format!("{api}/{plural}/{}", self.name)
+        } else {
+            format!("{api}/namespaces/{}/{plural}/{}", self.namespace, self.name)
+        })
+    }
+
+    /// Same kind, namespace and name, whatever the uid.
+    pub fn same_name(&self, other: &Self) -> bool {
+        (&self.kind, &self.namespace, &self.name) == (&other.kind, &other.namespace, &other.name)
+    }
+}
+
+impl std::fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.namespace.is_empty() {
+            write!(f, "{} {}", self.kind, self.name)
+        } else {
+            write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_knows_its_path_and_reads_back() {
+        let d = ObjectRef::new(Kind::Deployment, "shop", "cart", "u1");
+        assert_eq!(d.path().unwrap(), "/apis/apps/v1/namespaces/shop/deployments/cart");
+        assert_eq!(ObjectRef::new(Kind::Node, "", "n1", "").path().unwrap(), "/api/v1/nodes/n1");
+        assert_eq!(d.to_string(), "Deployment shop/cart");
+        let json = serde_json::to_string(&d).unwrap();
+        assert_eq!(serde_json::from_str::<ObjectRef>(&json).unwrap(), d);
+        let other = serde_json::from_str::<Kind>("\"Rollout\"").unwrap();
+        assert_eq!(other, Kind::Other("Rollout".into()));
+    }
+}

@@ -1,0 +1,308 @@
+//! Persons, roles, owners and policy: read from configuration files, never from the database.
+
+use crate::action::Risk;
+use crate::canonical::{Digest, digest_of};
+use crate::ids::PersonId;
+use crate::time::{Seconds, Timestamp};
+use crate::vote::Strength;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The registry as configured, with the digest of everything that decides who may do what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub struct Registry {
+    /// Who is known.
+    #[serde(default)]
+    pub persons: Vec<Person>,
+    /// Roles: which owners they cover and what they may do.
+    #[serde(default)]
+    pub roles: BTreeMap<String, RoleSpec>,
+    /// Owners: which namespaces they have. The first that matches counts.
+    #[serde(default)]
+    pub owners: Vec<Owner>,
+    /// Numbers and rules of the gate.
+    #[serde(default)]
+    pub policy: Policy,
+}
+
+/// One person or service identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    /// The name, as in votes.
+    pub name: PersonId,
+    /// Whether it is a person at all. A service never votes.
+    #[serde(default)]
+    pub kind: PersonKind,
+    /// Roles by name.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// When the person was added: a person added after a proposal cannot vote on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+}
+
+/// Person or service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum PersonKind {
+    /// A human being.
+    #[default]
+    Person,
+    /// A machine identity.
+    Service,
+}
+
+/// What a role covers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoleSpec {
+    /// Owners by name; `*` is all.
+    pub owners: Vec<String>,
+    /// What it may do there.
+    #[serde(default = "approve")]
+    pub may: Vec<Power>,
+}
+
+fn approve() -> Vec<Power> {
+    vec![Power::View, Power::Approve]
+}
+
+/// What a role may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Power {
+    /// See evidence, difference and logs.
+    View,
+    /// Vote; set the kill switch.
+    Approve,
+    /// Clear the kill switch (two of them).
+    Admin,
+}
+
+/// Who owns namespaces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Owner {
+    /// The team's name.
+    pub name: String,
+    /// Namespaces by name; a trailing `*` matches any ending.
+    pub namespaces: Vec<String>,
+}
+
+/// The numbers of the gate. All of them are hashed into every proposal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// Who must approve, by risk.
+    pub approvals: Approvals,
+    /// Whether the person who asked for a Low proposal may vote on it.
+    pub proposer_may_vote_low: bool,
+    /// How long a proposal stays open, by risk.
+    pub open_for: ByRisk,
+    /// How long a grant may be used after the last vote.
+    pub grant_valid: Seconds,
+    /// How long a revision must be wholly available before it counts as healthy.
+    pub healthy_after: Seconds,
+    /// How long a fix must hold, by risk.
+    pub soak: ByRisk,
+    /// The floor of the soak for crash loops.
+    pub soak_crash_loop: Seconds,
+    /// How long after the write the verification gives up, on top of the soak.
+    pub settle: Seconds,
+    /// Time between two looks of the verification.
+    pub measure_every: Seconds,
+    /// How recent the symptom must be when the write is sent.
+    pub symptom_within: Seconds,
+    /// Time between two executions on one workload.
+    pub cool_down: Seconds,
+    /// Executions on one workload in 24 h.
+    pub executions_a_day: u32,
+    /// Executions at a time in the cluster, verification included.
+    pub concurrent: u32,
+    /// A denied action for a cause is not proposed again for this long, unless a person asks.
+    pub denied_for: Seconds,
+    /// Namespaces in which nightshift never writes.
+    pub forbidden_namespaces: Vec<String>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            approvals: Approvals::default(),
+            proposer_may_vote_low: false,
+            open_for: ByRisk { low: Seconds(4 * 3600), medium: Seconds(3600), high: Seconds(1800) },
+            grant_valid: Seconds(600),
+            healthy_after: Seconds(300),
+            soak: ByRisk { low: Seconds(300), medium: Seconds(900), high: Seconds(1800) },
+            soak_crash_loop: Seconds(600),
+            settle: Seconds(900),
+            measure_every: Seconds(15),
+            symptom_within: Seconds(600),
+            cool_down: Seconds(900),
+            executions_a_day: 3,
+            concurrent: 2,
+            denied_for: Seconds(86_400),
+            forbidden_namespaces: vec!["kube-system".to_owned()],
+        }
+    }
+}
+
+/// A duration for each risk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ByRisk {
+    /// For low risk.
+    pub low: Seconds,
+    /// For medium risk.
+    pub medium: Seconds,
+    /// For high risk.
+    pub high: Seconds,
+}
+
+impl ByRisk {
+    /// The value for a risk.
+    pub fn get(&self, risk: Risk) -> Seconds {
+        match risk {
+            Risk::Low => self.low,
+            Risk::Medium => self.medium,
+            Risk::High => self.high,
+        }
+    }
+}
+
+/// Approval rules by risk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Approvals {
+    /// For low risk.
+    pub low: Approval,
+    /// For medium risk.
+    pub medium: Approval,
+    /// For high risk.
+    pub high: Approval,
+}
+
+impl Default for Approvals {
+    fn default() -> Self {
+        let one = |min_proof| Approval { approve: 1, min_proof };
+        Self {
+            low: one(Strength::Attested),
+            medium: one(Strength::Attested),
+            high: Approval { approve: 2, min_proof: Strength::Signed },
+        }
+    }
+}
+
+impl Approvals {
+    /// The rule for a risk.
+    pub fn get(&self, risk: Risk) -> Approval {
+        match risk {
+            Risk::Low => self.low,
+            Risk::Medium => self.medium,
+            Risk::High => self.high,
+        }
+    }
+}
+
+/// How many distinct persons, with which proof at least. One deny always ends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// Distinct persons; at least 1, whatever the file says.
+    pub approve: u32,
+    /// The weakest proof that counts.
+    pub min_proof: Strength,
+}
+
+impl Registry {
+    /// A person by name.
+    pub fn person(&self, name: &PersonId) -> Option<&Person> {
+        self.persons.iter().find(|p| &p.name == name)
+    }
+
+    /// The owner of a namespace: the first in the list whose pattern matches.
+    pub fn owner_of(&self, namespace: &str) -> Option<&Owner> {
+        self.owners.iter().find(|o| o.namespaces.iter().any(|pattern| matches(pattern, namespace)))
+    }
+
+    /// Whether a person has a power over a namespace. Unknown persons, roles and unowned namespaces have none,
+    /// except that a role over `*` covers namespaces that nobody owns.
+    pub fn may(&self, person: &Person, power: Power, namespace: &str) -> bool {
+        let owner = self.owner_of(namespace).map(|o| o.name.as_str());
+        person.roles.iter().filter_map(|r| self.roles.get(r)).any(|role| {
+            role.may.contains(&power) && role.owners.iter().any(|o| o == "*" || Some(o.as_str()) == owner)
+        })
+    }
+
+    /// Persons, not services, who may approve in a namespace, in the registry's order.
+    pub fn approvers(&self, namespace: &str) -> Vec<&Person> {
+        self.persons
+            .iter()
+            .filter(|p| p.kind == PersonKind::Person && self.may(p, Power::Approve, namespace))
+            .collect()
+    }
+
+    /// Digest over persons, roles, owners, policy and whatever else decides (the playbooks' digest).
+    pub fn digest(&self, playbooks: Digest) -> Digest {
+        digest_of("nightshift/policy/v1", &(self, playbooks))
+    }
+}
+
+/// Whether a namespace matches a name or a pattern with a trailing `*`.
+pub fn matches(pattern: &str, namespace: &str) -> bool {
+    pattern.strip_suffix('*').map_or(pattern == namespace, |head| namespace.starts_with(head))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registry() -> Registry {
+        serde_json::from_value(serde_json::json!({
+            "persons": [
+                {"name": "alice", "roles": ["shop-oncall"]},
+                {"name": "bot", "kind": "service", "roles": ["all"]},
+                {"name": "root", "roles": ["all"]},
+            ],
+            "roles": {
+                "shop-oncall": {"owners": ["shop"]},
+                "all": {"owners": ["*"], "may": ["view", "approve", "admin"]},
+            },
+            "owners": [{"name": "shop", "namespaces": ["shop", "shop-*"]}],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_role_covers_its_owners_namespaces_and_no_others() {
+        let r = registry();
+        let alice = r.person(&PersonId::from("alice")).unwrap();
+        for (namespace, allowed) in [("shop", true), ("shop-eu", true), ("bank", false), ("sho", false)] {
+            assert_eq!(r.may(alice, Power::Approve, namespace), allowed, "{namespace}");
+        }
+        assert!(!r.may(alice, Power::Admin, "shop"));
+        let names: Vec<_> = r.approvers("bank").iter().map(|p| p.name.as_str()).collect();
+        assert_eq!(names, ["root"], "a service never approves");
+    }
+
+    #[test]
+    fn every_change_of_the_registry_changes_its_digest() {
+        let playbooks = Digest([0; 32]);
+        let before = registry().digest(playbooks);
+        let mut changed = registry();
+        changed.policy.cool_down = Seconds(1);
+        assert_ne!(before, changed.digest(playbooks));
+        let mut changed = registry();
+        changed.persons.pop();
+        assert_ne!(before, changed.digest(playbooks));
+        assert_ne!(before, registry().digest(Digest([1; 32])));
+    }
+
+    #[test]
+    fn unknown_fields_are_refused() {
+        assert!(serde_json::from_value::<Registry>(serde_json::json!({"gate": "off"})).is_err());
+        assert!(serde_json::from_value::<Policy>(serde_json::json!({"coolDown": "5m"})).is_err());
+    }
+}
