@@ -55,6 +55,8 @@ pub struct MeasureRequest {
     pub stage: Stage,
     /// The measures.
     pub measures: Vec<Measure>,
+    /// Label selector of the target's pods, as a query parameter.
+    pub selector: String,
     /// When the write took effect, for looks after it.
     pub since: Option<Timestamp>,
 }

@@ -8,14 +8,13 @@ use crate::ids::{IncidentId, PersonId, ProposalId};
 use crate::incident::{Incident, IncidentEvent};
 use crate::object::ObjectRef;
 use crate::operation::{Epoch, Revision, Role};
-use crate::time::{Seconds, Timestamp};
+use crate::time::Timestamp;
 use crate::vote::VoteRefusal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One row of the history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[allow(clippy::large_enum_variant)]
 pub enum HistoryEvent {
     /// Of an incident's stream.
     Incident(IncidentEvent),
@@ -31,6 +30,25 @@ impl HistoryEvent {
             Self::System(e) => e.kind(),
         }
     }
+}
+
+/// One event as it stands in the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Number in the table, gapless from 0.
+    pub seq: u64,
+    /// The stream.
+    pub stream: Stream,
+    /// Number within the stream, from 1.
+    pub revision: Revision,
+    /// The role and epoch that wrote it, if a role did.
+    pub epoch: Option<Epoch>,
+    /// Who.
+    pub actor: Actor,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub event: HistoryEvent,
 }
 
 /// What happens to nightshift itself. Kinds are only ever added.
@@ -251,9 +269,4 @@ pub enum MessageBody {
     Update { incident: IncidentId },
     /// The morning digest.
     Digest { from: Timestamp, to: Timestamp },
-}
-
-/// How long something lasted, for tables.
-pub fn lasted(from: Timestamp, to: Timestamp) -> Seconds {
-    to.since(from)
 }

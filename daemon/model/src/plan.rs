@@ -32,6 +32,10 @@ pub struct Draft {
     pub shown: Vec<FieldChange>,
     /// How it will be proven.
     pub verification: VerificationSpec,
+    /// How it is undone.
+    pub inverse: Inverse,
+    /// Label selector of the target's pods, as a query parameter.
+    pub selector: String,
     /// How many wanted and available replicas the target has.
     pub blast: Blast,
 }
@@ -90,6 +94,8 @@ pub struct Preconditions {
     pub generation: i64,
     /// Whether an autoscaler owned `spec.replicas` when sealed.
     pub autoscaled: bool,
+    /// Label selector of the target's pods, as a query parameter: where the symptom is looked for.
+    pub selector: String,
 }
 
 /// How the write is undone: a new proposal with its own votes, never this grant again.
