@@ -1,7 +1,7 @@
 //! Opening the file: durable or not at all.
 
 use super::error::OpenError;
-use super::row::Recorded;
+use super::row;
 use super::schema;
 use nightshift_model::Digest;
 use sqlx::sqlite::{
@@ -187,7 +187,7 @@ async fn know_every_kind(connection: &mut SqliteConnection) -> Result<Result<(),
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.iter().try_for_each(|row| Recorded::read(row).map(drop)).map_err(OpenError::from))
+    Ok(rows.iter().try_for_each(|row| row::recorded(row).map(drop)).map_err(OpenError::from))
 }
 
 fn sqlite_error(path: &Path, operation: &'static str) -> impl FnOnce(sqlx::Error) -> OpenError {

@@ -220,11 +220,11 @@ async fn transaction(
 
 /// Takes the lock, waiting for other processes up to [`sqlite::BUSY`].
 async fn begin(connection: &mut SqliteConnection, clock: &Clock) -> Result<(), sqlx::Error> {
-    let since = clock.monotonic();
+    let until = clock.monotonic() + sqlite::BUSY;
     loop {
         match sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await {
             Ok(_) => return Ok(()),
-            Err(error) if is_busy(&error) && clock.monotonic() - since < sqlite::BUSY => {
+            Err(error) if is_busy(&error) && clock.monotonic() < until => {
                 clock.sleep(LOOK_AGAIN).await;
             }
             Err(error) => return Err(error),
