@@ -302,3 +302,27 @@ fn answer(works: &[Work], replies: Vec<Reply>, result: Result<Vec<Done>, Broken>
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::{at, system};
+
+    async fn told(broken: Broken) -> Result<Appended, StoreError> {
+        let works = [Work::Append(Box::new(Prepared::system(system(at(0), 1)).unwrap()))];
+        let (reply, told) = oneshot::channel();
+        answer(&works, vec![reply], Err(broken));
+        told.await.unwrap().map(|done| match done {
+            Done::Append(appended) => appended,
+            Done::Rows(_) => panic!("an append answers as one"),
+        })
+    }
+
+    #[tokio::test]
+    async fn only_a_failed_commit_leaves_doubt() {
+        assert_eq!(told(Broken::Commit(sqlx::Error::PoolClosed)).await.unwrap(), Appended::Unknown);
+        for broken in [Broken::Begin(sqlx::Error::PoolClosed), Broken::Write(sqlx::Error::PoolClosed)] {
+            assert!(matches!(told(broken).await, Err(StoreError::Unavailable { .. })));
+        }
+    }
+}
