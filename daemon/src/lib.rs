@@ -1,4 +1,10 @@
-//! Placeholder.
+//! nightshift: watches a cluster, explains failures, waits for a person's yes, carries out exactly that, proves it,
+//! and tells it in the morning. This crate is the only one that does I/O; decisions are made in
+//! `nightshift-engine`.
 
 pub mod clock;
+pub mod cluster;
+pub mod prometheus;
+pub mod runtime;
+pub mod stages;
 pub mod store;
