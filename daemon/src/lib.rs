@@ -1,1 +1,4 @@
-//! Placeholder.
+//! nightshift: the daemon's adapters, stages and doors. Modules stand in reading order.
+
+pub mod clock;
+pub mod config;
