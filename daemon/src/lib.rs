@@ -2,3 +2,10 @@
 
 pub mod clock;
 pub mod config;
+
+pub mod store;
+
+pub mod stages;
+
+pub mod api;
+pub mod http;
