@@ -53,6 +53,11 @@ impl Clock {
         tokio::time::sleep(self.real(length)).await;
     }
 
+    /// Waits for a length of the machine's own time, whatever this clock's pace: between two tries, never for a timer.
+    pub async fn sleep_real(&self, length: Duration) {
+        tokio::time::sleep(length).await;
+    }
+
     /// Waits until this clock shows `at`, also when the machine's clock is set meanwhile.
     pub async fn sleep_until(&self, at: Timestamp) {
         loop {

@@ -3,9 +3,9 @@
 mod lock;
 pub mod people;
 
+use super::RulesNow;
 use crate::clock::Clock;
 use crate::store::{HistoryStore, SqliteStore, SystemAppend};
-use futures::future::BoxFuture;
 use lock::Locks;
 use nightshift_engine::drive::{Store as _, StoreError};
 use nightshift_engine::redact::redactor;
@@ -21,10 +21,6 @@ use nightshift_model::{
     Phase, Proof, Proposal, ProposalId, Registry, Seconds, SystemEvent, Timestamp, Vote, VoteDecision, Withdrawal,
 };
 use std::sync::Arc;
-
-/// The rules in force, with the standing that the history adds up to. When that cannot be read, its kill switch is
-/// set.
-pub type RulesNow = Arc<dyn Fn() -> BoxFuture<'static, Rules> + Send + Sync>;
 
 /// Called after a person decided something: about one incident, or (`None`) about all of them.
 pub type Wake = Arc<dyn Fn(Option<IncidentId>) + Send + Sync>;

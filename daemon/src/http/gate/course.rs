@@ -145,7 +145,7 @@ pub(super) fn incident(frame: Frame, course: &Course, now: Timestamp, zone: &jif
         draft: draft(&i.phase),
         evidence: evidence::views(&i.evidence, now, zone),
         coverage: i.coverage.iter().map(ToString::to_string).collect(),
-        moments: course.moments.iter().map(|m| MomentView {
+        moments: course.rows.iter().map(|m| MomentView {
             at: clock(m.at, now, zone),
             who: m.actor.to_string(),
             what: told(&m.event),
