@@ -3,8 +3,15 @@
 //! `nightshift-engine`.
 
 pub mod clock;
+pub mod config;
+
 pub mod cluster;
 pub mod prometheus;
-pub mod runtime;
-pub mod stages;
 pub mod store;
+
+pub mod stages;
+
+pub mod api;
+pub mod http;
+
+pub mod runtime;
