@@ -50,6 +50,9 @@ pub trait World: Sync {
     fn now(&self) -> Timestamp;
 }
 
+/// How often a known answer is appended again after a conflict; then recovery finds it out.
+const TELL: u32 = 20;
+
 /// Runs one incident until it waits; `Some` is when to look again. At most one call per incident and role at a
 /// time in a process.
 ///
@@ -75,22 +78,27 @@ pub async fn drive<S: Store, W: World>(
                 accept(&incident, &ask, answer, rules, world.now())
             }
             Next::Send(intent, write) => {
-                match commit(store, &incident, vec![intent], me, world.now()).await? {
+                match commit(store, &incident, vec![intent], me, rules, world.now()).await? {
                     Appended::Committed => {}
                     Appended::Conflict | Appended::Unknown => continue,
                     Appended::Fenced => return Ok(None),
                 }
                 let sent = world.send(&write).await; // never reached again for this intent
-                let incident = store.load(id).await?;
-                let events = crate::sent(&incident, sent);
-                if commit(store, &incident, events, me, world.now()).await? == Appended::Fenced {
-                    return Ok(None);
+                // Others may append to the incident meanwhile; what became of the request must still be told.
+                for _ in 0..TELL {
+                    let incident = store.load(id).await?;
+                    let events = crate::sent(&incident, sent.clone());
+                    match commit(store, &incident, events, me, rules, world.now()).await? {
+                        Appended::Conflict => {}
+                        Appended::Fenced => return Ok(None),
+                        Appended::Committed | Appended::Unknown => break,
+                    }
                 }
                 continue;
             }
         };
         // A conflict just means: look again.
-        if commit(store, &incident, events, me, world.now()).await? == Appended::Fenced {
+        if commit(store, &incident, events, me, rules, world.now()).await? == Appended::Fenced {
             return Ok(None);
         }
     }
@@ -101,8 +109,17 @@ async fn commit<S: Store>(
     incident: &Incident,
     events: Vec<IncidentEvent>,
     me: &Me,
+    rules: &Rules,
     now: Timestamp,
 ) -> Result<Appended, StoreError> {
-    let append = advance(Some(incident), &incident.id, events, Some((me.role, me.epoch)), me.actor.clone(), now)?;
+    let append = advance(
+        Some(incident),
+        &incident.id,
+        events,
+        Some((me.role, me.epoch)),
+        me.actor.clone(),
+        now,
+        rules,
+    )?;
     store.append(append).await
 }

@@ -1,1 +1,50 @@
 //! The verbs of nightshift: every decision a pure function, and the one driver that chains them.
+//!
+//! Modules stand in the order of the path: observe and detect happen outside, then correlate, investigate, plan,
+//! guard, seal, approve (tally), execute, verify. [`next`] and [`accept`] are the only callers of the steps, and
+//! [`drive()`] is the only loop.
+
+pub mod rules;
+
+pub mod correlate;
+pub mod inventory;
+
+pub mod evidence;
+pub mod investigate;
+pub mod redact;
+pub mod text;
+
+pub mod guards;
+pub mod plan;
+
+pub mod actions;
+pub mod difference;
+pub mod normal;
+pub mod seal;
+
+pub mod tally;
+
+pub mod execute;
+pub mod protocol;
+pub mod recheck;
+pub mod wire;
+
+pub mod verify;
+
+pub mod standing;
+
+pub mod accept;
+pub mod advance;
+pub mod drive;
+pub mod next;
+pub mod shell;
+
+pub use accept::{accept, sent};
+pub use advance::{advance, system};
+pub use correlate::correlate;
+pub use drive::{Store, StoreError, World, drive};
+pub use next::next;
+pub use rules::{Mode, Rules, Standing};
+pub use shell::Shell;
+pub use tally::tally;
+pub use wire::{HttpWrite, Wire};

@@ -1,8 +1,8 @@
 //! What the steps need of the outside: one read, one write, the time. The daemon answers from the cluster,
 //! Prometheus and the history; scenarios answer from the simulated cluster.
 
-use nightshift_model::effect::{RawPart, Read};
 use nightshift_model::Timestamp;
+use nightshift_model::effect::{RawPart, Read};
 use std::future::Future;
 
 /// One mutating request, byte for byte.

@@ -25,6 +25,7 @@ impl Incident {
     ///
     /// # Errors
     /// [`IllegalTransition`] when the event does not fit the phase or its number is not the next.
+    #[expect(clippy::wildcard_enum_match_arm)] // whatever does not open a stream is illegal before it is open
     pub fn apply(
         before: Option<&Self>,
         place: &Place,

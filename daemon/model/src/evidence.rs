@@ -167,7 +167,6 @@ impl NotChecked {
 /// The facts that the tools read. All text in it is redacted, capped and has control characters made visible.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[allow(clippy::large_enum_variant)] // a handful per incident
 pub enum Observed {
     /// Of [`Tool::Workload`].
     Workload(WorkloadFacts),

@@ -15,7 +15,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// One row of the history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[allow(clippy::large_enum_variant)]
 pub enum HistoryEvent {
     /// Of an incident's stream.
     Incident(IncidentEvent),
@@ -271,4 +270,3 @@ pub enum MessageBody {
     /// The morning digest.
     Digest { from: Timestamp, to: Timestamp },
 }
-

@@ -67,7 +67,6 @@ pub struct PastProposal {
 /// Phases of an incident. Each variant says where it goes; [`Operation`] has its own states.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[allow(clippy::large_enum_variant)] // one per incident, boxed nowhere else
 pub enum Phase {
     /// Evidence is being gathered. -> Drafted | Escalated | Closed
     Investigating {
@@ -165,7 +164,6 @@ impl Phase {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 #[allow(missing_docs)] // the variant's line says what its one field is
-#[allow(clippy::large_enum_variant)]
 pub enum IncidentEvent {
     /// A fault was seen for the first time.
     Opened { scope: ObjectRef, cause: Fingerprint },

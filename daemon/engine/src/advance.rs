@@ -1,0 +1,120 @@
+//! From events to one transaction. The only maker of an `Append`.
+
+use crate::next;
+use crate::rules::{Mode, Rules};
+use nightshift_model::apply::Place;
+use nightshift_model::operation::Epoch;
+use nightshift_model::operation::OperationState;
+use nightshift_model::{
+    Actor, Append, HistoryEvent, IllegalTransition, Incident, IncidentEvent, IncidentId, Message,
+    MessageBody, Next, Phase, Revision, Role, Stream, SystemEvent, Timestamp,
+};
+
+/// Folds the events onto an incident and adds snapshot, wake-up and outbox rows.
+///
+/// # Errors
+/// [`IllegalTransition`] when an event does not fit: nothing is appended then.
+pub fn advance(
+    before: Option<&Incident>,
+    id: &IncidentId,
+    events: Vec<IncidentEvent>,
+    fence: Option<(Role, Epoch)>,
+    actor: Actor,
+    now: Timestamp,
+    rules: &Rules,
+) -> Result<Append, IllegalTransition> {
+    let expect = before.map_or(Revision(0), |i| i.revision);
+    let mut current = before.cloned();
+    let mut outbox = Vec::new();
+    for event in &events {
+        let place = Place {
+            id: id.clone(),
+            revision: current.as_ref().map_or(Revision(1), |i| i.revision.next()),
+            at: now,
+        };
+        let after = Incident::apply(current.as_ref(), &place, event)?;
+        outbox.extend(messages(current.as_ref(), &after, rules));
+        current = Some(after);
+    }
+    let wake_at = current.as_ref().and_then(|i| wake(i, rules, now));
+    Ok(Append {
+        stream: Stream::Incident(id.clone()),
+        expect,
+        fence,
+        actor,
+        at: now,
+        events: events.into_iter().map(HistoryEvent::Incident).collect(),
+        snapshot: current,
+        wake_at,
+        outbox,
+    })
+}
+
+/// The same for the one system stream: no snapshot, no wake-up.
+pub fn system(
+    events: Vec<SystemEvent>,
+    expect: Revision,
+    fence: Option<(Role, Epoch)>,
+    actor: Actor,
+    now: Timestamp,
+) -> Append {
+    Append {
+        stream: Stream::System,
+        expect,
+        fence,
+        actor,
+        at: now,
+        events: events.into_iter().map(HistoryEvent::System).collect(),
+        snapshot: None,
+        wake_at: None,
+        outbox: Vec::new(),
+    }
+}
+
+/// The durable timer says what `next` says: wait until then, or at once.
+fn wake(incident: &Incident, rules: &Rules, now: Timestamp) -> Option<Timestamp> {
+    match next(incident, rules, Epoch(0), now) {
+        Next::At(at) => Some(at),
+        Next::Nothing => None,
+        Next::Record(..) | Next::Ask(..) | Next::Send(..) => Some(now),
+    }
+}
+
+/// What people and the other role must hear of one step.
+fn messages(before: Option<&Incident>, after: &Incident, rules: &Rules) -> Vec<Message> {
+    let incident = || after.id.clone();
+    let told = before.is_some_and(|b| was_told(b, rules));
+    let body = match (before.map(|b| &b.phase), &after.phase) {
+        (Some(Phase::Drafted { .. }), Phase::Drafted { .. })
+        | (Some(Phase::Proposed { .. }), Phase::Proposed { .. })
+        | (Some(Phase::Escalated { .. }), Phase::Escalated { .. })
+        | (Some(Phase::Closed { .. }), Phase::Closed { .. }) => None,
+        (_, Phase::Drafted { .. }) => Some(match rules.mode {
+            Mode::Observe => MessageBody::Page { incident: incident() },
+            Mode::Approve { .. } => MessageBody::Wake { role: Role::Executor, incident: incident() },
+        }),
+        (_, Phase::Proposed { .. } | Phase::Escalated { .. }) => {
+            Some(MessageBody::Page { incident: incident() })
+        }
+        (Some(Phase::Granted { baseline: None, .. }), Phase::Granted { baseline: Some(_), .. }) => {
+            Some(MessageBody::Wake { role: Role::Executor, incident: incident() })
+        }
+        (Some(Phase::Executing { .. }), Phase::Verifying { .. }) => {
+            Some(MessageBody::Wake { role: Role::Responder, incident: incident() })
+        }
+        (Some(Phase::Executing { operation, .. }), Phase::Executing { operation: now, .. }) => {
+            let unknown = |s: &OperationState| matches!(s, OperationState::Unknown { .. });
+            (unknown(&now.state) && !unknown(&operation.state))
+                .then(|| MessageBody::Page { incident: incident() })
+        }
+        (_, Phase::Closed { .. }) => told.then(|| MessageBody::Update { incident: incident() }),
+        _ => None,
+    };
+    body.map(|body| Message { key: format!("{}:{}", after.id, after.revision.0), body }).into_iter().collect()
+}
+
+/// Whether somebody was paged about an incident before: only then is its end worth a message.
+fn was_told(incident: &Incident, rules: &Rules) -> bool {
+    let would_have = matches!(incident.phase, Phase::Drafted { .. }) && rules.mode == Mode::Observe;
+    would_have || !incident.proposals.is_empty() || matches!(incident.phase, Phase::Escalated { .. })
+}

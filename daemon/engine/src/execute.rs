@@ -1,0 +1,207 @@
+//! The executor's steps: preview, recheck, claim, send, recover. Each reads and writes through [`Wire`] and
+//! answers with what it saw.
+
+use crate::actions::{self, get};
+use crate::protocol::{self, bytes, frame, mark_on, written_by_us};
+use crate::seal::object;
+use crate::wire::{HttpWrite, Wire};
+use nightshift_model::effect::{Accept, RawPart, Read};
+use nightshift_model::{
+    Action, Draft, LiveTarget, Mark, NotChecked, OpId, Plan, Preview, Recovered, Sealed, Sent, Write,
+};
+use serde_json::Value;
+
+/// Reads target and source and dry-runs the draft's request.
+pub async fn preview<W: Wire>(wire: &W, draft: &Draft, op: &OpId) -> Preview {
+    let (target, source) = target_and_source(wire, &draft.action).await;
+    let autoscalers = autoscalers(wire, &draft.action).await;
+    let preview = dry_run(wire, &draft.action, &target, source.as_ref(), op).await;
+    Preview { target, source, autoscalers, preview }
+}
+
+/// Re-reads everything that the approval rested on, and dry-runs again.
+pub async fn recheck<W: Wire>(wire: &W, plan: &Plan) -> LiveTarget {
+    let (target, source) = target_and_source(wire, &plan.action).await;
+    let namespace = &plan.action.target().namespace;
+    let pods = wire.read(&pods_of(namespace, &plan.preconditions.selector)).await;
+    let autoscalers = autoscalers(wire, &plan.action).await;
+    let preview = dry_run(wire, &plan.action, &target, source.as_ref(), &plan.op).await;
+    LiveTarget { target, source, pods, autoscalers, preview, at: wire.now() }
+}
+
+/// Sets the mark on the target.
+pub async fn claim<W: Wire>(wire: &W, plan: &Plan, mark: &Mark) -> Sent {
+    let part = read(wire, get(plan.action.target())).await;
+    match object(&part, "the target") {
+        Ok(live) => {
+            protocol::sent(&wire.write(&patch(plan, protocol::claim(plan, &live, mark), false)).await)
+        }
+        Err(why) => Sent::NotSent { why },
+    }
+}
+
+/// Sends the one request of an operation. A body sealed by reference is built from the live object and compared
+/// with the sealed hash first; a mismatch or a failed GET is [`Sent::NotSent`].
+pub async fn send<W: Wire>(wire: &W, write: &Write) -> Sent {
+    let plan = &write.plan;
+    let operations = match &plan.request.body {
+        Sealed::Bytes(text) => match serde_json::from_str::<Vec<Value>>(text) {
+            Ok(operations) => operations,
+            Err(_) => return Sent::NotSent { why: "the sealed body is not a JSON Patch".to_owned() },
+        },
+        Sealed::Reference { .. } => {
+            let (target, source) = target_and_source(wire, &plan.action).await;
+            match build(plan, &target, source.as_ref()) {
+                Ok(operations) => operations,
+                Err(why) => return Sent::NotSent { why },
+            }
+        }
+    };
+    protocol::sent(&wire.write(&patch(plan, bytes(&frame(&operations, &write.mark)), false)).await)
+}
+
+/// Finds out what became of a request, and bars any late one by raising the mark.
+pub async fn recover<W: Wire>(wire: &W, plan: &Plan, stale: &Mark, fresh: &Mark) -> Recovered {
+    match look(plan, stale, &read(wire, get(plan.action.target())).await) {
+        Look::Found(found) => return found,
+        Look::Reclaim(live) => {
+            let answer = wire.write(&patch(plan, protocol::reclaim(plan, &live, stale, fresh), false)).await;
+            match protocol::sent(&answer) {
+                Sent::Applied { .. } => return Recovered::NotApplied,
+                Sent::Refused { .. } => {} // something moved in between: look once more
+                Sent::NotSent { why } | Sent::Unknown { why } => return Recovered::Unknown { why },
+            }
+        }
+    }
+    match look(plan, stale, &read(wire, get(plan.action.target())).await) {
+        Look::Found(found) => found,
+        Look::Reclaim(_) => Recovered::Unknown { why: "the target does not stand still".to_owned() },
+    }
+}
+
+/// What a look at the target says about a lost request.
+enum Look {
+    Found(Recovered),
+    Reclaim(Value),
+}
+
+fn look(plan: &Plan, stale: &Mark, part: &RawPart) -> Look {
+    if matches!(part, RawPart::Body { status: 404, .. }) {
+        return Look::Found(Recovered::Absent);
+    }
+    let live = match object(part, "the target") {
+        Ok(live) => live,
+        Err(why) => return Look::Found(Recovered::Unknown { why }),
+    };
+    let text = |pointer: &str| live.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    if text("/metadata/uid") != plan.preconditions.uid {
+        return Look::Found(Recovered::Absent);
+    }
+    let mark = mark_on(&live);
+    let stands = actions::stands(&plan.action, &live);
+    if mark == Some(stale.done().as_str()) || (stands && written_by_us(plan, &live)) {
+        return Look::Found(Recovered::Applied { resource_version: text("/metadata/resourceVersion") });
+    }
+    let old = crate::normal::spec_digest(&live, plan.preconditions.autoscaled) == plan.preconditions.spec;
+    if mark == Some(stale.to_string().as_str()) && old {
+        return Look::Reclaim(live);
+    }
+    let why = match (mark, stands) {
+        (None, true) => {
+            "the earlier revision stands there, but our mark is gone: somebody else may have written it"
+        }
+        (None, false) => "our mark is gone: somebody replaced the object",
+        (Some(_), _) if old => "the target carries a mark that this operation did not set",
+        (Some(_), _) => "the target was changed by somebody else",
+    };
+    Look::Found(Recovered::Unknown { why: why.to_owned() })
+}
+
+/// LIST of a workload's pods.
+pub(crate) fn pods_of(namespace: &str, selector: &str) -> Read {
+    Read::Get {
+        path: format!("/api/v1/namespaces/{namespace}/pods"),
+        query: vec![
+            ("labelSelector".to_owned(), selector.to_owned()),
+            ("limit".to_owned(), "500".to_owned()),
+        ],
+        accept: Accept::Json,
+    }
+}
+
+async fn target_and_source<W: Wire>(wire: &W, action: &Action) -> (RawPart, Option<RawPart>) {
+    let target = read(wire, get(action.target())).await;
+    let source = match actions::source(action) {
+        Some(source) => Some(read(wire, get(source)).await),
+        None => None,
+    };
+    (target, source)
+}
+
+async fn autoscalers<W: Wire>(wire: &W, action: &Action) -> RawPart {
+    let path =
+        format!("/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers", action.target().namespace);
+    wire.read(&Read::Get { path, query: vec![("limit".to_owned(), "500".to_owned())], accept: Accept::Json })
+        .await
+}
+
+async fn dry_run<W: Wire>(
+    wire: &W,
+    action: &Action,
+    target: &RawPart,
+    source: Option<&RawPart>,
+    op: &OpId,
+) -> RawPart {
+    let built = object(target, "the target").and_then(|live| {
+        let source = source.map(|part| object(part, "the earlier revision")).transpose()?;
+        Ok(protocol::preview(&actions::body(action, &live, source.as_ref())?, &live, op))
+    });
+    let (Ok(body), Some(path)) = (&built, action.target().path()) else {
+        let detail = built.err().unwrap_or_else(|| "no address".to_owned());
+        return RawPart::Failed { why: NotChecked::Unreadable, detail };
+    };
+    let write = HttpWrite {
+        method: "PATCH".to_owned(),
+        path,
+        query: query(true),
+        content_type: "application/json-patch+json".to_owned(),
+        body: body.clone(),
+    };
+    wire.write(&write).await
+}
+
+fn build(plan: &Plan, target: &RawPart, source: Option<&RawPart>) -> Result<Vec<Value>, String> {
+    let live = object(target, "the target")?;
+    let source = source.map(|part| object(part, "the earlier revision")).transpose()?;
+    if crate::normal::spec_digest(&live, plan.preconditions.autoscaled) != plan.preconditions.spec {
+        return Err("the target's spec is no longer the one that was approved".to_owned());
+    }
+    actions::body(&plan.action, &live, source.as_ref())
+}
+
+fn patch(plan: &Plan, body: Vec<u8>, dry_run: bool) -> HttpWrite {
+    HttpWrite {
+        method: plan.request.method.clone(),
+        path: plan.request.path.clone(),
+        query: query(dry_run),
+        content_type: plan.request.content_type.clone(),
+        body,
+    }
+}
+
+fn query(dry_run: bool) -> Vec<(String, String)> {
+    let mut query = vec![("fieldManager".to_owned(), actions::FIELD_MANAGER.to_owned())];
+    if dry_run {
+        query.push(("dryRun".to_owned(), "All".to_owned()));
+    }
+    query
+}
+
+async fn read<W: Wire>(wire: &W, read: Option<Read>) -> RawPart {
+    match read {
+        Some(read) => wire.read(&read).await,
+        None => {
+            RawPart::Failed { why: NotChecked::Unreadable, detail: "the object has no address".to_owned() }
+        }
+    }
+}

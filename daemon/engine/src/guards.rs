@@ -1,0 +1,153 @@
+//! Hard limits: what is refused whatever people approve. Checked before sealing and again before the write.
+
+use crate::rules::{KillSwitch, Mode, Rules};
+use crate::tally::decidable;
+use nightshift_model::{Draft, Incident, Seconds, Timestamp, Withdrawal};
+
+/// The answer of all guards together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Nothing stands against it.
+    Propose,
+    /// Something does; every reason is a sentence.
+    Refuse(Vec<String>),
+}
+
+type Guard = fn(&Case) -> Option<String>;
+
+/// The guards, in the order in which their reasons are told.
+static GUARDS: &[Guard] =
+    &[mode, forbidden_namespace, kill_switch, nobody_can_decide, storm, cool_down, daily_limit, denied];
+
+/// What a guard may look at.
+struct Case<'a> {
+    draft: &'a Draft,
+    incident: &'a Incident,
+    rules: &'a Rules,
+    now: Timestamp,
+}
+
+impl Case<'_> {
+    fn namespace(&self) -> &str {
+        &self.draft.action.target().namespace
+    }
+}
+
+/// Asks every guard about a draft.
+pub fn decide(draft: &Draft, incident: &Incident, rules: &Rules, now: Timestamp) -> Decision {
+    let case = Case { draft, incident, rules, now };
+    let reasons: Vec<String> = GUARDS.iter().filter_map(|guard| guard(&case)).collect();
+    if reasons.is_empty() { Decision::Propose } else { Decision::Refuse(reasons) }
+}
+
+fn mode(case: &Case) -> Option<String> {
+    match &case.rules.mode {
+        Mode::Observe => Some("nightshift runs in mode observe".to_owned()),
+        mode @ Mode::Approve { .. } => (!mode.writes_in(case.namespace()))
+            .then(|| format!("namespace {} is not among those that nightshift may act in", case.namespace())),
+    }
+}
+
+fn forbidden_namespace(case: &Case) -> Option<String> {
+    let forbidden = &case.rules.registry.policy.forbidden_namespaces;
+    let own = !case.rules.home.is_empty() && case.rules.home == case.namespace();
+    (own || forbidden.iter().any(|n| n == case.namespace()))
+        .then(|| format!("nightshift never writes in namespace {}", case.namespace()))
+}
+
+fn kill_switch(case: &Case) -> Option<String> {
+    match &case.rules.standing.kill_switch {
+        KillSwitch::Clear => None,
+        KillSwitch::Set { reason } => Some(format!("the kill switch is set: {reason}")),
+    }
+}
+
+fn nobody_can_decide(case: &Case) -> Option<String> {
+    decidable(&case.rules.registry, case.namespace(), case.draft.risk, case.rules.proofs).err()
+}
+
+fn storm(case: &Case) -> Option<String> {
+    let nodes = case.rules.standing.nodes_not_ready;
+    (nodes > 1).then(|| format!("{nodes} nodes are not Ready: this looks like a larger failure"))
+}
+
+fn cool_down(case: &Case) -> Option<String> {
+    let pause = case.rules.registry.policy.cool_down;
+    let last = executions_here(case).max()?;
+    (case.now.since(last) < pause)
+        .then(|| format!("the last write to this workload was at {last}, cool-down is {pause}"))
+}
+
+fn daily_limit(case: &Case) -> Option<String> {
+    let limit = case.rules.registry.policy.executions_a_day;
+    let day = executions_here(case).filter(|at| case.now.since(*at) < Seconds(86_400)).count();
+    (u32::try_from(day).unwrap_or(u32::MAX) >= limit)
+        .then(|| format!("{day} writes to this workload in 24 h, the limit is {limit}"))
+}
+
+/// Earlier writes to the same workload, not counting the incident's own running operation.
+fn executions_here<'a>(case: &'a Case) -> impl Iterator<Item = Timestamp> + 'a {
+    let mine = move |e: &&crate::rules::Execution| !(e.incident == case.incident.id && e.running);
+    let target = case.draft.action.target();
+    case.rules
+        .standing
+        .executions
+        .iter()
+        .filter(mine)
+        .filter(move |e| e.workload.same_name(target))
+        .map(|e| e.at)
+}
+
+fn denied(case: &Case) -> Option<String> {
+    let asked = case.incident.asked_by.is_some();
+    let within = case.rules.registry.policy.denied_for;
+    let same = case.rules.standing.denials.iter().find(|d| {
+        d.uid == case.draft.action.target().uid
+            && d.action == case.draft.action.kind()
+            && d.cause == case.incident.cause
+            && case.now.since(d.at) < within
+    })?;
+    (!asked).then(|| format!("a person denied the same at {}; ask again to get a fresh proposal", same.at))
+}
+
+/// Whether the write must wait for others to finish: one at a time for a workload, few in the cluster.
+pub fn must_wait(incident: &Incident, rules: &Rules) -> bool {
+    let others: Vec<_> =
+        rules.standing.executions.iter().filter(|e| e.running && e.incident != incident.id).collect();
+    let target = incident.phase.proposal().map(|p| p.plan().action.target());
+    let same = others.iter().any(|e| target.is_some_and(|t| t.same_name(&e.workload)));
+    let limit = usize::try_from(rules.registry.policy.concurrent).unwrap_or(usize::MAX);
+    same || others.len() >= limit.max(1)
+}
+
+/// Whether the incident's proposals were replaced twice within an hour: the target does not stand still.
+pub fn superseded_twice(incident: &Incident, now: Timestamp) -> bool {
+    let replaced = incident.proposals.iter().filter(|p| {
+        let gone = matches!(p.withdrawn, Some(Withdrawal::Superseded | Withdrawal::TargetChanged { .. }));
+        gone && p.withdrawn_at.is_some_and(|at| now.since(at) < Seconds(3600))
+    });
+    replaced.count() >= 2
+}
+
+/// The limits that are checked again right before the claim, on the sealed plan.
+pub fn recheck(
+    plan: &nightshift_model::Plan,
+    incident: &Incident,
+    rules: &Rules,
+    now: Timestamp,
+) -> Decision {
+    let draft = Draft {
+        playbook: plan.playbook.clone(),
+        action: plan.action.clone(),
+        cause: plan.cause.clone(),
+        evidence: plan.evidence.clone(),
+        hazards: plan.hazards.clone(),
+        risk: plan.risk,
+        shown: plan.shown.clone(),
+        verification: plan.verification.clone(),
+        inverse: plan.inverse.clone(),
+        selector: plan.preconditions.selector.clone(),
+        blast: plan.blast,
+    };
+    decide(&draft, incident, rules, now)
+}

@@ -1,0 +1,84 @@
+//! Which questions an incident asks, in rounds: the workload first, then what it points at.
+
+use nightshift_model::evidence::{GitOpsOwner, WorkloadFacts};
+use nightshift_model::{
+    EvidenceId, EvidenceRequest, Finding, Got, Incident, Kind, ObjectRef, Observed, Tool,
+};
+use nightshift_playbooks::{Catalog, Cause, Situation};
+
+/// Questions to ask now; empty when nothing more is worth asking. Bounded: at most four rounds, a dozen questions.
+pub fn investigate(incident: &Incident, playbooks: &Catalog, prometheus: bool) -> Vec<EvidenceRequest> {
+    let Some(symptom) = incident.findings.first().or(incident.symptom.as_ref()) else {
+        return Vec::new();
+    };
+    let mut wanted = Vec::new();
+    if incident.scope.kind == Kind::Deployment {
+        wanted.push(Tool::Workload { target: incident.scope.clone() });
+        wanted.push(Tool::Healthy { target: incident.scope.clone() });
+    }
+    if symptom.object.kind == Kind::Pod {
+        wanted.push(Tool::PreviousLog { pod: symptom.object.clone(), container: symptom.container.clone() });
+        wanted.push(Tool::Events { about: symptom.object.clone() });
+    }
+    if let Some(workload) = workload(incident) {
+        wanted.extend(about_workload(workload));
+    }
+    if let Some(node) = node_of(incident, symptom) {
+        wanted.push(Tool::Node { name: node });
+    }
+    if prometheus {
+        wanted.extend(queries(playbooks, symptom, &incident.scope));
+    }
+    let asked: Vec<&Tool> = incident.evidence.iter().map(|e| &e.tool).collect();
+    let first = u16::try_from(incident.evidence.len()).unwrap_or(u16::MAX);
+    wanted
+        .into_iter()
+        .filter(|tool| !asked.contains(&tool))
+        .zip(1..)
+        .map(|(tool, n)| EvidenceRequest { id: EvidenceId(first.saturating_add(n)), tool })
+        .collect()
+}
+
+/// The questions of every playbook that could be chosen for the symptom.
+fn queries(playbooks: &Catalog, symptom: &Finding, scope: &ObjectRef) -> Vec<Tool> {
+    let situation = Situation { reason: symptom.reason, kind: scope.kind.clone(), cause: Cause::Rollout };
+    let playbook = nightshift_playbooks::select(playbooks, &situation).playbook;
+    let asked = nightshift_playbooks::questions(playbook, scope).unwrap_or_default();
+    asked.into_iter().map(|q| Tool::Query { name: q.name, promql: q.promql }).collect()
+}
+
+fn about_workload(workload: &WorkloadFacts) -> Vec<Tool> {
+    let target = || workload.object.clone();
+    let selector = || workload.selector.clone();
+    let mut wanted = vec![
+        Tool::Rollouts { target: target(), selector: selector() },
+        Tool::Pods { target: target(), selector: selector() },
+        Tool::Events { about: target() },
+        Tool::Disruption { target: target() },
+    ];
+    match &workload.gitops {
+        Some(owner @ (GitOpsOwner::ArgoCd { .. } | GitOpsOwner::FluxKustomization { .. })) => {
+            wanted.push(Tool::GitOps { owner: owner.clone() });
+        }
+        Some(GitOpsOwner::FluxHelmRelease { .. }) | None => {}
+    }
+    wanted
+}
+
+/// The facts of the workload, if the question was answered.
+pub fn workload(incident: &Incident) -> Option<&WorkloadFacts> {
+    incident.evidence.iter().find_map(|e| match &e.got {
+        Got::Facts(Observed::Workload(facts)) => Some(facts),
+        Got::Facts(_) | Got::NotChecked { .. } => None,
+    })
+}
+
+fn node_of(incident: &Incident, symptom: &Finding) -> Option<String> {
+    let named = |object: &ObjectRef| object.name == symptom.object.name;
+    incident.evidence.iter().find_map(|e| match &e.got {
+        Got::Facts(Observed::Pods(pods)) => {
+            pods.iter().find(|p| named(&p.pod) && !p.node.is_empty()).map(|p| p.node.clone())
+        }
+        Got::Facts(_) | Got::NotChecked { .. } => None,
+    })
+}

@@ -1,0 +1,220 @@
+//! What happens next: one match on the phase, one call a line into the step's module.
+
+use crate::guards::{self, Decision};
+use crate::rules::{KillSwitch, Mode, Rules};
+use crate::tally::{Tally, tally};
+use crate::{investigate, plan, verify};
+use nightshift_model::effect::MeasureRequest;
+use nightshift_model::measure::Stage;
+use nightshift_model::operation::{Epoch, Operation, OperationState};
+use nightshift_model::{
+    Ask, Closure, Draft, Escalation, Grant, Incident, IncidentEvent, Mark, Measurement, Next, OpId, Phase,
+    Plan, Proposal, ProposalId, Role, Seconds, Timestamp, Vote, Withdrawal, Write,
+};
+
+/// How often the executor looks again while another operation holds it back.
+const WAIT: Seconds = Seconds(5);
+
+/// The next step of an incident, for whichever role it belongs to. Derived from state alone: asking twice is
+/// harmless. `me` is the caller's epoch; it matters to the executor only.
+pub fn next(i: &Incident, rules: &Rules, me: Epoch, now: Timestamp) -> Next {
+    match &i.phase {
+        Phase::Investigating { .. }
+        | Phase::Drafted { .. }
+        | Phase::Proposed { .. }
+        | Phase::Granted { .. }
+        | Phase::Escalated { .. }
+            if healed(i) =>
+        {
+            record(Role::Responder, IncidentEvent::Closed { why: Closure::Healed })
+        }
+        Phase::Investigating { wanted, .. } => match wanted.first() {
+            Some(request) => Next::Ask(Role::Responder, Ask::Fetch(request.clone())),
+            None => planning(i, rules, now),
+        },
+        Phase::Drafted { draft } => drafted(i, draft, rules, now),
+        Phase::Proposed { proposal, votes } => proposed(proposal, votes, rules, now),
+        Phase::Granted { proposal, votes, grant, baseline } => {
+            granted(i, &Held { proposal, votes, grant, baseline: baseline.as_ref() }, rules, me, now)
+        }
+        Phase::Executing { proposal, grant, operation, .. } => {
+            executing(proposal, grant, operation, rules, me, now)
+        }
+        Phase::Verifying { proposal, applied, measured } => {
+            match verify::progress(&proposal.plan().verification, applied, measured, now) {
+                verify::Progress::Judged(outcome) => {
+                    record(Role::Responder, IncidentEvent::Judged { outcome })
+                }
+                verify::Progress::Look => Next::Ask(
+                    Role::Responder,
+                    Ask::Measure(Box::new(measure(proposal.plan(), Stage::After, Some(applied.at)))),
+                ),
+                verify::Progress::Wait(at) => Next::At(at),
+            }
+        }
+        Phase::Escalated { .. } | Phase::Closed { .. } => Next::Nothing,
+    }
+}
+
+fn record(role: Role, event: IncidentEvent) -> Next {
+    Next::Record(role, vec![event])
+}
+
+fn healed(i: &Incident) -> bool {
+    i.findings.is_empty() && i.symptom.is_some()
+}
+
+fn planning(i: &Incident, rules: &Rules, now: Timestamp) -> Next {
+    let wanted = investigate::investigate(i, &rules.playbooks, rules.prometheus);
+    if !wanted.is_empty() {
+        return record(Role::Responder, IncidentEvent::EvidenceWanted { wanted });
+    }
+    if guards::superseded_twice(i, now) {
+        return record(Role::Responder, IncidentEvent::Escalated { why: Escalation::SupersededTwice });
+    }
+    match plan::plan(i, rules) {
+        Ok(draft) => record(Role::Responder, IncidentEvent::Planned { draft }),
+        Err(why) => record(Role::Responder, IncidentEvent::Escalated { why }),
+    }
+}
+
+fn drafted(i: &Incident, draft: &Draft, rules: &Rules, now: Timestamp) -> Next {
+    if rules.mode == Mode::Observe {
+        return Next::Nothing;
+    }
+    match guards::decide(draft, i, rules, now) {
+        Decision::Refuse(reasons) => {
+            record(Role::Responder, IncidentEvent::Escalated { why: Escalation::Refused { reasons } })
+        }
+        Decision::Propose => {
+            let op = OpId::of(&ProposalId::of(&i.id, i.revision.0), 1);
+            Next::Ask(Role::Executor, Ask::Preview(Box::new(draft.clone()), op))
+        }
+    }
+}
+
+/// What ends a proposal whatever the votes say: another policy, or a kill switch that was cleared since.
+fn void(proposal: &Proposal, rules: &Rules) -> Option<Withdrawal> {
+    if rules.mode == Mode::Observe || proposal.plan().policy != rules.policy {
+        return Some(Withdrawal::PolicyChanged);
+    }
+    rules.standing.cleared_at.filter(|at| *at >= proposal.sealed_at).map(|_| Withdrawal::Stopped)
+}
+
+fn proposed(proposal: &Proposal, votes: &[Vote], rules: &Rules, now: Timestamp) -> Next {
+    let withdraw = |why| record(Role::Responder, IncidentEvent::Withdrawn { why });
+    if let Some(why) = void(proposal, rules) {
+        return withdraw(why);
+    }
+    match tally(proposal, votes, &rules.registry, rules.proofs) {
+        Tally::Denied { by, reason } => withdraw(Withdrawal::Denied { by, reason }),
+        _ if now >= proposal.plan().not_after => withdraw(Withdrawal::Expired),
+        Tally::Approved(grant) => record(Role::Responder, IncidentEvent::Granted { grant }),
+        Tally::Waiting { .. } => Next::At(proposal.plan().not_after),
+    }
+}
+
+/// What `Phase::Granted` holds.
+struct Held<'a> {
+    proposal: &'a Proposal,
+    votes: &'a [Vote],
+    grant: &'a Grant,
+    baseline: Option<&'a Measurement>,
+}
+
+fn granted(i: &Incident, held: &Held, rules: &Rules, me: Epoch, now: Timestamp) -> Next {
+    let withdraw = |why| record(Role::Responder, IncidentEvent::Withdrawn { why });
+    if let Some(why) = void(held.proposal, rules) {
+        return withdraw(why);
+    }
+    let grant = match tally(held.proposal, held.votes, &rules.registry, rules.proofs) {
+        Tally::Denied { by, reason } => return withdraw(Withdrawal::Denied { by, reason }),
+        Tally::Waiting { .. } => {
+            let last = held.votes.last().map(|v| v.person.clone());
+            return withdraw(last.map_or(Withdrawal::Superseded, |person| Withdrawal::ByPerson { person }));
+        }
+        Tally::Approved(grant) => grant,
+    };
+    let until = grant.until.min(held.grant.until);
+    if now >= until {
+        return record(Role::Responder, IncidentEvent::Escalated { why: Escalation::GrantExpired });
+    }
+    if rules.standing.kill_switch != KillSwitch::Clear {
+        return Next::At(until);
+    }
+    if held.baseline.is_none() {
+        return Next::Ask(
+            Role::Responder,
+            Ask::Measure(Box::new(measure(held.proposal.plan(), Stage::Before, None))),
+        );
+    }
+    if guards::must_wait(i, rules) {
+        return Next::At(until.min(now + WAIT));
+    }
+    match guards::recheck(held.proposal.plan(), i, rules, now) {
+        Decision::Refuse(reasons) => {
+            record(Role::Responder, IncidentEvent::Escalated { why: Escalation::Refused { reasons } })
+        }
+        Decision::Propose => {
+            let mark = Mark::first(held.proposal.plan().op.clone(), me);
+            record(Role::Executor, IncidentEvent::Claimed { mark })
+        }
+    }
+}
+
+fn executing(
+    p: &Proposal,
+    grant: &Grant,
+    operation: &Operation,
+    rules: &Rules,
+    me: Epoch,
+    now: Timestamp,
+) -> Next {
+    let plan = || Box::new(p.plan().clone());
+    let mark = &operation.mark;
+    match &operation.state {
+        // Nothing can have been sent: a new epoch starts again with a mark of its own.
+        OperationState::Claimed { .. } if mark.epoch < me => {
+            record(Role::Executor, IncidentEvent::Claimed { mark: mark.raised(me) })
+        }
+        OperationState::Claimed { .. } if now >= grant.until => {
+            record(Role::Executor, IncidentEvent::Escalated { why: Escalation::GrantExpired })
+        }
+        OperationState::Claimed { .. }
+            if rules.standing.kill_switch != KillSwitch::Clear || void(p, rules).is_some() =>
+        {
+            record(Role::Executor, IncidentEvent::Withdrawn { why: Withdrawal::Stopped })
+        }
+        OperationState::Claimed { live: None, .. } => {
+            Next::Ask(Role::Executor, Ask::Recheck(plan(), mark.clone()))
+        }
+        OperationState::Claimed { live: Some(_), marked: false } => {
+            Next::Ask(Role::Executor, Ask::Claim(plan(), mark.clone()))
+        }
+        OperationState::Claimed { live: Some(_), marked: true } => Next::Send(
+            IncidentEvent::Sending { mark: mark.clone() },
+            Write { mark: mark.clone(), plan: plan() },
+        ),
+        // Loaded in this state the request may be under way: never send, always ask.
+        OperationState::Sending => recover(plan(), mark, me),
+        OperationState::Unknown { tried, .. } if *tried < me => recover(plan(), mark, me),
+        OperationState::Unknown { .. } | OperationState::Applied(_) => Next::Nothing,
+        OperationState::NotApplied { why } => record(
+            Role::Executor,
+            IncidentEvent::Escalated { why: Escalation::NotApplied { why: why.clone() } },
+        ),
+    }
+}
+
+fn recover(plan: Box<Plan>, stale: &Mark, me: Epoch) -> Next {
+    Next::Ask(Role::Executor, Ask::Recover { plan, stale: stale.clone(), fresh: stale.raised(me) })
+}
+
+fn measure(plan: &Plan, stage: Stage, since: Option<Timestamp>) -> MeasureRequest {
+    MeasureRequest {
+        stage,
+        measures: plan.verification.measures.clone(),
+        selector: plan.preconditions.selector.clone(),
+        since,
+    }
+}

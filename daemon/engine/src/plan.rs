@@ -1,0 +1,357 @@
+//! From evidence to a draft, or to the reasons why there is none.
+
+use crate::actions::rollback_deployment;
+use crate::investigate::workload;
+use crate::rules::Rules;
+use nightshift_model::evidence::{
+    Disruption, GitOpsOwner, GitSource, HealthyRevision, PodLine, RevisionLine, Rollouts, WorkloadFacts,
+};
+use nightshift_model::plan::Blast;
+use nightshift_model::{
+    Action, ActionKind, Draft, Escalation, Finding, Got, Incident, Kind, Observed, RevisionRef, Risk, Seconds,
+};
+use nightshift_playbooks::schema::Plan as Allowed;
+use nightshift_playbooks::{Cause, Playbook, Situation};
+
+/// Plans an incident whose questions are all answered.
+///
+/// # Errors
+/// The escalation: every reason, and what a person can do.
+#[allow(clippy::result_large_err)] // built once an incident
+pub fn plan(incident: &Incident, rules: &Rules) -> Result<Draft, Escalation> {
+    let Some(symptom) = incident.symptom.as_ref() else {
+        return Err(no_plan(vec!["nothing is known of the symptom".to_owned()], None));
+    };
+    let case = Case::of(incident, symptom);
+    let cause = case.as_ref().map_or(Cause::Unknown, Case::cause);
+    let situation = Situation { reason: symptom.reason, kind: incident.scope.kind.clone(), cause };
+    let selected = nightshift_playbooks::select(&rules.playbooks, &situation);
+    let reasons = || {
+        let mut why = case
+            .as_ref()
+            .map_or_else(|| vec!["the workload could not be read".to_owned()], Case::why_unknown);
+        if cause == Cause::Rollout {
+            why = selected
+                .passed_over
+                .iter()
+                .map(|(name, why)| format!("playbook {name}: {}", why.as_str()))
+                .collect();
+        }
+        why
+    };
+    match (&selected.playbook.plan, &case) {
+        (Allowed::Action(ActionKind::RollbackDeployment), Some(case)) => {
+            case.rollback(selected.playbook, rules).map_err(|reasons| no_plan(reasons, case.handover()))
+        }
+        (Allowed::Action(_), None) => Err(no_plan(reasons(), None)),
+        (Allowed::Escalate(advice), case) => {
+            let by_hand = case.as_ref().and_then(Case::handover);
+            Err(no_plan(
+                reasons(),
+                Some(by_hand.map_or_else(|| advice.clone(), |h| format!("{advice}\n{h}"))),
+            ))
+        }
+    }
+}
+
+fn no_plan(reasons: Vec<String>, handover: Option<String>) -> Escalation {
+    Escalation::NoPlan { reasons, handover }
+}
+
+/// The answers that a plan rests on.
+struct Case<'a> {
+    incident: &'a Incident,
+    symptom: &'a Finding,
+    workload: &'a WorkloadFacts,
+    rollouts: Option<&'a Rollouts>,
+    healthy: &'a [HealthyRevision],
+    pods: &'a [PodLine],
+    disruption: Option<&'a Disruption>,
+    git: Option<&'a GitSource>,
+}
+
+impl<'a> Case<'a> {
+    fn of(incident: &'a Incident, symptom: &'a Finding) -> Option<Self> {
+        let mut case = Self {
+            incident,
+            symptom,
+            workload: workload(incident)?,
+            rollouts: None,
+            healthy: &[],
+            pods: &[],
+            disruption: None,
+            git: None,
+        };
+        for evidence in &incident.evidence {
+            let Got::Facts(facts) = &evidence.got else { continue };
+            match facts {
+                Observed::Rollouts(r) => case.rollouts = Some(r),
+                Observed::Healthy(h) => case.healthy = h,
+                Observed::Pods(p) => case.pods = p,
+                Observed::Disruption(d) => case.disruption = Some(d),
+                Observed::GitOps(g) => case.git = Some(g),
+                Observed::Workload(_)
+                | Observed::Log(_)
+                | Observed::Events(_)
+                | Observed::Node(_)
+                | Observed::Samples(_) => {}
+            }
+        }
+        (incident.scope.kind == Kind::Deployment).then_some(case)
+    }
+
+    /// The ReplicaSet whose template is the Deployment's own.
+    fn current(&self) -> Option<&'a RevisionLine> {
+        self.rollouts?
+            .revisions
+            .iter()
+            .filter(|r| r.template == self.workload.template)
+            .max_by_key(|r| r.number)
+    }
+
+    /// *Caused by the rollout* only while the broken revision is the newest one and was never seen healthy.
+    fn cause(&self) -> Cause {
+        let newest = self.current().is_some_and(|c| c.template_hash == self.symptom.template_hash);
+        let seen_healthy = self.healthy.iter().any(|h| h.template_hash == self.symptom.template_hash);
+        let earlier = self.rollouts.is_some_and(|r| r.revisions.len() > 1);
+        if newest && !seen_healthy && earlier { Cause::Rollout } else { Cause::Unknown }
+    }
+
+    fn why_unknown(&self) -> Vec<String> {
+        let healthy = self.healthy.iter().find(|h| h.template_hash == self.symptom.template_hash);
+        match (self.rollouts, self.current(), healthy) {
+            (None, ..) => vec!["the rollout history could not be read".to_owned()],
+            (Some(_), None, _) => vec!["the Deployment has no ReplicaSet for its template yet".to_owned()],
+            (Some(_), Some(_), Some(h)) => {
+                vec![format!(
+                    "revision {} was seen healthy at {}, so the rollout is not the cause",
+                    h.number, h.at
+                )]
+            }
+            (Some(r), Some(_), None) if r.revisions.len() < 2 => {
+                vec!["there is no earlier revision to go back to".to_owned()]
+            }
+            (Some(_), Some(c), None) => {
+                vec![format!("the pods that crash are not of the newest revision ({})", c.number)]
+            }
+        }
+    }
+
+    /// The latest revision that nightshift saw healthy, that still exists and differs from the current one.
+    fn target(&self) -> Result<(&'a RevisionLine, &'a HealthyRevision), String> {
+        let rollouts = self.rollouts.ok_or("the rollout history could not be read")?;
+        if self.healthy.is_empty() {
+            return Err("nightshift has not seen any earlier revision healthy".to_owned());
+        }
+        let mut seen: Vec<&HealthyRevision> = self.healthy.iter().collect();
+        seen.sort_by_key(|h| std::cmp::Reverse(h.at));
+        seen.into_iter()
+            .filter(|h| h.template_hash != self.symptom.template_hash)
+            .find_map(|h| {
+                let kept = rollouts.revisions.iter().find(|r| r.replica_set.uid == h.replica_set.uid)?;
+                (kept.template != self.workload.template).then_some((kept, h))
+            })
+            .ok_or_else(|| {
+                "the revisions that were seen healthy are no longer kept by the Deployment".to_owned()
+            })
+    }
+
+    fn rollback(&self, playbook: &Playbook, rules: &Rules) -> Result<Draft, Vec<String>> {
+        let (kept, seen) = self.target().map_err(|why| vec![why])?;
+        let current = self.current().ok_or_else(|| vec!["the current revision is not known".to_owned()])?;
+        let reasons = self.refusals(kept, current);
+        if !reasons.is_empty() {
+            return Err(reasons);
+        }
+        let target = self.workload.object.clone();
+        let risk = Risk::Medium;
+        let verification = nightshift_playbooks::verification(
+            playbook,
+            &rules.registry.policy,
+            risk,
+            &target,
+            kept.template,
+            rules.prometheus,
+            self.longest_gap(),
+        )
+        .map_err(|why| vec![why.to_string()])?;
+        let shown = self
+            .rollouts
+            .and_then(|r| r.changes.iter().find(|c| c.number == kept.number))
+            .map(|c| c.changes.clone())
+            .unwrap_or_default();
+        Ok(Draft {
+            playbook: playbook.name.clone(),
+            action: Action::RollbackDeployment {
+                target: target.clone(),
+                to: RevisionRef {
+                    replica_set: kept.replica_set.clone(),
+                    number: kept.number,
+                    template: kept.template,
+                    images: seen.images.clone(),
+                    healthy_at: seen.at,
+                },
+            },
+            cause: self.sentence(current, kept, seen),
+            evidence: self.incident.evidence.iter().map(|e| e.id).collect(),
+            hazards: self.hazards(kept, current),
+            risk,
+            shown,
+            verification,
+            inverse: rollback_deployment::inverse(&target, current),
+            selector: self.workload.selector.clone(),
+            blast: Blast { objects: 1, replicas: self.workload.replicas, available: self.workload.available },
+        })
+    }
+
+    /// What forbids this rollback, whatever people say.
+    fn refusals(&self, kept: &RevisionLine, current: &RevisionLine) -> Vec<String> {
+        let w = self.workload;
+        let mut no = Vec::new();
+        if w.paused {
+            no.push("the rollout is paused: a paused Deployment ignores template changes".to_owned());
+        }
+        match (&w.gitops, self.git) {
+            (Some(owner @ GitOpsOwner::FluxKustomization { .. }), _) => {
+                no.push(format!("{owner} owns the fields and would put them back"));
+            }
+            (Some(owner @ GitOpsOwner::ArgoCd { .. }), Some(git)) if git.reverts => {
+                no.push(format!("{owner} heals itself and would put the fields back"));
+            }
+            (Some(owner @ GitOpsOwner::ArgoCd { .. }), None) => {
+                no.push(format!("{owner} owns the object, and whether it heals itself could not be read"));
+            }
+            (Some(GitOpsOwner::ArgoCd { .. } | GitOpsOwner::FluxHelmRelease { .. }) | None, _) => {}
+        }
+        if let Some(operator) = &w.operator {
+            no.push(format!("{operator} controls the Deployment and would put the fields back"));
+        }
+        if let Some(floor) = &w.rollback_floor {
+            match floor.parse::<u64>() {
+                Ok(floor) if kept.number < floor => {
+                    no.push(format!(
+                        "revision {} is below nightshift.dev/rollback-floor {floor}",
+                        kept.number
+                    ));
+                }
+                Ok(_) => {}
+                Err(_) => no.push("nightshift.dev/rollback-floor is not a revision number".to_owned()),
+            }
+        }
+        if kept.service_account != current.service_account {
+            no.push(format!(
+                "revision {} runs as another service account ({})",
+                kept.number, kept.service_account
+            ));
+        }
+        for privilege in kept.privileges.iter().filter(|p| !current.privileges.contains(p)) {
+            no.push(format!("revision {} asks for more: {privilege}", kept.number));
+        }
+        for secret in
+            kept.references.iter().filter(|r| r.starts_with("Secret ") && !current.references.contains(r))
+        {
+            no.push(format!("revision {} refers to {secret}, which the current one does not", kept.number));
+        }
+        if current.migration_hints.iter().any(|h| h.contains("nightshift.dev/migrates")) {
+            no.push("the current revision is marked as migrating data".to_owned());
+        }
+        no
+    }
+
+    fn hazards(&self, kept: &RevisionLine, current: &RevisionLine) -> Vec<String> {
+        let w = self.workload;
+        let mut list = vec![
+            "Only the pod template returns: not replicas, ConfigMaps, Secrets, or data that the new revision wrote."
+                .to_owned(),
+            "The next deployment brings the broken revision back unless its source is fixed.".to_owned(),
+        ];
+        for hint in &current.migration_hints {
+            list.push(format!(
+                "The current revision may migrate data ({hint}); going back does not undo that."
+            ));
+        }
+        for config in
+            kept.references.iter().filter(|r| !r.starts_with("Secret ") && !current.references.contains(r))
+        {
+            list.push(format!(
+                "Revision {} refers to {config}; whether it still exists was not checked.",
+                kept.number
+            ));
+        }
+        if let Some(helm) = &w.helm {
+            list.push(format!(
+                "Helm release {helm} still records the new revision; its next upgrade overwrites this."
+            ));
+        }
+        if let Some(owner) = &w.gitops {
+            list.push(format!("{owner} will show the object as out of sync."));
+        }
+        if let Some(d) = self.disruption {
+            list.extend(
+                d.autoscalers.iter().map(|a| format!("Autoscaler {a} keeps its own say over replicas.")),
+            );
+        }
+        if w.strategy == "Recreate" {
+            list.push("Strategy Recreate: all pods stop before the earlier revision starts.".to_owned());
+        }
+        list
+    }
+
+    fn sentence(&self, current: &RevisionLine, kept: &RevisionLine, seen: &HealthyRevision) -> String {
+        let exit = self
+            .symptom
+            .exit
+            .as_ref()
+            .map_or_else(String::new, |e| format!(" (exit code {}: {})", e.code, e.class.meaning()));
+        format!(
+            "Container {} of revision {} ({}) crash-loops since {}{exit}. This revision was never seen healthy; \
+             revision {} ({}) was, until {}.",
+            self.symptom.container,
+            current.number,
+            current.images.join(", "),
+            self.symptom.since,
+            kept.number,
+            kept.images.join(", "),
+            seen.at,
+        )
+    }
+
+    /// The kubelet's longest wait so far: 10 s, doubled with every restart, at most 5 minutes.
+    fn longest_gap(&self) -> Seconds {
+        let restarts = self.pods.iter().flat_map(|p| &p.containers).map(|c| c.restarts).max().unwrap_or(0);
+        Seconds((10_u64 << restarts.saturating_sub(1).min(5)).min(300))
+    }
+
+    /// What a person would type, and for GitOps the change to commit.
+    fn handover(&self) -> Option<String> {
+        let w = self.workload;
+        let target = self.target().ok();
+        if let (Some(git), Some((kept, _))) = (self.git, target) {
+            let changes = self.rollouts.and_then(|r| r.changes.iter().find(|c| c.number == kept.number))?;
+            let lines: Vec<String> = changes
+                .changes
+                .iter()
+                .map(|c| format!("  {}\n  - {}\n  + {}", c.path, c.before, c.after))
+                .collect();
+            return Some(format!(
+                "Revert it in Git, where {} takes it from: repository {}, path {}, revision {}.\n{}",
+                git.owner,
+                git.repository,
+                git.path,
+                git.revision,
+                lines.join("\n")
+            ));
+        }
+        let object = &w.object;
+        Some(match target {
+            Some((kept, _)) => format!(
+                "kubectl -n {} rollout undo deployment/{} --to-revision={}",
+                object.namespace, object.name, kept.number
+            ),
+            None => format!(
+                "kubectl -n {} logs deployment/{} -c {} --previous",
+                object.namespace, object.name, self.symptom.container
+            ),
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! Is the target still what was approved, and still broken? Judged right before the claim.
+
+use crate::actions;
+use crate::difference::difference_digest;
+use crate::normal::spec_digest;
+use crate::seal::{autoscaled, object};
+use nightshift_model::finding::Reason;
+use nightshift_model::{LiveFacts, LiveTarget, Plan, Seconds, Timestamp};
+use serde_json::Value;
+
+/// Compares what the executor read with what was sealed.
+///
+/// # Errors
+/// One sentence that says what differs.
+pub fn recheck(
+    plan: &Plan,
+    reason: Reason,
+    live: &LiveTarget,
+    symptom_within: Seconds,
+) -> Result<LiveFacts, String> {
+    let target = plan.action.target();
+    let now = object(&live.target, &format!("{target}"))?;
+    let text = |pointer: &str| now.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    if text("/metadata/uid") != plan.preconditions.uid {
+        return Err(format!("{target} was deleted and created again since the approval"));
+    }
+    if now.pointer("/metadata/deletionTimestamp").is_some() {
+        return Err(format!("{target} is being deleted"));
+    }
+    let autoscaled = autoscaled(&live.autoscalers, &plan.action) || plan.preconditions.autoscaled;
+    if spec_digest(&now, plan.preconditions.autoscaled) != plan.preconditions.spec {
+        let hint = if autoscaled && !plan.preconditions.autoscaled {
+            " (an autoscaler owns its replicas now)"
+        } else {
+            ""
+        };
+        return Err(format!("{target} was changed since the approval{hint}: its spec differs"));
+    }
+    if actions::stands(&plan.action, &now) {
+        return Err("the earlier revision stands on the target already".to_owned());
+    }
+    let source = live.source.as_ref().map(|part| object(part, "the earlier revision")).transpose()?;
+    actions::body(&plan.action, &now, source.as_ref())?;
+    match reason {
+        Reason::CrashLoopBackOff => crash_looping(&live.pods, live.at, symptom_within)?,
+    }
+    let after = object(&live.preview, "the dry run")?;
+    let difference = difference_digest(&now, &after);
+    if difference != plan.difference {
+        return Err("the dry run answers another difference than the one that was approved".to_owned());
+    }
+    Ok(LiveFacts {
+        uid: plan.preconditions.uid.clone(),
+        resource_version: text("/metadata/resourceVersion").to_owned(),
+        difference,
+        at: live.at,
+    })
+}
+
+/// Seen by the executor itself: a container waits in a crash loop, or ended within the last two back-off periods.
+/// A container that happens to be running between two crashes still counts.
+fn crash_looping(pods: &nightshift_model::RawPart, now: Timestamp, within: Seconds) -> Result<(), String> {
+    let list = object(pods, "the target's pods")?;
+    let items = list.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+    let containers =
+        items.iter().filter(|p| p.pointer("/metadata/deletionTimestamp").is_none()).flat_map(|pod| {
+            ["initContainerStatuses", "containerStatuses"]
+                .iter()
+                .filter_map(|list| pod.get("status")?.get(*list)?.as_array())
+                .flatten()
+                .collect::<Vec<_>>()
+        });
+    let broken = |status: &&Value| {
+        let waiting = status.pointer("/state/waiting/reason").and_then(Value::as_str);
+        let restarts = status.get("restartCount").and_then(Value::as_u64).unwrap_or(0);
+        let gap = Seconds((10_u64 << restarts.saturating_sub(1).min(5)).min(300) * 2);
+        let ended = ["/lastState/terminated/finishedAt", "/state/terminated/finishedAt"]
+            .iter()
+            .filter_map(|p| status.pointer(p)?.as_str()?.parse::<Timestamp>().ok())
+            .max();
+        waiting == Some("CrashLoopBackOff")
+            || (restarts > 0 && ended.is_some_and(|at| now.since(at) <= within.max(gap)))
+    };
+    let mut all = containers.peekable();
+    if all.peek().is_none() {
+        return Err("the symptom cannot be seen: the target has no pods".to_owned());
+    }
+    all.any(|s| broken(&s))
+        .then_some(())
+        .ok_or_else(|| "the symptom is gone: no container crash-loops any more".to_owned())
+}

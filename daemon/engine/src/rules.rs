@@ -1,0 +1,116 @@
+//! What decisions rest on besides the incident itself: configuration, and what the history adds up to.
+
+use nightshift_model::registry::matches;
+use nightshift_model::vote::Strength;
+use nightshift_model::{
+    ActionKind, Cluster, Digest, Fingerprint, IncidentId, ObjectRef, Registry, Timestamp,
+};
+use nightshift_playbooks::Catalog;
+use std::sync::Arc;
+
+/// Everything that [`crate::next`] may look at. Built anew for every drive from configuration and projections.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// What nightshift may do.
+    pub mode: Mode,
+    /// Persons, roles, owners, policy.
+    pub registry: Arc<Registry>,
+    /// The playbooks.
+    pub playbooks: Arc<Catalog>,
+    /// Digest over all of them and the mode: a change voids votes.
+    pub policy: Digest,
+    /// Whether a Prometheus is configured.
+    pub prometheus: bool,
+    /// Our own namespace, where nothing is ever written; empty outside a cluster.
+    pub home: String,
+    /// The strongest proof that this program can verify.
+    pub proofs: Strength,
+    /// What the history adds up to.
+    pub standing: Standing,
+}
+
+/// `mode:` of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Watch, explain, say what would have been proposed. No executor, no write.
+    Observe,
+    /// Propose, and execute what people approved, in these namespaces only; a trailing `*` matches any ending.
+    Approve {
+        /// The namespaces.
+        namespaces: Vec<String>,
+    },
+}
+
+impl Mode {
+    /// Whether nightshift may write in a namespace.
+    pub fn writes_in(&self, namespace: &str) -> bool {
+        match self {
+            Self::Observe => false,
+            Self::Approve { namespaces } => namespaces.iter().any(|pattern| matches(pattern, namespace)),
+        }
+    }
+}
+
+impl Rules {
+    /// Digest over registry, policy, playbooks and mode, as sealed into plans.
+    pub fn policy_digest(registry: &Registry, playbooks: &Catalog, mode: &Mode) -> Digest {
+        nightshift_model::digest_of("nightshift/rules/v1", &(registry.digest(playbooks.digest()), mode))
+    }
+}
+
+/// What the history adds up to, beside the incident at hand.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    /// The kill switch.
+    pub kill_switch: KillSwitch,
+    /// When it was cleared last: grants and votes from before are void.
+    pub cleared_at: Option<Timestamp>,
+    /// Operations of the last 24 hours.
+    pub executions: Vec<Execution>,
+    /// Denials of the last 24 hours and more.
+    pub denials: Vec<Denial>,
+    /// Nodes that are not Ready: more than one is a storm.
+    pub nodes_not_ready: u32,
+}
+
+/// The kill switch counts as set when it cannot be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum KillSwitch {
+    /// Nothing holds execution back.
+    #[default]
+    Clear,
+    /// A person or the configuration set it.
+    Set {
+        /// Why, or that it could not be read.
+        reason: String,
+    },
+}
+
+/// One operation, counted for limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Execution {
+    /// The incident.
+    pub incident: IncidentId,
+    /// The object written.
+    pub workload: ObjectRef,
+    /// When the request was about to be sent.
+    pub at: Timestamp,
+    /// Whether it is executing or verifying still.
+    pub running: bool,
+}
+
+/// One denial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// uid of the target.
+    pub uid: String,
+    /// The action.
+    pub action: ActionKind,
+    /// What it was proposed for.
+    pub cause: Fingerprint,
+    /// When.
+    pub at: Timestamp,
+}

@@ -1,0 +1,116 @@
+//! From a draft and its preview to the exact bytes that people approve.
+
+use crate::actions::{self, FIELD_MANAGER};
+use crate::difference::{difference, difference_digest, shown};
+use crate::normal::{normal, spec_digest};
+use crate::rules::Rules;
+use nightshift_model::effect::RawPart;
+use nightshift_model::plan::{PLAN_VERSION, Preconditions};
+use nightshift_model::{
+    Action, Actor, Draft, Incident, OpId, Plan, Preview, Proposal, Request, Role, Sealed, Timestamp,
+};
+use serde_json::Value;
+
+/// Seals a draft, or says why it cannot be sealed.
+///
+/// # Errors
+/// One sentence.
+pub fn seal(
+    incident: &Incident,
+    draft: &Draft,
+    op: &OpId,
+    preview: &Preview,
+    rules: &Rules,
+    now: Timestamp,
+) -> Result<Proposal, String> {
+    let target = draft.action.target();
+    let live = object(&preview.target, &format!("{target}"))?;
+    if live.pointer("/metadata/deletionTimestamp").is_some() {
+        return Err(format!("{target} is being deleted"));
+    }
+    let source = preview.source.as_ref().map(|part| object(part, "the earlier revision")).transpose()?;
+    actions::body(&draft.action, &live, source.as_ref())?;
+    if actions::stands(&draft.action, &live) {
+        return Err("the earlier revision stands on the target already".to_owned());
+    }
+    let after = object(&preview.preview, "the dry run")?;
+    let autoscaled = autoscaled(&preview.autoscalers, &draft.action);
+    let proposer = incident.asked_by.clone().map_or(Actor::Nightshift(Role::Responder), Actor::Person);
+    let plan = Plan {
+        version: PLAN_VERSION,
+        cluster: rules.cluster.clone(),
+        incident: incident.id.clone(),
+        proposal: op.proposal(),
+        op: op.clone(),
+        playbook: draft.playbook.clone(),
+        action_version: actions::file(draft.action.kind()).version,
+        request: request(&draft.action)?,
+        action: draft.action.clone(),
+        shown: shown(&difference(&normal(&live), &normal(&after))),
+        difference: difference_digest(&live, &after),
+        preconditions: Preconditions {
+            uid: target.uid.clone(),
+            spec: spec_digest(&live, autoscaled),
+            generation: live.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0),
+            autoscaled,
+            selector: draft.selector.clone(),
+        },
+        blast: draft.blast,
+        cause: draft.cause.clone(),
+        hazards: draft.hazards.clone(),
+        risk: draft.risk,
+        verification: draft.verification.clone(),
+        inverse: draft.inverse.clone(),
+        policy: rules.policy,
+        evidence: draft.evidence.clone(),
+        proposer,
+        not_after: now + rules.registry.policy.open_for.get(draft.risk),
+    };
+    Ok(Proposal::seal(plan, now))
+}
+
+/// The literal request of an action, its body by reference.
+fn request(action: &Action) -> Result<Request, String> {
+    let target = action.target();
+    let path = target.path().ok_or_else(|| format!("{target} has no address"))?;
+    let body = match action {
+        Action::RollbackDeployment { to, .. } => Sealed::Reference {
+            source: to.replica_set.clone(),
+            value: to.template,
+            pointers: actions::pointers(action).iter().map(|p| (*p).to_owned()).collect(),
+        },
+    };
+    Ok(Request {
+        method: "PATCH".to_owned(),
+        path,
+        content_type: "application/json-patch+json".to_owned(),
+        field_manager: FIELD_MANAGER.to_owned(),
+        body,
+    })
+}
+
+/// Reads an object out of an answer.
+pub(crate) fn object(part: &RawPart, what: &str) -> Result<Value, String> {
+    match part {
+        RawPart::Body { status, body, cut: false } if (200..300).contains(status) => {
+            serde_json::from_slice(body).map_err(|_| format!("{what}: the answer is not JSON"))
+        }
+        RawPart::Body { cut: true, .. } => Err(format!("{what}: the answer is too large")),
+        RawPart::Body { status, body, .. } => {
+            Err(format!("{what}: {}", crate::protocol::status(*status, body).sentence()))
+        }
+        RawPart::Failed { why, detail } if detail.is_empty() => Err(format!("{what}: {}", why.clause())),
+        RawPart::Failed { why, detail } => Err(format!("{what}: {} ({detail})", why.clause())),
+    }
+}
+
+/// Whether an autoscaler owns the target's replicas. Not knowing counts as not owned: then replicas are compared too.
+pub(crate) fn autoscaled(part: &RawPart, action: &Action) -> bool {
+    let Ok(list) = object(part, "the autoscalers") else { return false };
+    let target = action.target();
+    let scales = |hpa: &Value| {
+        let field = |name: &str| hpa.pointer(&format!("/spec/scaleTargetRef/{name}")).and_then(Value::as_str);
+        field("kind") == Some(target.kind.as_str()) && field("name") == Some(&target.name)
+    };
+    list.get("items").and_then(Value::as_array).is_some_and(|items| items.iter().any(scales))
+}

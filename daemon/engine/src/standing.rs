@@ -1,0 +1,111 @@
+//! What the history adds up to: folds of the system stream and of the incidents for limits and the kill switch.
+
+use crate::inventory::Inventory;
+use crate::rules::{Denial, Execution, KillSwitch, Standing};
+use nightshift_model::history::Row;
+use nightshift_model::{
+    Actor, Digest, HistoryEvent, Incident, IncidentEvent, Phase, Seconds, Stream, SystemEvent, Timestamp,
+    Withdrawal,
+};
+use std::collections::BTreeMap;
+
+/// The fold of the system stream.
+#[derive(Clone, Debug, Default)]
+pub struct System {
+    /// What was broken before first sight.
+    pub inventory: Inventory,
+    /// The policy digest recorded last.
+    pub policy: Option<Digest>,
+    /// The kill switch as persons set it.
+    pub kill_switch: KillSwitch,
+    /// Who has asked to clear it so far.
+    pub clearing: Vec<Actor>,
+    /// When it was cleared last.
+    pub cleared_at: Option<Timestamp>,
+}
+
+impl System {
+    /// Folds one event.
+    #[expect(clippy::wildcard_enum_match_arm)] // a fold of a few kinds out of a growing list
+    pub fn fold(&mut self, at: Timestamp, event: &SystemEvent) {
+        self.inventory.fold(event);
+        match event {
+            SystemEvent::PolicyChanged { after, .. } => self.policy = Some(*after),
+            SystemEvent::KillSwitchSet { by, reason } => {
+                self.kill_switch = KillSwitch::Set { reason: format!("{reason} ({by})") };
+                self.clearing.clear();
+            }
+            SystemEvent::KillSwitchClearing { by } if !self.clearing.contains(by) => {
+                self.clearing.push(by.clone());
+            }
+            SystemEvent::KillSwitchCleared => {
+                self.kill_switch = KillSwitch::Clear;
+                self.clearing.clear();
+                self.cleared_at = Some(at);
+            }
+            _ => {}
+        }
+    }
+
+    /// The fold of a whole stream.
+    pub fn of<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Self {
+        let mut system = Self::default();
+        for row in rows {
+            if let HistoryEvent::System(event) = &row.event {
+                system.fold(row.at, event);
+            }
+        }
+        system
+    }
+}
+
+/// Executions and denials among rows of incidents, newest window first. `incidents` are their current folds.
+#[expect(clippy::wildcard_enum_match_arm)] // two kinds out of a growing list
+pub fn standing(
+    system: &System,
+    rows: &[Row],
+    incidents: &[Incident],
+    nodes_not_ready: u32,
+    now: Timestamp,
+) -> Standing {
+    let by_id: BTreeMap<&str, &Incident> = incidents.iter().map(|i| (i.id.as_str(), i)).collect();
+    let mut executions: BTreeMap<(String, Timestamp), Execution> = BTreeMap::new();
+    let mut denials = Vec::new();
+    for row in rows {
+        let (Stream::Incident(id), HistoryEvent::Incident(event)) = (&row.stream, &row.event) else {
+            continue;
+        };
+        let Some(incident) = by_id.get(id.as_str()) else { continue };
+        match event {
+            IncidentEvent::Claimed { mark } if now.since(row.at) < Seconds(86_400) => {
+                let running = matches!(incident.phase, Phase::Executing { .. } | Phase::Verifying { .. })
+                    && incident.phase.proposal().is_some_and(|p| p.plan().op == mark.op);
+                let execution =
+                    Execution { incident: id.clone(), workload: incident.scope.clone(), at: row.at, running };
+                executions.entry((mark.op.to_string(), Timestamp::EPOCH)).or_insert(execution);
+            }
+            IncidentEvent::Withdrawn { why: Withdrawal::Denied { .. } } => {
+                let past = incident
+                    .proposals
+                    .iter()
+                    .rfind(|p| matches!(p.withdrawn, Some(Withdrawal::Denied { .. })));
+                if let Some(past) = past {
+                    denials.push(Denial {
+                        uid: incident.scope.uid.clone(),
+                        action: past.action,
+                        cause: incident.cause.clone(),
+                        at: row.at,
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+    Standing {
+        kill_switch: system.kill_switch.clone(),
+        cleared_at: system.cleared_at,
+        executions: executions.into_values().collect(),
+        denials,
+        nodes_not_ready,
+    }
+}

@@ -1,0 +1,247 @@
+//! Verification: what to read for a measure, what the answers say, and what all looks together mean.
+
+use crate::normal::template_digest;
+use crate::protocol::status;
+use crate::seal::object;
+use nightshift_model::effect::{MeasureRequest, Raw, RawPart, Read};
+use nightshift_model::measure::{Check, ClusterCondition, Comparison, NoData, Stage, Value as Said};
+use nightshift_model::{
+    Applied, Measure, Measurement, NotChecked, Outcome, Reading, Seconds, Timestamp, VerificationSpec,
+};
+use serde_json::Value;
+
+mod judge;
+pub use judge::{Progress, progress};
+
+/// The reads of one measure, in the order in which [`measurement`] reads their answers.
+pub fn reads(measure: &Measure, selector: &str) -> Vec<Read> {
+    match &measure.check {
+        Check::Query { promql, fresh, .. } => {
+            vec![Read::Query { promql: promql.clone() }, Read::Query { promql: fresh.clone() }]
+        }
+        Check::Cluster { condition, target } => match condition {
+            ClusterCondition::RolledOut | ClusterCondition::TemplateIs { .. } => {
+                crate::actions::get(target).into_iter().collect()
+            }
+            ClusterCondition::NoRestarts => vec![crate::execute::pods_of(&target.namespace, selector)],
+        },
+    }
+}
+
+/// Reads the raw answers of one look.
+pub fn measurement(request: &MeasureRequest, raw: &[Raw], max_age: Seconds, now: Timestamp) -> Measurement {
+    let empty = Raw::default();
+    let readings = request
+        .measures
+        .iter()
+        .enumerate()
+        .map(|(n, measure)| {
+            let parts = &raw.get(n).unwrap_or(&empty).parts;
+            Reading { name: measure.name.clone(), value: said(measure, parts, request, max_age, now) }
+        })
+        .collect();
+    Measurement { at: now, stage: request.stage, readings }
+}
+
+fn said(
+    measure: &Measure,
+    parts: &[RawPart],
+    request: &MeasureRequest,
+    max_age: Seconds,
+    now: Timestamp,
+) -> Said {
+    match &measure.check {
+        Check::Query { holds, threshold, .. } => {
+            let [value, fresh] = parts else { return no_data(NoData::Unreadable, "no answer") };
+            match freshness(fresh, request.since, max_age, now) {
+                Some(stale) => stale,
+                None => compare(value, *holds, threshold),
+            }
+        }
+        Check::Cluster { condition, target } => {
+            let Some(part) = parts.first() else { return no_data(NoData::Unreadable, "no answer") };
+            let answer = match object(part, &format!("{target}")) {
+                Ok(answer) => answer,
+                Err(why) => return no_data(class(part), &why),
+            };
+            match condition {
+                ClusterCondition::RolledOut => rolled_out(&answer),
+                ClusterCondition::NoRestarts => no_restarts(&answer, request.since, now),
+                ClusterCondition::TemplateIs { template } => {
+                    let live = answer.pointer("/spec/template").map(template_digest);
+                    match (live == Some(*template), request.stage) {
+                        (true, _) => Said::Holds("as approved".to_owned()),
+                        (false, Stage::Before) => Said::Fails("another template".to_owned()),
+                        (false, Stage::After) => Said::Reverted(writer(&answer)),
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn no_data(why: NoData, detail: &str) -> Said {
+    Said::NoData { why, detail: crate::text::visible(detail, 200) }
+}
+
+fn class(part: &RawPart) -> NoData {
+    match part {
+        RawPart::Body { status: 400..=499, .. } => NoData::Refused,
+        RawPart::Failed { why: NotChecked::NotConfigured, .. } => NoData::NotConfigured,
+        RawPart::Body { status: 500.., .. } | RawPart::Failed { .. } => NoData::Unreachable,
+        RawPart::Body { .. } => NoData::Unreadable,
+    }
+}
+
+/// The samples of an instant query's answer, as (labels, value as written).
+fn samples(part: &RawPart) -> Result<Vec<String>, Said> {
+    let RawPart::Body { status: code @ 200..=299, body, cut: false } = part else {
+        let detail = match part {
+            RawPart::Body { status: code, body, .. } => prometheus_error(*code, body),
+            RawPart::Failed { why, detail } => format!("{} {detail}", why.clause()),
+        };
+        return Err(no_data(class(part), &detail));
+    };
+    let answer: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+    if answer.get("status").and_then(Value::as_str) != Some("success") {
+        return Err(no_data(NoData::Unreadable, &format!("HTTP {code} without success")));
+    }
+    if let Some(first) = answer.get("warnings").and_then(Value::as_array).and_then(|w| w.first()) {
+        return Err(no_data(NoData::Warned, first.as_str().unwrap_or("warning")));
+    }
+    let result = answer.pointer("/data/result");
+    let text = |pair: &Value| pair.get(1).and_then(Value::as_str).map(str::to_owned);
+    let values = match answer.pointer("/data/resultType").and_then(Value::as_str) {
+        Some("scalar") => result.and_then(text).into_iter().collect(),
+        Some("vector") => result
+            .and_then(Value::as_array)
+            .map(|list| list.iter().filter_map(|s| s.get("value").and_then(text)).collect())
+            .unwrap_or_default(),
+        _ => return Err(no_data(NoData::Unreadable, "the answer is neither vector nor scalar")),
+    };
+    Ok(values)
+}
+
+fn prometheus_error(code: u16, body: &[u8]) -> String {
+    let answer: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+    match answer.get("error").and_then(Value::as_str) {
+        Some(error) => format!("HTTP {code}: {error}"),
+        None => status(code, body).sentence(),
+    }
+}
+
+/// Every sample must be finite and meet the threshold.
+fn compare(part: &RawPart, holds: Comparison, threshold: &str) -> Said {
+    let values = match samples(part) {
+        Ok(values) => values,
+        Err(said) => return said,
+    };
+    if values.is_empty() {
+        return no_data(NoData::Empty, "no series");
+    }
+    let Ok(threshold) = threshold.parse::<f64>() else { return no_data(NoData::Unreadable, "threshold") };
+    let mut worst = None;
+    for text in &values {
+        let Some(value) = text.parse::<f64>().ok().filter(|v| v.is_finite()) else {
+            return no_data(NoData::NotFinite, text);
+        };
+        let ok = match holds {
+            Comparison::Equal => (value - threshold).abs() < f64::EPSILON,
+            Comparison::AtMost => value <= threshold,
+            Comparison::AtLeast => value >= threshold,
+            Comparison::Below => value < threshold,
+            Comparison::Above => value > threshold,
+        };
+        if !ok {
+            worst = Some(text);
+        }
+    }
+    match (worst, values.first()) {
+        (Some(text), _) => Said::Fails(text.clone()),
+        (None, first) => Said::Holds(first.cloned().unwrap_or_default()),
+    }
+}
+
+/// Instant queries look back five minutes and hide staleness, so the samples' own times are asked for.
+fn freshness(part: &RawPart, since: Option<Timestamp>, max_age: Seconds, now: Timestamp) -> Option<Said> {
+    let values = match samples(part) {
+        Ok(values) => values,
+        Err(said) => return Some(said),
+    };
+    let newest = values
+        .iter()
+        .filter_map(|v| v.parse::<f64>().ok())
+        .filter(|v| v.is_finite())
+        .fold(None, |a: Option<f64>, v| Some(a.map_or(v, |a| a.min(v))));
+    let Some(seconds) = newest else { return Some(no_data(NoData::Empty, "no series")) };
+    #[allow(clippy::cast_possible_truncation)] // milliseconds of a Unix time
+    let at = Timestamp::from_micros((seconds * 1_000_000.0) as i64);
+    if now.since(at) > max_age {
+        return Some(no_data(NoData::Stale, &format!("the newest sample is from {at}")));
+    }
+    if since.is_some_and(|write| at <= write) {
+        return Some(no_data(NoData::Stale, "no sample is newer than the write"));
+    }
+    None
+}
+
+/// The controller has seen the newest spec, and every wanted replica is updated and available.
+fn rolled_out(deployment: &Value) -> Said {
+    let number = |pointer: &str| deployment.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
+    let wanted = deployment.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
+    let (updated, available) = (number("/status/updatedReplicas"), number("/status/availableReplicas"));
+    let (total, unavailable) = (number("/status/replicas"), number("/status/unavailableReplicas"));
+    let seen = number("/status/observedGeneration") >= number("/metadata/generation");
+    let text = format!("{available} of {wanted} available, {updated} updated");
+    if seen && updated == wanted && available == wanted && total == wanted && unavailable == 0 {
+        Said::Holds(text)
+    } else {
+        Said::Fails(text)
+    }
+}
+
+/// No container waits in a crash loop, and none ended since the write (or, before it, within ten minutes).
+fn no_restarts(list: &Value, since: Option<Timestamp>, now: Timestamp) -> Said {
+    let since = since.unwrap_or(now - Seconds(600));
+    let items = list.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+    let live: Vec<&Value> =
+        items.iter().filter(|p| p.pointer("/metadata/deletionTimestamp").is_none()).collect();
+    if live.is_empty() {
+        return no_data(NoData::Empty, "no pods");
+    }
+    for pod in &live {
+        let name = pod.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+        let lists = ["containerStatuses", "initContainerStatuses"];
+        for status in lists.iter().filter_map(|l| pod.get("status")?.get(*l)?.as_array()).flatten() {
+            let waiting = status.pointer("/state/waiting/reason").and_then(Value::as_str);
+            let restarts = status.get("restartCount").and_then(Value::as_i64).unwrap_or(0);
+            let ended = status
+                .pointer("/lastState/terminated/finishedAt")
+                .and_then(Value::as_str)
+                .and_then(|t| t.parse::<Timestamp>().ok());
+            if waiting == Some("CrashLoopBackOff") {
+                return Said::Fails(format!("{name} waits in CrashLoopBackOff"));
+            }
+            if restarts > 0 && ended.is_some_and(|at| at > since) {
+                return Said::Fails(format!("{name} restarted"));
+            }
+        }
+    }
+    Said::Holds(format!("{} pods, no restart", live.len()))
+}
+
+/// Who wrote the template last, beside ourselves.
+fn writer(deployment: &Value) -> String {
+    let entries =
+        deployment.pointer("/metadata/managedFields").and_then(Value::as_array).cloned().unwrap_or_default();
+    entries
+        .iter()
+        .filter(|e| e.pointer("/fieldsV1/f:spec/f:template").is_some())
+        .filter(|e| e.get("manager").and_then(Value::as_str) != Some(crate::actions::FIELD_MANAGER))
+        .max_by_key(|e| e.get("time").and_then(Value::as_str).unwrap_or_default().to_owned())
+        .and_then(|e| e.get("manager").and_then(Value::as_str))
+        .map_or_else(|| "an unknown writer".to_owned(), |m| crate::text::visible(m, 80))
+}
+
+#[cfg(test)]
+mod tests;
