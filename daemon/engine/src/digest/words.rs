@@ -7,24 +7,11 @@ use nightshift_model::{Action, Escalation, Finding, ObjectRef, Withdrawal};
 /// Longest text of foreign origin in one place.
 const LONGEST: usize = 300;
 
-/// Text as it may be shown: the first line, capped, control and direction characters made visible.
+/// Text as it may be shown in a sentence: its first line, capped, with everything invisible made visible.
 pub fn visible(text: &str) -> String {
-    let mut lines = text.trim().lines().map(str::trim_end);
-    let first = lines.next().unwrap_or_default();
-    let mut out = String::with_capacity(first.len().min(LONGEST));
-    for (at, c) in first.chars().enumerate() {
-        if at == LONGEST {
-            out.push('…');
-            return out;
-        }
-        let hidden = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-        if c.is_control() || hidden {
-            out.extend(c.escape_unicode());
-        } else {
-            out.push(c);
-        }
-    }
-    if lines.any(|line| !line.is_empty()) {
+    let (first, rest) = text.trim().split_once('\n').unwrap_or((text.trim(), ""));
+    let mut out = crate::text::visible(first.trim_end(), LONGEST);
+    if !rest.trim().is_empty() {
         out.push_str(" …");
     }
     out
@@ -168,9 +155,9 @@ mod tests {
 
     #[test]
     fn foreign_text_is_one_visible_capped_line() {
-        assert_eq!(visible("a\u{1b}[31mred"), "a\\u{1b}[31mred");
+        assert_eq!(visible("a\u{1b}[31mred"), "a␛[31mred");
         assert_eq!(visible("\u{202e}txt"), "\\u{202e}txt");
         assert_eq!(visible("first\nsecond"), "first …");
-        assert_eq!(visible(&"x".repeat(400)).chars().count(), 301);
+        assert_eq!(visible(&"x".repeat(400)).chars().count(), 300);
     }
 }
