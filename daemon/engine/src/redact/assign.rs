@@ -1,7 +1,7 @@
 //! `password=…`, `"token": "…"`, `api_key: …`, `--secret …`, `<password>…</password>`: a key, a separator, a value.
 
 use super::Span;
-use super::value::{harmless, name, random};
+use super::value::{harmless, listed, name, random};
 use std::ops::Range;
 
 /// How sure the key makes us.
@@ -24,6 +24,8 @@ pub(super) const KEYWORDS: &[(&str, Class)] = &[
     ("passphrase", Class::Password),
     ("passcode", Class::Password),
     ("pwd", Class::Password),
+    ("requirepass", Class::Password),
+    ("masterauth", Class::Password),
     ("api_key", Class::Key),
     ("api-key", Class::Key),
     ("apikey", Class::Key),
@@ -61,61 +63,12 @@ pub(super) const KEYWORDS: &[(&str, Class)] = &[
 ];
 
 /// Last words of a key that make it a key about a secret, not of one.
-const ABOUT: &[&str] = &[
-    "age",
-    "alg",
-    "algorithm",
-    "bucket",
-    "class",
-    "count",
-    "dir",
-    "enabled",
-    "endpoint",
-    "error",
-    "exception",
-    "expired",
-    "expires",
-    "expiry",
-    "expiration",
-    "file",
-    "id",
-    "ids",
-    "issuer",
-    "kind",
-    "len",
-    "length",
-    "limit",
-    "manager",
-    "max",
-    "min",
-    "mode",
-    "mount",
-    "name",
-    "names",
-    "namespace",
-    "path",
-    "policy",
-    "provider",
-    "ref",
-    "refs",
-    "request",
-    "required",
-    "review",
-    "reviews",
-    "rotation",
-    "size",
-    "state",
-    "status",
-    "store",
-    "total",
-    "ttl",
-    "type",
-    "uri",
-    "url",
-    "usage",
-    "valid",
-    "version",
-];
+const ABOUT: &str = "\
+    age alg algorithm bucket class count cs dir enabled endpoint error exception expiration expired \
+    expires expiry file filter go handler id ids issuer java js json kind kt len length limit manager \
+    max min mode mount name names namespace path php policy provider py rb ref refs request required \
+    review reviews rotation rs scala service size state status store total ts ttl type uri url usage \
+    valid version yaml yml";
 
 /// Longest rest of a key after its keyword.
 const TAIL: usize = 40;
@@ -125,12 +78,12 @@ pub(super) fn find(class: Class, text: &str, hit: Range<usize>) -> Option<Span> 
     let (value_at, separator) = separator(text, &key)?;
     let value = value(text, value_at)?;
     let raw = text.get(value.at.clone())?;
-    let at = if class == Class::Password
+    // A YAML scalar may hold spaces.
+    let scalar = class == Class::Password
         && !value.quoted
         && separator == Separator::Colon
-        && line_start(text, key.start)
-    {
-        // A YAML scalar may hold spaces.
+        && line_start(text, key.start);
+    let at = if scalar {
         let line = text.get(value.at.start..line_end(text, value.at.start))?;
         let scalar = line.split(" #").next().unwrap_or(line).trim_end();
         value.at.start..value.at.start + scalar.len()
@@ -143,7 +96,8 @@ pub(super) fn find(class: Class, text: &str, hit: Range<usize>) -> Option<Span> 
         Class::Token => "token",
         Class::Short => "secret",
     };
-    let yes = !harmless(raw) && likely(class, raw, value.quoted, separator, prose(text, value.at.end));
+    let yes =
+        !harmless(raw) && likely(class, raw, value.quoted, separator, !scalar && prose(text, value.at.end));
     yes.then(|| Span::new(at, kind)).flatten()
 }
 
@@ -183,7 +137,7 @@ fn key(class: Class, text: &str, hit: &Range<usize>) -> Option<Range<usize>> {
     let tail = text.get(hit.end..end)?;
     let before = start.checked_sub(0).filter(|s| *s < hit.start).and(bytes.get(hit.start.wrapping_sub(1)));
     if class == Class::Short {
-        let joined = before.is_some_and(|b| b.is_ascii_alphanumeric())
+        let joined = before.is_some_and(u8::is_ascii_alphanumeric)
             && !(before.is_some_and(u8::is_ascii_lowercase)
                 && bytes.get(hit.start).is_some_and(u8::is_ascii_uppercase));
         return (tail.is_empty() && !joined).then_some(start..end);
@@ -196,7 +150,7 @@ fn key(class: Class, text: &str, hit: &Range<usize>) -> Option<Range<usize>> {
     if attached > 0 && !tail.get(..attached).is_some_and(|t| t.eq_ignore_ascii_case("s")) {
         return None; // tokenizer, passwordless
     }
-    (!ABOUT.contains(&last_word(tail).as_str())).then_some(start..end)
+    (!listed(ABOUT, &last_word(tail))).then_some(start..end)
 }
 
 /// The last word of `_key_ref`, `KeyRef` or `.key-ref`, in lower case.
@@ -312,8 +266,14 @@ fn bare(text: &str, from: usize) -> Found {
         }
         from_comma = comma + 1;
     }
-    let marked = word.starts_with(super::MARK);
-    let word = if marked { word } else { word.trim_end_matches([')', ']', '}', '>', '\\']) };
+    let closers = [')', ']', '}', '>', '\\'];
+    // What was redacted before keeps its own bracket.
+    let mark = word.find(']').filter(|_| word.starts_with(super::MARK)).map(|end| end + 1);
+    let word = match mark.map(|end| word.split_at(end)) {
+        Some((mark, rest)) if rest.trim_start_matches(closers).is_empty() => mark,
+        Some(_) => word,
+        None => word.trim_end_matches(closers),
+    };
     Found { at: from..from + word.len(), quoted: false }
 }
 
