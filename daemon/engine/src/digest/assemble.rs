@@ -320,7 +320,7 @@ fn watched(story: &Story<'_>, window: &Window) -> Option<Watched> {
         Standing::Closed(Ended::Verified) => {
             let until = story.episodes.last()?.verified? + RELAPSE;
             (until > window.to).then_some(())?;
-            (format!("{} again", words::trouble(story.scope, story.symptom)), until)
+            (story.symptom.map_or_else(|| "it comes back".to_owned(), |f| format!("{} comes back", f.reason)), until)
         }
         Standing::Investigating
         | Standing::Drafted(_)

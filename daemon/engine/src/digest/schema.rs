@@ -453,6 +453,14 @@ pub enum Audit {
 }
 
 impl Audit {
+    /// A few words for the top.
+    pub fn brief(&self) -> String {
+        match self {
+            Self::ChainOnly { rows, .. } => format!("audit: chain only, verified, {rows} rows"),
+            Self::Broken { .. } | Self::NotChecked { .. } => self.sentence(),
+        }
+    }
+
     /// One clause for people.
     pub fn sentence(&self) -> String {
         match self {

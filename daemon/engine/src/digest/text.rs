@@ -46,7 +46,7 @@ pub fn top(digest: &Digest, width: usize) -> String {
     }
     let holes = digest.quality.gaps.len() + digest.quality.untold.len();
     let gaps = if holes == 0 { String::new() } else { format!("{holes} not watched; ") };
-    foot.push(format!("{gaps}{}", digest.quality.audit.sentence()));
+    foot.push(format!("{gaps}{}", digest.quality.audit.brief()));
     let room = TOP.saturating_sub(lines.len() + foot.len());
     let more = digest.needs_you.len() > room;
     let listed = if more { room.saturating_sub(1) } else { digest.needs_you.len() };
@@ -174,7 +174,7 @@ fn trend(out: &mut Out, digest: &Digest) {
 
 fn count(count: &Count) -> String {
     let median = count.median.map(|m| format!(" (usually {m})")).unwrap_or_default();
-    format!("{} {}{median}", count.now, count.what)
+    format!("{} {}{median}", count.what, count.now)
 }
 
 fn duration(stat: &Stat) -> String {

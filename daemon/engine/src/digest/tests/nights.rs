@@ -68,6 +68,7 @@ pub(super) struct Night {
     made: u64,
     fates: Vec<Fate>,
     back: u64,
+    face: Option<u64>,
 }
 
 impl Night {
@@ -99,11 +100,11 @@ impl Night {
         u32::try_from(self.fates.iter().filter(|f| **f == fate).count()).unwrap()
     }
 
-    /// What `make` adds happens so much earlier.
+    /// What `make` adds happens so much earlier, always to the same workload.
     pub(super) fn shifted(&mut self, back: Seconds, make: impl FnOnce(&mut Self)) {
-        self.back = back.0;
+        (self.back, self.face) = (back.0, Some(1));
         make(self);
-        self.back = 0;
+        (self.back, self.face) = (0, None);
     }
 
     pub(super) fn system(&mut self, second: u64, event: SystemEvent) {
@@ -140,6 +141,7 @@ impl Night {
         self.made += 1;
         self.fates.push(fate);
         let mut s = Script::new(self.made, minute * 60);
+        s.face = self.face.unwrap_or(self.made);
         s.play(fate);
         let pages = s.pages.clone();
         for (at, (second, event)) in (1_u64..).zip(s.events) {
@@ -169,6 +171,7 @@ pub(super) fn fold(rows: &[Row]) -> Incident {
 struct Script {
     id: IncidentId,
     n: u64,
+    face: u64,
     second: u64,
     events: Vec<(u64, IncidentEvent)>,
     pages: Vec<(u64, u64)>,
@@ -176,13 +179,13 @@ struct Script {
 
 impl Script {
     fn new(n: u64, second: u64) -> Self {
-        Self { id: IncidentId(format!("inc-{n:010}")), n, second, events: Vec::new(), pages: Vec::new() }
+        Self { id: IncidentId(format!("inc-{n:010}")), n, face: n, second, events: Vec::new(), pages: Vec::new() }
     }
 
     fn scope(&self) -> ObjectRef {
-        let name = ["cart", "checkout", "search", "stock", "mail"][usize::try_from(self.n % 5).unwrap()];
-        let name = if self.n > 5 { format!("{name}-{}", self.n) } else { name.to_owned() };
-        ObjectRef::new(Kind::Deployment, "shop", &name, &format!("uid-{}", self.n))
+        let name = ["cart", "checkout", "search", "stock", "mail"][usize::try_from(self.face % 5).unwrap()];
+        let name = if self.face > 5 { format!("{name}-{}", self.face) } else { name.to_owned() };
+        ObjectRef::new(Kind::Deployment, "shop", &name, &format!("uid-{}", self.face))
     }
 
     fn then(&mut self, later: u64, event: IncidentEvent) -> &mut Self {
@@ -216,7 +219,7 @@ impl Script {
     }
 
     fn investigated(&mut self) {
-        let wanted = EvidenceRequest { id: EvidenceId(1), tool: Tool::Workload { object: self.scope() } };
+        let wanted = EvidenceRequest { id: EvidenceId(1), tool: Tool::Workload { target: self.scope() } };
         self.then(1, IncidentEvent::EvidenceWanted { wanted: vec![wanted.clone()] });
         let evidence = Evidence {
             id: wanted.id,
