@@ -1,5 +1,6 @@
 //! The wiring of a running nightshift, readable top to bottom.
 
+pub mod doors;
 pub mod incidents;
 pub mod rules;
 pub mod sweep;
@@ -177,6 +178,16 @@ impl Running {
     /// The rules as stages ask for them.
     pub fn rules_now(&self) -> RulesNow {
         rules_now(&self.rules)
+    }
+
+    /// The history.
+    pub fn store(&self) -> SqliteStore {
+        self.store.clone()
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> Clock {
+        self.clock
     }
 
     /// Wakes one incident, or all that are open, in every role's loop.
