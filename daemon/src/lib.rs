@@ -15,3 +15,5 @@ pub mod api;
 pub mod http;
 
 pub mod runtime;
+
+pub mod demo;
