@@ -9,7 +9,7 @@ use crate::config::{self, Keys};
 use crate::http::gate::DigestOf;
 use crate::prometheus::Settings;
 use crate::runtime::doors::{self, Doors};
-use crate::runtime::{self, Running, Setup};
+use crate::runtime::{self, Parts, Running, Setup};
 use crate::store::{Filter, HistoryStore as _, OpenMode, SqliteStore};
 use anyhow::Context as _;
 use nightshift_detectors::Params;
@@ -92,7 +92,8 @@ impl Stage {
             clock,
             store: store.clone(),
             responder: access("nightshift-responder"),
-            executor: Some(access("nightshift-executor")),
+            parts: Parts::ALL,
+            executor: access("nightshift-executor"),
             cluster_name: "demo".to_owned(),
             namespaces: Vec::new(),
             mode: Mode::Approve { namespaces: vec![objects::NAMESPACE.to_owned()] },
