@@ -1,0 +1,3 @@
+//! The demo: a simulated cluster behind real HTTP.
+
+pub mod door;
