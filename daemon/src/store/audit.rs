@@ -98,7 +98,9 @@ pub async fn verify(store: &SqliteStore, from: u64) -> Result<Report, StoreError
         let page = page(&mut view, next).await?;
         let Some(last) = page.last() else { break };
         next = last.seq + 1;
-        page.iter().for_each(|row| check.row(row));
+        for row in &page {
+            check.row(row);
+        }
     }
     if from == 0 {
         for row in snapshots(&mut view).await? {

@@ -2,9 +2,10 @@
 
 use super::StoreError;
 use super::error::unavailable;
-use super::row::{Recorded, SYSTEM, column, number, ts_text};
+use super::row::{self, SYSTEM, column, number, ts_text};
 use nightshift_model::apply::Place;
 use nightshift_model::evidence::HealthyRevision;
+use nightshift_model::history::Row;
 use nightshift_model::{
     HistoryEvent, Incident, IncidentId, ObjectRef, PersonId, ProposalId, SystemEvent, Timestamp,
 };
@@ -79,7 +80,7 @@ pub(super) async fn fold(
 pub(super) fn step(
     before: Option<&Incident>,
     id: &IncidentId,
-    recorded: &Recorded,
+    recorded: &Row,
 ) -> Result<Incident, StoreError> {
     let HistoryEvent::Incident(event) = &recorded.event else {
         let what = format!("row {}: a system event in the stream of incident {id}", recorded.seq);
@@ -91,11 +92,7 @@ pub(super) fn step(
 }
 
 /// Events of one stream behind a revision.
-pub(super) async fn stream(
-    readers: &SqlitePool,
-    name: &str,
-    after: u64,
-) -> Result<Vec<Recorded>, StoreError> {
+pub(super) async fn stream(readers: &SqlitePool, name: &str, after: u64) -> Result<Vec<Row>, StoreError> {
     let rows = sqlx::query(
         "SELECT seq, ts_utc, body FROM audit_event WHERE stream = ? AND revision > ? ORDER BY revision",
     )
@@ -111,7 +108,7 @@ pub(super) async fn between(
     from: Timestamp,
     to: Timestamp,
     kinds: &[&str],
-) -> Result<Vec<Recorded>, StoreError> {
+) -> Result<Vec<Row>, StoreError> {
     let rows = sqlx::query(
         "SELECT seq, ts_utc, body FROM audit_event WHERE ts_utc >= ?1 AND ts_utc < ?2 \
          AND (?3 = '[]' OR kind IN (SELECT value FROM json_each(?3))) ORDER BY seq",
@@ -124,7 +121,7 @@ pub(super) async fn between(
     recorded(&rows.map_err(unavailable("read a span of the history"))?)
 }
 
-pub(super) async fn system(readers: &SqlitePool, kinds: &[&str]) -> Result<Vec<Recorded>, StoreError> {
+pub(super) async fn system(readers: &SqlitePool, kinds: &[&str]) -> Result<Vec<Row>, StoreError> {
     if kinds.is_empty() {
         return stream(readers, SYSTEM, 0).await;
     }
@@ -257,8 +254,8 @@ pub(super) async fn rows(readers: &SqlitePool) -> Result<u64, StoreError> {
         .map_err(unavailable("read the end of the history"))
 }
 
-fn recorded(rows: &[SqliteRow]) -> Result<Vec<Recorded>, StoreError> {
-    rows.iter().map(Recorded::read).collect()
+fn recorded(rows: &[SqliteRow]) -> Result<Vec<Row>, StoreError> {
+    rows.iter().map(row::recorded).collect()
 }
 
 pub(super) fn read_snapshot(row: &SqliteRow) -> Result<Incident, StoreError> {

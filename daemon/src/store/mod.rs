@@ -20,7 +20,6 @@ mod error;
 pub mod leader;
 mod load;
 pub mod outbox;
-mod pending;
 mod row;
 mod schema;
 mod sqlite;
@@ -29,12 +28,13 @@ mod writer;
 pub use append::SystemAppend;
 pub use error::OpenError;
 pub use load::{Cursor, Filter, Which};
+pub use nightshift_engine::{Store, StoreError};
 pub use outbox::OutboxRow;
-pub use pending::{Store, StoreError};
-pub use row::{RawRow, Recorded};
+pub use row::RawRow;
 pub use sqlite::OpenMode;
 
 use nightshift_model::evidence::HealthyRevision;
+use nightshift_model::history::Row;
 use nightshift_model::{
     Append, Appended, Incident, IncidentId, ObjectRef, PersonId, ProposalId, Stream, Timestamp,
 };
@@ -56,20 +56,16 @@ pub trait HistoryStore: Store + Clone + Send + 'static {
         append: SystemAppend,
     ) -> impl Future<Output = Result<Appended, StoreError>> + Send;
     /// All events of one stream, in order.
-    fn stream_events(
-        &self,
-        stream: &Stream,
-    ) -> impl Future<Output = Result<Vec<Recorded>, StoreError>> + Send;
+    fn stream_events(&self, stream: &Stream) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
     /// Events of all streams with `from <= at < to`, in the history's order; no kinds means every kind.
     fn events(
         &self,
         from: Timestamp,
         to: Timestamp,
         kinds: &[&str],
-    ) -> impl Future<Output = Result<Vec<Recorded>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
     /// Events of the system stream of some kinds, in order; no kinds means every kind.
-    fn system_events(&self, kinds: &[&str])
-    -> impl Future<Output = Result<Vec<Recorded>, StoreError>> + Send;
+    fn system_events(&self, kinds: &[&str]) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
     /// Revisions of a workload that were seen healthy, newest first.
     fn healthy_revisions(
         &self,
@@ -188,18 +184,13 @@ impl HistoryStore for SqliteStore {
     async fn append_system(&self, append: SystemAppend) -> Result<Appended, StoreError> {
         self.writer()?.append(append::Prepared::system(append)?).await
     }
-    async fn stream_events(&self, stream: &Stream) -> Result<Vec<Recorded>, StoreError> {
+    async fn stream_events(&self, stream: &Stream) -> Result<Vec<Row>, StoreError> {
         load::stream(self.readers(), stream.as_str(), 0).await
     }
-    async fn events(
-        &self,
-        from: Timestamp,
-        to: Timestamp,
-        kinds: &[&str],
-    ) -> Result<Vec<Recorded>, StoreError> {
+    async fn events(&self, from: Timestamp, to: Timestamp, kinds: &[&str]) -> Result<Vec<Row>, StoreError> {
         load::between(self.readers(), from, to, kinds).await
     }
-    async fn system_events(&self, kinds: &[&str]) -> Result<Vec<Recorded>, StoreError> {
+    async fn system_events(&self, kinds: &[&str]) -> Result<Vec<Row>, StoreError> {
         load::system(self.readers(), kinds).await
     }
     async fn healthy_revisions(&self, workload: &ObjectRef) -> Result<Vec<HealthyRevision>, StoreError> {

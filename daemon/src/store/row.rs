@@ -1,6 +1,7 @@
 //! One row of the history: its body, its hash, and reading it back.
 
 use super::StoreError;
+use nightshift_model::history::Row;
 use nightshift_model::{
     Actor, Digest, Epoch, HistoryEvent, IncidentEvent, IncidentId, ProposalId, Revision, Stream, SystemEvent,
     Timestamp, canonical,
@@ -51,25 +52,6 @@ pub(super) struct Body {
     pub(super) stream: String,
 }
 
-/// One event of the history with its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recorded {
-    /// Its place in the whole history, from 0.
-    pub seq: u64,
-    /// When.
-    pub at: Timestamp,
-    /// Who.
-    pub actor: Actor,
-    /// Which stream.
-    pub stream: Stream,
-    /// Its place in the stream, from 1.
-    pub revision: Revision,
-    /// Of the role that appended it.
-    pub epoch: Option<Epoch>,
-    /// What.
-    pub event: HistoryEvent,
-}
-
 impl RawRow {
     /// Reads the columns of `SELECT seq, ts_utc, kind, actor, stream, revision, epoch, incident_id, proposal_id, body,
     /// prev_hash, hash`.
@@ -97,29 +79,27 @@ impl RawRow {
     }
 }
 
-impl Recorded {
-    /// Reads the columns of `SELECT seq, ts_utc, body`.
-    pub(super) fn read(row: &SqliteRow) -> Result<Self, StoreError> {
-        let get = || -> Result<(i64, String, Vec<u8>), sqlx::Error> {
-            Ok((row.try_get("seq")?, row.try_get("ts_utc")?, row.try_get("body")?))
-        };
-        let (seq, ts, body) = get().map_err(super::error::unavailable("read the history"))?;
-        Self::parse(number(seq), &ts, &body)
-    }
+/// Reads the columns of `SELECT seq, ts_utc, body`.
+pub(super) fn recorded(row: &SqliteRow) -> Result<Row, StoreError> {
+    let get = || -> Result<(i64, String, Vec<u8>), sqlx::Error> {
+        Ok((row.try_get("seq")?, row.try_get("ts_utc")?, row.try_get("body")?))
+    };
+    let (seq, ts, body) = get().map_err(super::error::unavailable("read the history"))?;
+    parse(number(seq), &ts, &body)
+}
 
-    /// # Errors
-    /// [`StoreError::Unreadable`] names the row: this program does not know its kind, or it is damaged.
-    pub(super) fn parse(seq: u64, ts: &str, body: &[u8]) -> Result<Self, StoreError> {
-        let unreadable = |what: String| StoreError::Unreadable(format!("row {seq}: {what}"));
-        let at = ts.parse().map_err(unreadable)?;
-        let body: Body = serde_json::from_slice(body).map_err(|e| unreadable(e.to_string()))?;
-        let stream = match body.stream.as_str() {
-            SYSTEM => Stream::System,
-            id => Stream::Incident(IncidentId::from(id)),
-        };
-        let Body { actor, epoch, event, revision, .. } = body;
-        Ok(Self { seq, at, actor, stream, revision, epoch, event })
-    }
+/// # Errors
+/// [`StoreError::Unreadable`] names the row: this program does not know its kind, or it is damaged.
+pub(super) fn parse(seq: u64, ts: &str, body: &[u8]) -> Result<Row, StoreError> {
+    let unreadable = |what: String| StoreError::Unreadable(format!("row {seq}: {what}"));
+    let at = ts.parse().map_err(unreadable)?;
+    let body: Body = serde_json::from_slice(body).map_err(|e| unreadable(e.to_string()))?;
+    let stream = match body.stream.as_str() {
+        SYSTEM => Stream::System,
+        id => Stream::Incident(IncidentId::from(id)),
+    };
+    let Body { actor, epoch, event, revision, .. } = body;
+    Ok(Row { seq, stream, revision, epoch, actor, at, event })
 }
 
 /// Name of the one system stream.

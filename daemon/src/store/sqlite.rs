@@ -1,7 +1,7 @@
 //! Opening the file: durable or not at all.
 
 use super::error::OpenError;
-use super::row::Recorded;
+use super::row;
 use super::schema;
 use nightshift_model::Digest;
 use sqlx::sqlite::{
@@ -86,6 +86,7 @@ pub(super) async fn readers(path: &Path) -> Result<SqlitePool, OpenError> {
 
 /// Makes, checks and migrates the file; the connection becomes the writer's.
 pub(super) async fn prepare(path: &Path) -> Result<SqliteConnection, OpenError> {
+    let _alone = alone(path).await?;
     own(path)?;
     let failed = |operation| sqlite_error(path, operation);
     let mut connection = writer(path).await?;
@@ -124,6 +125,22 @@ pub(super) async fn prepare_to_read(path: &Path) -> Result<SqlitePool, OpenError
         std::cmp::Ordering::Greater => Err(OpenError::Newer { found, known: schema::latest() }),
         std::cmp::Ordering::Less => Err(OpenError::Older { found, known: schema::latest() }),
     }
+}
+
+/// Two containers of a Pod start at once, and neither the switch to WAL nor the migrations wait for each other: one
+/// process at a time makes a store ready. The lock is on the folder and goes with the handle.
+async fn alone(path: &Path) -> Result<std::fs::File, OpenError> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        Some(_) | None => Path::new(".").to_owned(),
+    };
+    let locked = tokio::task::spawn_blocking(move || {
+        let folder = std::fs::File::open(folder)?;
+        folder.lock()?;
+        Ok(folder)
+    });
+    let locked = locked.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    locked.map_err(|source| OpenError::File { path: path.to_owned(), source })
 }
 
 /// Makes the file for us alone. SQLite gives its two companions the same rights.
@@ -187,7 +204,7 @@ async fn know_every_kind(connection: &mut SqliteConnection) -> Result<Result<(),
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.iter().try_for_each(|row| Recorded::read(row).map(drop)).map_err(OpenError::from))
+    Ok(rows.iter().try_for_each(|row| row::recorded(row).map(drop)).map_err(OpenError::from))
 }
 
 fn sqlite_error(path: &Path, operation: &'static str) -> impl FnOnce(sqlx::Error) -> OpenError {

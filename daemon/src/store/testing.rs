@@ -171,6 +171,8 @@ fn draft() -> Draft {
         risk: Risk::Low,
         shown: Vec::new(),
         verification: verification(),
+        inverse: Inverse { action: action(), sentence: "roll forward".to_owned() },
+        selector: "app=cart".to_owned(),
         blast: Blast { objects: 1, replicas: 2, available: 0 },
     }
 }
@@ -200,6 +202,7 @@ fn proposal(incident: &IncidentId, revision: u64) -> Proposal {
             spec: digest("t", b"spec"),
             generation: 1,
             autoscaled: false,
+            selector: "app=cart".to_owned(),
         },
         blast: Blast { objects: 1, replicas: 2, available: 0 },
         cause: "a test".to_owned(),

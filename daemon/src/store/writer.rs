@@ -220,11 +220,11 @@ async fn transaction(
 
 /// Takes the lock, waiting for other processes up to [`sqlite::BUSY`].
 async fn begin(connection: &mut SqliteConnection, clock: &Clock) -> Result<(), sqlx::Error> {
-    let since = clock.monotonic();
+    let until = clock.monotonic() + sqlite::BUSY;
     loop {
         match sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await {
             Ok(_) => return Ok(()),
-            Err(error) if is_busy(&error) && clock.monotonic() - since < sqlite::BUSY => {
+            Err(error) if is_busy(&error) && clock.monotonic() < until => {
                 clock.sleep(LOOK_AGAIN).await;
             }
             Err(error) => return Err(error),
@@ -299,6 +299,30 @@ fn answer(works: &[Work], replies: Vec<Reply>, result: Result<Vec<Done>, Broken>
                 };
                 let _ = reply.send(told);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::{at, system};
+
+    async fn told(broken: Broken) -> Result<Appended, StoreError> {
+        let works = [Work::Append(Box::new(Prepared::system(system(at(0), 1)).unwrap()))];
+        let (reply, told) = oneshot::channel();
+        answer(&works, vec![reply], Err(broken));
+        told.await.unwrap().map(|done| match done {
+            Done::Append(appended) => appended,
+            Done::Rows(_) => panic!("an append answers as one"),
+        })
+    }
+
+    #[tokio::test]
+    async fn only_a_failed_commit_leaves_doubt() {
+        assert_eq!(told(Broken::Commit(sqlx::Error::PoolClosed)).await.unwrap(), Appended::Unknown);
+        for broken in [Broken::Begin(sqlx::Error::PoolClosed), Broken::Write(sqlx::Error::PoolClosed)] {
+            assert!(matches!(told(broken).await, Err(StoreError::Unavailable { .. })));
         }
     }
 }

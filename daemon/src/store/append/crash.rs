@@ -97,10 +97,9 @@ async fn no_acknowledged_append_is_lost_when_the_process_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_processes_write_one_chain_also_when_one_is_killed() {
+async fn two_processes_start_at_once_and_write_one_chain_also_when_one_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("history.db");
-    drop(SqliteStore::open(&file, OpenMode::ReadWrite).await.unwrap());
     let (a, b) = (spawn(&file, "a"), spawn(&file, "b"));
     let clock = Clock::wall();
     clock.sleep(Duration::from_millis(700)).await;

@@ -219,7 +219,7 @@ async fn appends_a_second() {
         for done in join_all(work).await {
             done.unwrap();
         }
-        let seconds = (clock.monotonic() - started).as_secs_f64();
+        let seconds = clock.monotonic().saturating_sub(started).as_secs_f64();
         println!("{name}: {:.0} appends/s", f64::from(writers * rounds) / seconds);
     }
 }

@@ -2,10 +2,11 @@
 
 use super::{Problem, Report, SnapshotRow, Tip};
 use crate::store::load;
-use crate::store::row::{RawRow, Recorded, column, genesis, proposal_of};
+use crate::store::row::{RawRow, column, genesis, parse, proposal_of};
+use nightshift_model::history::Row;
 use nightshift_model::{
-    Digest, HistoryEvent, Incident, IncidentEvent, IncidentId, PersonId, Phase, Proposal, Revision, Stream,
-    Vote, VoteDecision,
+    Digest, HistoryEvent, Incident, IncidentEvent, IncidentId, PersonId, Phase, Proposal, ProposalId,
+    Revision, Stream, Vote, VoteDecision,
 };
 use std::collections::BTreeMap;
 
@@ -65,7 +66,7 @@ impl Check {
 
     pub(super) fn row(&mut self, row: &RawRow) {
         self.chain(row);
-        match Recorded::parse(row.seq, &row.ts, row.body.as_bytes()) {
+        match parse(row.seq, &row.ts, row.body.as_bytes()) {
             Ok(recorded) => {
                 self.copies(row, &recorded);
                 if !self.report.partial {
@@ -104,7 +105,7 @@ impl Check {
     }
 
     /// The columns are copies of the body: a query must not be told otherwise than the hash.
-    fn copies(&mut self, row: &RawRow, said: &Recorded) {
+    fn copies(&mut self, row: &RawRow, said: &Row) {
         let incident = match &said.stream {
             Stream::Incident(id) => Some(id.as_str()),
             Stream::System => None,
@@ -117,7 +118,7 @@ impl Check {
             ("revision", row.revision != said.revision.0),
             ("epoch", row.epoch != said.epoch.map(|e| e.0)),
             ("incident_id", row.incident.as_deref() != incident),
-            ("proposal_id", row.proposal.as_deref() != proposal.as_ref().map(|p| p.as_str())),
+            ("proposal_id", row.proposal.as_deref() != proposal.as_ref().map(ProposalId::as_str)),
         ];
         for (name, _) in differs.iter().filter(|(_, differs)| *differs) {
             self.problem(row.seq, format!("its column {name} says something else than its body"));
@@ -125,7 +126,7 @@ impl Check {
     }
 
     /// Folds the row's stream: the state machine itself says whether an intent stands before its result.
-    fn follow(&mut self, said: &Recorded) {
+    fn follow(&mut self, said: &Row) {
         let name = said.stream.as_str();
         let next = match (&said.stream, self.streams.get(name)) {
             (_, Some(Followed::Lost)) => return,
@@ -194,11 +195,7 @@ impl Check {
     }
 }
 
-fn follow_incident(
-    id: &IncidentId,
-    followed: Option<&Followed>,
-    said: &Recorded,
-) -> Result<Followed, String> {
+fn follow_incident(id: &IncidentId, followed: Option<&Followed>, said: &Row) -> Result<Followed, String> {
     let before = match followed {
         Some(Followed::Incident { fold, .. }) => Some(&**fold),
         Some(Followed::System(_) | Followed::Lost) | None => None,

@@ -66,6 +66,9 @@ async fn a_file_that_is_not_there_is_not_made_for_reading() {
     let error = SqliteStore::open(&path, OpenMode::ReadOnly).await.unwrap_err();
     assert!(matches!(error, OpenError::File { .. }), "{error}");
     assert!(!path.exists());
+    let error =
+        SqliteStore::open(folder.path().join("no/history.db"), OpenMode::ReadWrite).await.unwrap_err();
+    assert!(matches!(error, OpenError::File { .. }), "{error}");
 }
 
 #[tokio::test]
