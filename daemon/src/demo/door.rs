@@ -44,11 +44,21 @@ struct Shared {
     /// Counts what may have changed something; watches and the ticker wait for it.
     touched: watch::Sender<u64>,
     slow_ms: AtomicU64,
+    before: Mutex<Vec<(String, Ambush)>>,
 }
+
+/// What happens right before a user's next request.
+type Ambush = Box<dyn FnOnce(&mut Sim) + Send>;
 
 impl Shared {
     fn with<R>(&self, act: impl FnOnce(&mut Sim) -> R) -> R {
         act(&mut self.sim.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What waits for this user's next request.
+    fn ambushes(&self, user: &str) -> Vec<Ambush> {
+        let mut waiting = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.extract_if(.., |(whose, _)| whose == user).map(|(_, act)| act).collect()
     }
 
     fn touch(&self) {
@@ -62,7 +72,13 @@ impl Door {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let (touched, _) = watch::channel(0);
-        let shared = Arc::new(Shared { sim: Mutex::new(sim), clock, touched, slow_ms: AtomicU64::new(0) });
+        let shared = Arc::new(Shared {
+            sim: Mutex::new(sim),
+            clock,
+            touched,
+            slow_ms: AtomicU64::new(0),
+            before: Mutex::default(),
+        });
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(stop.clone().run_until_cancelled_owned(tick(Arc::clone(&shared))));
         let accept = accept(listener, Arc::clone(&shared), stop.clone(), tasks.clone());
@@ -85,6 +101,12 @@ impl Door {
         let result = self.shared.with(act);
         self.shared.touch();
         result
+    }
+
+    /// Does something to the simulator right before it answers this user's next request: somebody else was faster.
+    pub fn before(&self, user: &str, act: impl FnOnce(&mut Sim) + Send + 'static) {
+        let mut waiting = self.shared.before.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.push((user.to_owned(), Box::new(act)));
     }
 
     /// Delays every answer from now on by that much real time.
@@ -200,6 +222,9 @@ async fn answer(
     request.content_type = text(&head.headers, &header::CONTENT_TYPE).map(str::to_owned);
     request.body = body.to_vec();
     let now = shared.clock.now().get();
+    for act in shared.ambushes(&request.user) {
+        shared.with(act);
+    }
     let reply = shared.with(|sim| sim.handle(&request, now));
     if method != Method::Get {
         shared.touch();
