@@ -36,3 +36,19 @@ async fn an_idle_watch_gets_bookmarks_and_ends_in_time() {
     let marks = types.iter().filter(|line| line["type"] == "BOOKMARK").count();
     assert!((3..=6).contains(&marks), "{marks} bookmarks in 300 s");
 }
+
+#[tokio::test]
+async fn somebody_else_may_be_faster_once() {
+    let (door, clock) = door().await;
+    let (object, now) = (deployment("shop", "web", 1), clock.now().get());
+    door.before("late", move |sim| {
+        let _ = sim.apply(object, now);
+    });
+    let path = "/apis/apps/v1/namespaces/shop/deployments/web";
+    let get = async |user: &str| {
+        let request = reqwest::Client::new().get(format!("{}{path}", door.url())).bearer_auth(user);
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(get("early").await, 404, "it waits for the user that it is meant for");
+    assert_eq!((get("late").await, get("early").await), (200, 200));
+}
