@@ -384,6 +384,3 @@ fn failed(error: &StoreError) -> VoteRefusal {
     tracing::error!(%error, "the history does not answer, so nothing is decided");
     VoteRefusal::StoreFailed
 }
-
-#[cfg(test)]
-mod tests;

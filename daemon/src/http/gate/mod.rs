@@ -287,6 +287,3 @@ async fn style() -> Response {
     ([(CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../../../assets/nightshift.css"))
         .into_response()
 }
-
-#[cfg(test)]
-mod tests;

@@ -8,7 +8,6 @@ use nightshift_model::{Measurement, Seconds};
 /// One measure of the plan.
 #[derive(Clone, Debug)]
 pub(super) struct MeasureView {
-    pub(super) name: String,
     pub(super) asks: String,
     pub(super) promql: String,
     pub(super) red_first: bool,
@@ -43,7 +42,6 @@ pub(super) fn measures(story: &Story) -> Vec<MeasureView> {
     measures
         .iter()
         .map(|measure| MeasureView {
-            name: measure.name.clone(),
             asks: asks(measure),
             promql: promql(measure),
             red_first: measure.red_first,
