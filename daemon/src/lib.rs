@@ -1,4 +1,17 @@
-//! Placeholder.
+//! nightshift: watches a cluster, explains failures, waits for a person's yes, carries out exactly that, proves it,
+//! and tells it in the morning. This crate is the only one that does I/O; decisions are made in
+//! `nightshift-engine`.
 
 pub mod clock;
+pub mod config;
+
+pub mod cluster;
+pub mod prometheus;
 pub mod store;
+
+pub mod stages;
+
+pub mod api;
+pub mod http;
+
+pub mod runtime;
