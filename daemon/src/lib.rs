@@ -1,10 +1,17 @@
 //! nightshift: watches a cluster, explains failures, waits for a person's yes, carries out exactly that, proves it,
 //! and tells it in the morning. This crate is the only one that does I/O; decisions are made in
-//! `nightshift-engine`.
+//! `nightshift-engine`. Modules stand in reading order.
 
 pub mod clock;
+pub mod config;
+pub mod telemetry;
+
 pub mod cluster;
 pub mod prometheus;
-pub mod runtime;
-pub mod stages;
 pub mod store;
+
+pub mod stages;
+
+pub mod runtime;
+
+pub mod cli;

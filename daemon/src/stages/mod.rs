@@ -1,6 +1,8 @@
 //! One shell a step: adapters in, decisions from the engine, adapters out. They never name each other.
 
 pub mod detect;
+pub mod query;
+pub mod vote;
 
 use futures::future::BoxFuture;
 use nightshift_engine::Rules;
