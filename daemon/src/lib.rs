@@ -10,6 +10,7 @@ pub mod cluster;
 pub mod prometheus;
 pub mod store;
 
+pub mod api;
 pub mod stages;
 
 pub mod runtime;

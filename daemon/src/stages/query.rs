@@ -2,11 +2,12 @@
 
 mod story;
 
-pub use story::{End, Moment, Story};
+pub use story::{End, Story};
 
 use crate::clock::Clock;
 use crate::store::{Filter, HistoryStore as _, SqliteStore};
 use nightshift_engine::drive::StoreError;
+use nightshift_model::history::Row;
 use nightshift_model::{Incident, IncidentId, ProposalId, Stream, Timestamp};
 
 /// How many closed incidents the list shows.
@@ -25,7 +26,7 @@ pub struct Course {
     /// Where it stands.
     pub incident: Incident,
     /// What happened, oldest first.
-    pub moments: Vec<Moment>,
+    pub rows: Vec<Row>,
 }
 
 /// What an id or the beginning of one leads to.
@@ -71,8 +72,8 @@ impl Reads {
     /// # Errors
     /// Those of the store.
     pub async fn incident(&self, id: &IncidentId) -> Result<Option<Course>, StoreError> {
-        let moments = self.moments(id).await?;
-        Ok(story::fold(id, &moments).map(|incident| Course { incident, moments }))
+        let rows = self.rows(id).await?;
+        Ok(story::fold(id, &rows).map(|incident| Course { incident, rows }))
     }
 
     /// One proposal, from its sealing to its end; `None` when there is none of that id.
@@ -81,7 +82,7 @@ impl Reads {
     /// Those of the store.
     pub async fn proposal(&self, id: &ProposalId) -> Result<Option<Story>, StoreError> {
         match self.store.incident_of(id).await? {
-            Some(incident) => Ok(Story::of(&incident, &self.moments(&incident).await?, id)),
+            Some(incident) => Ok(Story::of(&incident, &self.rows(&incident).await?, id)),
             None => Ok(None),
         }
     }
@@ -111,15 +112,8 @@ impl Reads {
         Ok(exact.map_or_else(|| Found::of(ids), Found::One))
     }
 
-    async fn moments(&self, id: &IncidentId) -> Result<Vec<Moment>, StoreError> {
-        let rows = self.store.stream_events(&Stream::Incident(id.clone())).await?;
-        let moment = |row: crate::store::Recorded| Moment {
-            revision: row.revision,
-            at: row.at,
-            actor: row.actor,
-            event: row.event,
-        };
-        Ok(rows.into_iter().map(moment).collect())
+    async fn rows(&self, id: &IncidentId) -> Result<Vec<Row>, StoreError> {
+        self.store.stream_events(&Stream::Incident(id.clone())).await
     }
 }
 

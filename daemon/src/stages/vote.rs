@@ -3,13 +3,14 @@
 mod lock;
 pub mod people;
 
+use super::RulesNow;
 use crate::clock::Clock;
 use crate::store::{HistoryStore, SqliteStore, SystemAppend};
-use futures::future::BoxFuture;
 use lock::Locks;
 use nightshift_engine::drive::{Store as _, StoreError};
 use nightshift_engine::redact::redactor;
-use nightshift_engine::rules::Rules;
+use nightshift_engine::rules::{KillSwitch, Rules};
+use nightshift_engine::standing::System;
 use nightshift_engine::tally::admit;
 use nightshift_engine::{advance, text};
 use nightshift_model::incident::Reopening;
@@ -20,10 +21,6 @@ use nightshift_model::{
     Phase, Proof, Proposal, ProposalId, Registry, Seconds, SystemEvent, Timestamp, Vote, VoteDecision, Withdrawal,
 };
 use std::sync::Arc;
-
-/// The rules in force, with the standing that the history adds up to. When that cannot be read, its kill switch is
-/// set.
-pub type RulesNow = Arc<dyn Fn() -> BoxFuture<'static, Rules> + Send + Sync>;
 
 /// Called after a person decided something: about one incident, or (`None`) about all of them.
 pub type Wake = Arc<dyn Fn(Option<IncidentId>) + Send + Sync>;
@@ -253,7 +250,11 @@ impl Votes {
                     return Err(VoteRefusal::NoRole);
                 }
                 let clearing = SystemEvent::KillSwitchClearing { by: by.clone() };
-                if self.another_clears(&by).await? {
+                let system = self.switch().await.map_err(|e| failed(&e))?;
+                if system.kill_switch == KillSwitch::Clear {
+                    return Ok(Switched::Cleared);
+                }
+                if system.clearing.iter().any(|other| *other != by) {
                     (vec![clearing, SystemEvent::KillSwitchCleared], Switched::Cleared)
                 } else {
                     (vec![clearing], Switched::Clearing)
@@ -265,16 +266,19 @@ impl Votes {
         Ok(done)
     }
 
-    /// Whether an admin other than `by` wanted it cleared since it was set.
-    async fn another_clears(&self, by: &Actor) -> Result<bool, VoteRefusal> {
+    /// The kill switch as persons set it, and which admins want it cleared.
+    ///
+    /// # Errors
+    /// Those of the store; then it counts as set.
+    pub async fn switch(&self) -> Result<System, StoreError> {
         let kinds = ["kill-switch-set", "kill-switch-clearing", "kill-switch-cleared"];
-        let rows = self.store.system_events(&kinds).await.map_err(|e| failed(&e))?;
-        let since = rows.iter().rev().map(|row| &row.event).take_while(|event| {
-            matches!(event, HistoryEvent::System(SystemEvent::KillSwitchClearing { .. }))
-        });
-        Ok(since.into_iter().any(|event| {
-            matches!(event, HistoryEvent::System(SystemEvent::KillSwitchClearing { by: other }) if other != by)
-        }))
+        let mut system = System::default();
+        for row in self.store.system_events(&kinds).await? {
+            if let HistoryEvent::System(event) = &row.event {
+                system.fold(row.at, event);
+            }
+        }
+        Ok(system)
     }
 
     /// Records that a person looked at a proposal's page: once a person, proposal and hour.

@@ -159,6 +159,20 @@ impl SqliteStore {
         person.map_err(unavailable("use a sign-in link"))
     }
 
+    /// Whose sign-in link it is while it works; looking does not use it up.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn invited(&self, secret: &[u8], now: Timestamp) -> Result<Option<PersonId>, StoreError> {
+        sqlx::query("SELECT person FROM invite WHERE hash = ? AND used_at IS NULL AND expires_at > ?")
+            .bind(hashed(secret).0.to_vec())
+            .bind(now.micros())
+            .fetch_optional(self.readers())
+            .await
+            .and_then(|row| row.map(|row| row.try_get("person").map(PersonId)).transpose())
+            .map_err(unavailable("read a sign-in link"))
+    }
+
     /// Makes a proposal link's nonce valid.
     ///
     /// # Errors
@@ -236,6 +250,7 @@ mod tests {
         store.invite(b"secret-1", &ann, &Actor::Operator, at(0)).await.unwrap();
         store.invite(b"secret-2", &ann, &Actor::Operator, at(0)).await.unwrap();
         assert_eq!(store.invite_use(b"other", at(1)).await.unwrap(), None);
+        assert_eq!(store.invited(b"secret-1", at(1)).await.unwrap(), Some(ann.clone()));
         let (a, b) = tokio::join!(store.invite_use(b"secret-1", at(1)), store.invite_use(b"secret-1", at(1)));
         assert_eq!([a.unwrap(), b.unwrap()].iter().flatten().count(), 1, "one of two gets in");
         assert_eq!(store.invite_use(b"secret-2", at(600)).await.unwrap(), None, "too late");

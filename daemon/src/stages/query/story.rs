@@ -1,24 +1,12 @@
 //! One proposal from its sealing to its end, read out of its incident's stream.
 
 use nightshift_model::apply::Place;
+use nightshift_model::history::Row;
 use nightshift_model::operation::OperationState;
 use nightshift_model::{
-    Actor, Closure, Escalation, Grant, HistoryEvent, Incident, IncidentEvent, IncidentId, Measurement, Outcome,
-    Phase, Proposal, ProposalId, Revision, Timestamp, Vote, Withdrawal,
+    Closure, Escalation, Grant, HistoryEvent, Incident, IncidentEvent, IncidentId, Measurement, Outcome,
+    Phase, Proposal, ProposalId, Timestamp, Vote, Withdrawal,
 };
-
-/// One event of an incident, with its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moment {
-    /// Its number in the stream.
-    pub revision: Revision,
-    /// When.
-    pub at: Timestamp,
-    /// Who.
-    pub actor: Actor,
-    /// What.
-    pub event: HistoryEvent,
-}
 
 /// A proposal, what it rested on, and what became of it.
 #[derive(Clone, Debug)]
@@ -59,29 +47,29 @@ pub enum End {
 }
 
 /// The incident that a stream adds up to; `None` for an empty one, or one that this program cannot fold.
-pub(super) fn fold(id: &IncidentId, moments: &[Moment]) -> Option<Incident> {
-    moments.iter().try_fold(None, |before, moment| step(id, before.as_ref(), moment).map(Some)).flatten()
+pub(super) fn fold(id: &IncidentId, rows: &[Row]) -> Option<Incident> {
+    rows.iter().try_fold(None, |before, row| step(id, before.as_ref(), row).map(Some)).flatten()
 }
 
-fn step(id: &IncidentId, before: Option<&Incident>, moment: &Moment) -> Option<Incident> {
-    let HistoryEvent::Incident(event) = &moment.event else { return None };
-    let place = Place { id: id.clone(), revision: moment.revision, at: moment.at };
+fn step(id: &IncidentId, before: Option<&Incident>, row: &Row) -> Option<Incident> {
+    let HistoryEvent::Incident(event) = &row.event else { return None };
+    let place = Place { id: id.clone(), revision: row.revision, at: row.at };
     Incident::apply(before, &place, event).ok()
 }
 
 impl Story {
-    pub(super) fn of(id: &IncidentId, moments: &[Moment], proposal: &ProposalId) -> Option<Self> {
+    pub(super) fn of(id: &IncidentId, rows: &[Row], proposal: &ProposalId) -> Option<Self> {
         let mut incident = None;
         let mut story: Option<Self> = None;
-        for moment in moments {
-            let HistoryEvent::Incident(event) = &moment.event else { return None };
+        for row in rows {
+            let HistoryEvent::Incident(event) = &row.event else { return None };
             let before = incident.take();
-            let after = step(id, before.as_ref(), moment)?;
+            let after = step(id, before.as_ref(), row)?;
             match (&mut story, event, before) {
                 (None, IncidentEvent::Sealed { proposal: sealed }, Some(before)) if sealed.id() == proposal => {
                     story = Some(Self::new(sealed.clone(), before, after.clone()));
                 }
-                (Some(story), event, _) if story.end.is_none() => story.tell(event, moment.at, &after.phase),
+                (Some(story), event, _) if story.end.is_none() => story.tell(event, row.at, &after.phase),
                 _ => {}
             }
             incident = Some(after);

@@ -1,8 +1,8 @@
 //! Who is at the gate: sign-in links, sessions, and the links that only show. Secrets are handed to the store, which
 //! keeps their hashes.
 
-use super::RulesNow;
 use crate::clock::Clock;
+use crate::stages::RulesNow;
 use crate::store::doors::Link;
 use crate::store::{HistoryStore as _, SqliteStore, SystemAppend};
 use base64::Engine as _;
