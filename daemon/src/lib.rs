@@ -15,4 +15,6 @@ pub mod stages;
 
 pub mod runtime;
 
+pub mod demo;
+
 pub mod cli;

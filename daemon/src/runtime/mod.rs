@@ -1,6 +1,7 @@
 //! The wiring of a running nightshift, readable top to bottom.
 
 pub mod incidents;
+pub mod offline;
 pub mod rules;
 pub mod sweep;
 pub mod view;
@@ -236,4 +237,13 @@ async fn record(store: &SqliteStore, clock: Clock, me: &Me, event: SystemEvent) 
         outbox: Vec::new(),
     };
     crate::store::HistoryStore::append_system(store, append).await.map(|_| ())
+}
+
+/// Runs until it is told to stop.
+///
+/// # Errors
+/// What kept it from starting, or stopped it.
+#[allow(clippy::unused_async)]
+pub async fn run(config: crate::config::Config, role: offline::RoleArg) -> anyhow::Result<()> {
+    anyhow::bail!("the runtime is not wired yet: {} as {role:?}", config.cluster.name)
 }
