@@ -5,6 +5,7 @@
 
 pub mod actuate;
 pub mod client;
+pub mod date;
 pub mod events;
 mod exchange;
 pub mod identity;

@@ -2,11 +2,14 @@
 
 pub mod doors;
 pub mod incidents;
+pub mod offline;
 pub mod rules;
 pub mod run;
 pub mod sweep;
 pub mod view;
 pub mod world;
+
+pub use run::run;
 
 use crate::clock::Clock;
 use crate::cluster::stream::Timing;

@@ -1,5 +1,6 @@
 //! `nightshift run`: from the configuration to a running nightshift, until it is told to stop.
 
+use super::offline::RoleArg;
 use super::{Parts, Running, Setup, doors, start};
 use crate::clock::Clock;
 use crate::cluster::Access;
@@ -23,7 +24,12 @@ const HOME: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 ///
 /// # Errors
 /// What keeps it from starting, with what to do.
-pub async fn run(config: Config, parts: Parts) -> anyhow::Result<()> {
+pub async fn run(config: Config, role: RoleArg) -> anyhow::Result<()> {
+    let parts = match role {
+        RoleArg::All => Parts::ALL,
+        RoleArg::Responder => Parts { responder: true, executor: false },
+        RoleArg::Executor => Parts { responder: false, executor: true },
+    };
     let keys = Keys::load(&config.gate.keys_dir).context("the keys of the gate")?;
     let setup = setup(&config, parts).await?;
     let running = start(setup).await?;
