@@ -5,13 +5,14 @@
 
 pub mod actuate;
 pub mod client;
+pub mod date;
 pub mod events;
 mod exchange;
 pub mod identity;
 pub mod review;
 pub mod stream;
 #[cfg(test)]
-pub(crate) mod testing;
+pub(crate) mod tests;
 mod uri;
 pub mod watch;
 

@@ -25,6 +25,8 @@ pub struct Options {
     pub kubeconfig: Option<PathBuf>,
     /// How fast time passes.
     pub speed: u32,
+    /// Keeps the folder with the history.
+    pub keep: bool,
 }
 
 /// Plays the demo.

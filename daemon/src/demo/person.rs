@@ -24,8 +24,14 @@ pub struct Page {
 impl Person {
     /// A person at a gate, such as `http://127.0.0.1:8080`.
     pub fn new(origin: &str) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build()?;
+        let http =
+            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build()?;
         Ok(Self { http, origin: origin.to_owned(), cookies: BTreeMap::new() })
+    }
+
+    /// Whether a session is open.
+    pub fn signed_in(&self) -> bool {
+        !self.cookies.is_empty()
     }
 
     /// Opens the sign-in link and presses the one button there.
@@ -67,7 +73,8 @@ impl Person {
         let answer = self.http.post(self.absolute(url)).headers(headers).form(&fields).send().await?;
         self.keep(answer.headers());
         let status = answer.status().as_u16();
-        if let Some(next) = answer.headers().get("location").and_then(|l| l.to_str().ok()).map(str::to_owned) {
+        if let Some(next) = answer.headers().get("location").and_then(|l| l.to_str().ok()).map(str::to_owned)
+        {
             return Box::pin(self.get(&next)).await;
         }
         Ok(Page { status, html: answer.text().await? })
@@ -109,7 +116,10 @@ impl Form {
     }
 
     fn all(html: &str) -> Vec<Self> {
-        html.split("<form").skip(1).map(|rest| Self::read(rest.split("</form>").next().unwrap_or_default())).collect()
+        html.split("<form")
+            .skip(1)
+            .map(|rest| Self::read(rest.split("</form>").next().unwrap_or_default()))
+            .collect()
     }
 
     fn read(html: &str) -> Self {
@@ -129,5 +139,10 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
 }
 
 fn unescape(text: &str) -> String {
-    text.replace("&#x2F;", "/").replace("&#47;", "/").replace("&quot;", "\"").replace("&#34;", "\"").replace("&amp;", "&").replace("&#38;", "&")
+    text.replace("&#x2F;", "/")
+        .replace("&#47;", "/")
+        .replace("&quot;", "\"")
+        .replace("&#34;", "\"")
+        .replace("&amp;", "&")
+        .replace("&#38;", "&")
 }

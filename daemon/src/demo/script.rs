@@ -1,13 +1,12 @@
 //! Three acts and a morning.
 
-use super::objects::{NAMESPACE, deployment};
+use super::objects::deployment;
 use super::person::Person;
 use super::show::Show;
 use super::stage::{PERSON, Stage};
 use anyhow::Context as _;
 use nightshift_model::measure::Value as Said;
 use nightshift_model::{Actor, Incident, Measurement, ObjectRef, PersonId, Phase, Proposal, Seconds};
-use std::time::Duration;
 
 /// How a person is played.
 pub enum OnCall {
@@ -45,13 +44,23 @@ pub async fn refusal(stage: &Stage, on_call: &mut OnCall, show: Show) -> anyhow:
     show.at(stage.clock.now(), "shop/cart is released with a version that cannot start");
     let (proposal, _) = waiting(stage, &cart, show).await?;
     // The moment the executor comes to look, somebody else has already been there.
-    let (hotfix, now) = (deployment("cart", "registry.shop/cart:4.0.1", 2, "hotfix by hand"), stage.clock.now().get());
+    let (hotfix, now) =
+        (deployment("cart", "registry.shop/cart:4.0.1", 2, "hotfix by hand"), stage.clock.now().get());
     stage.door.before("nightshift-executor", move |sim| {
         let _ = sim.apply(hotfix, now);
     });
     decide(stage, on_call, &proposal, show).await?;
-    let writes = || stage.door.with(|sim| sim.accepted().iter().filter(|w| w.changed && w.user == "nightshift-executor" && w.path.ends_with("/cart")).count());
-    let refused = stage.incident("a refusal", &cart, |i| matches!(i.phase, Phase::Escalated { .. } | Phase::Closed { .. })).await?;
+    let writes = || {
+        stage.door.with(|sim| {
+            sim.accepted()
+                .iter()
+                .filter(|w| w.changed && w.user == "nightshift-executor" && w.path.ends_with("/cart"))
+                .count()
+        })
+    };
+    let refused = stage
+        .incident("a refusal", &cart, |i| matches!(i.phase, Phase::Escalated { .. } | Phase::Closed { .. }))
+        .await?;
     show.at(refused.changed_at, "a colleague changed the target by hand before the write was due");
     let rows = stage.reasons(&refused.id).await?;
     show.below(&rows);
@@ -84,7 +93,10 @@ async fn waiting(stage: &Stage, scope: &ObjectRef, show: Show) -> anyhow::Result
         anyhow::bail!("no proposal was made: {:?}", incident.phase);
     };
     let plan = proposal.plan();
-    show.at(proposal.sealed_at, &format!("proposal {} waits for a person ({} risk)", proposal.id(), plan.risk));
+    show.at(
+        proposal.sealed_at,
+        &format!("proposal {} waits for a person ({} risk)", proposal.id(), plan.risk),
+    );
     show.below(&plan.cause);
     show.below(&format!("It rests on {} pieces of evidence. What will change:", plan.evidence.len()));
     show.difference(&plan.shown);
@@ -104,7 +116,12 @@ async fn decide(stage: &Stage, on_call: &mut OnCall, proposal: &Proposal, show: 
             show.below("Open it, read it, type the code that stands beside the change, and approve.");
             let scope = proposal.plan().action.target().clone();
             let id = proposal.id().clone();
-            stage.patiently("your decision", &scope, |i| i.phase.proposal().is_none_or(|p| *p.id() != id) || !matches!(i.phase, Phase::Proposed { .. })).await?;
+            stage
+                .patiently("your decision", &scope, |i| {
+                    i.phase.proposal().is_none_or(|p| *p.id() != id)
+                        || !matches!(i.phase, Phase::Proposed { .. })
+                })
+                .await?;
             stage.clock.run_at(*speed);
         }
         OnCall::Played(person) => {
@@ -126,7 +143,12 @@ fn over(incident: &Incident) -> bool {
 }
 
 /// Red to green, with the numbers.
-async fn tell_outcome(incident: &Incident, stage: &Stage, proposal: &Proposal, show: Show) -> anyhow::Result<()> {
+async fn tell_outcome(
+    incident: &Incident,
+    stage: &Stage,
+    proposal: &Proposal,
+    show: Show,
+) -> anyhow::Result<()> {
     let story = stage.story(&incident.id).await?;
     if let Some(at) = story.applied {
         show.at(at, "the rollback was written: one request, with the mark and every old value tested");
@@ -134,7 +156,12 @@ async fn tell_outcome(incident: &Incident, stage: &Stage, proposal: &Proposal, s
     if let (Some(before), Some(after)) = (&story.before, &story.after) {
         show.at(after.at, &format!("verified over {} looks: red to green", story.looks));
         for measure in &proposal.plan().verification.measures {
-            show.below(&format!("{:<22} {:<34} -> {}", measure.name, said(before, &measure.name), said(after, &measure.name)));
+            show.below(&format!(
+                "{:<22} {:<34} -> {}",
+                measure.name,
+                said(before, &measure.name),
+                said(after, &measure.name)
+            ));
         }
     }
     let word = match &incident.phase {
@@ -155,8 +182,9 @@ fn said(look: &Measurement, name: &str) -> String {
     })
 }
 
-/// How long the reader is waited for.
-pub const PATIENCE: Duration = Duration::from_secs(3600);
-
-/// The namespace that everything happens in.
-pub const SHOP: &str = NAMESPACE;
+/// The morning: the digest, and where to read it as a page.
+pub async fn morning(stage: &Stage, show: Show) -> anyhow::Result<()> {
+    show.act("The morning");
+    show.at(stage.clock.now(), "the digest");
+    Ok(())
+}

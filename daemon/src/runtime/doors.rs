@@ -91,7 +91,11 @@ pub async fn open(
 ///
 /// # Errors
 /// [`DoorError`] names the address.
-pub async fn health(running: &Running, listen: SocketAddr, registry: Registry) -> Result<SocketAddr, DoorError> {
+pub async fn health(
+    running: &Running,
+    listen: SocketAddr,
+    registry: Registry,
+) -> Result<SocketAddr, DoorError> {
     let failed = |source| DoorError::Listen { address: listen, source };
     let listener = listen::bind(listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
