@@ -100,6 +100,3 @@ fn people(screen: &Screen, found: &[Finding]) -> String {
     let _ = writeln!(out, "\n{} ok, {missing} missing, {unknown} not checked", count(State::Ok));
     out
 }
-
-#[cfg(test)]
-mod tests;
