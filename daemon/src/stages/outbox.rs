@@ -13,7 +13,8 @@ use futures::future::{BoxFuture, join_all};
 use nightshift_engine::digest::Digest;
 use nightshift_engine::{Store as _, StoreError};
 use nightshift_model::{
-    Actor, Epoch, HistoryEvent, Incident, IncidentId, MessageBody, ProposalId, Role, Seconds, SystemEvent, Timestamp,
+    Actor, Epoch, HistoryEvent, Incident, IncidentId, MessageBody, ProposalId, Role, Seconds, SystemEvent,
+    Timestamp,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -163,7 +164,11 @@ impl Outbox {
     }
 
     /// One attempt at every channel that does not have the message yet.
-    async fn deliver<'c, F>(&'c self, row: &OutboxRow, render: impl Fn(&'c str) -> F) -> Result<Done, StoreError>
+    async fn deliver<'c, F>(
+        &'c self,
+        row: &OutboxRow,
+        render: impl Fn(&'c str) -> F,
+    ) -> Result<Done, StoreError>
     where
         F: Future<Output = Outgoing>,
     {
@@ -179,7 +184,8 @@ impl Outbox {
         let mut later: Option<(Seconds, String)> = None;
         for (channel, handed) in join_all(attempts).await {
             let Channel { name, .. } = channel;
-            let lost = |why: String| SystemEvent::Undelivered { message: key.clone(), channel: name.clone(), why };
+            let lost =
+                |why: String| SystemEvent::Undelivered { message: key.clone(), channel: name.clone(), why };
             match handed {
                 Handed::Delivered => {
                     told = true;
@@ -242,7 +248,10 @@ impl Outbox {
     async fn record(&self, events: Vec<SystemEvent>) -> Result<(), StoreError> {
         let (actor, at) = (Actor::Nightshift(Role::Responder), self.clock.now());
         let fence = self.fence;
-        self.store.append_system(SystemAppend { fence, actor, at, events, outbox: Vec::new() }).await.map(drop)
+        self.store
+            .append_system(SystemAppend { fence, actor, at, events, outbox: Vec::new() })
+            .await
+            .map(drop)
     }
 }
 

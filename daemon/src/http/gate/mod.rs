@@ -166,6 +166,11 @@ impl Gate {
             .layer(middleware::map_response(move |answer| async move { headers::guard(answer, encrypted) }))
     }
 
+    /// What links begin with, if links can be made.
+    pub fn base(&self) -> Option<String> {
+        self.site.base.clone()
+    }
+
     /// A link to a proposal for one recipient, and makes it valid; `None` without a URL to begin it with.
     ///
     /// # Errors

@@ -37,7 +37,7 @@ async fn bodies_and_heads_have_a_largest_size() {
     stop.cancel();
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_peer_that_sends_no_head_is_let_go() {
     let (address, stop) = served().await;
     let mut stream = TcpStream::connect(address).await.unwrap();

@@ -33,7 +33,8 @@ async fn bench(dead: &[&str]) -> Bench {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         drop(listener); // nobody listens there now
-        let outbound = crate::notify::outbound::Outbound::new(crate::notify::outbound::Limits::default(), None);
+        let outbound =
+            crate::notify::outbound::Outbound::new(crate::notify::outbound::Limits::default(), None);
         let reach = crate::notify::reach::Reach::Private;
         let destination = crate::notify::outbound::Destination::new(&url, reach).unwrap();
         let keys = crate::notify::webhook::Keys::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
@@ -48,8 +49,14 @@ async fn bench(dead: &[&str]) -> Bench {
         tell: Arc::new(|from, to| {
             Box::pin(async move {
                 let zone = jiff::tz::TimeZone::UTC;
-                let window =
-                    Window { from, to, zone, cluster: "c".to_owned(), mode: Acting::Observe, known_from: from };
+                let window = Window {
+                    from,
+                    to,
+                    zone,
+                    cluster: "c".to_owned(),
+                    mode: Acting::Observe,
+                    known_from: from,
+                };
                 let audit = Audit::NotChecked { why: "test".to_owned() };
                 Ok(nightshift_engine::digest(&[], &[], &window, &Registry::default(), audit))
             })
@@ -86,10 +93,13 @@ impl Bench {
     }
 
     async fn told(&self) -> Vec<String> {
-        let rows = self.outbox.store.system_events(&["delivered", "undelivered", "digest-sent"]).await.unwrap();
+        let rows =
+            self.outbox.store.system_events(&["delivered", "undelivered", "digest-sent"]).await.unwrap();
         rows.into_iter()
             .map(|row| match row.event {
-                HistoryEvent::System(SystemEvent::Delivered { message, channel }) => format!("{message}>{channel}"),
+                HistoryEvent::System(SystemEvent::Delivered { message, channel }) => {
+                    format!("{message}>{channel}")
+                }
                 HistoryEvent::System(SystemEvent::Undelivered { message, channel, .. }) => {
                     format!("{message}>{channel} lost")
                 }
