@@ -21,7 +21,6 @@ use super::limits::{Buckets, Verdict, household};
 use super::listen::{Peer, bounded};
 use super::metrics::{Anonymous, GateMetrics};
 use super::session::Cookies;
-use crate::api::digest::DigestSheet;
 use crate::clock::Clock;
 use crate::config::{self, Keys, PublicUrl};
 use crate::stages::query::Reads;
@@ -49,7 +48,9 @@ const SESSION: (u64, u64) = (20, 40);
 const WRITTEN_EVERY: Seconds = Seconds(60);
 
 /// The digest of a day, `2026-03-01`; `None` when there is none.
-pub type DigestOf = Arc<dyn Fn(jiff::civil::Date) -> BoxFuture<'static, Option<DigestSheet>> + Send + Sync>;
+pub type DigestOf = Arc<
+    dyn Fn(jiff::civil::Date) -> BoxFuture<'static, Option<nightshift_engine::digest::Digest>> + Send + Sync,
+>;
 
 /// What the gate is built from.
 pub struct Parts {
@@ -236,11 +237,11 @@ impl Gate {
     /// A link showed nothing: one page for every reason.
     fn bad_link(&self, why: BadLink) -> Response {
         self.refuse_anonymous(why.as_str());
-        self.nothing_here()
+        Self::nothing_here()
     }
 
     /// The one page for what is not there, or not for this visitor.
-    fn nothing_here(&self) -> Response {
+    fn nothing_here() -> Response {
         render::message(
             StatusCode::NOT_FOUND,
             &Frame::anonymous("Nothing here"),
@@ -279,8 +280,8 @@ async fn paced(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> R
     }
 }
 
-async fn nothing(State(gate): State<Arc<Gate>>) -> Response {
-    gate.nothing_here()
+async fn nothing() -> Response {
+    Gate::nothing_here()
 }
 
 async fn style() -> Response {

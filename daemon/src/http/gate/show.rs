@@ -6,7 +6,6 @@ use super::forms::{self, Purpose};
 use super::link::{BadLink, LinkToken};
 use super::page::{Desk, proposal_page, sentence};
 use super::render::{Frame, SwitchView, VisitorView, clock, message, page, span};
-use crate::api::digest::DigestSheet;
 use crate::stages::query::Story;
 use crate::stages::vote::anywhere;
 use crate::stages::vote::people::Visitor;
@@ -15,6 +14,7 @@ use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use http::header::SET_COOKIE;
 use http::{HeaderMap, Method, StatusCode};
+use nightshift_engine::digest::{About, Digest, Entry, sections};
 use nightshift_engine::drive::StoreError;
 use nightshift_engine::rules::{KillSwitch, Rules};
 use nightshift_model::registry::Power;
@@ -41,7 +41,37 @@ struct TeaserPage {
 #[template(path = "digest.html")]
 struct DigestPage {
     frame: Frame,
-    sheet: DigestSheet,
+    window: String,
+    verdict: String,
+    sections: Vec<(String, Vec<EntryView>)>,
+}
+
+/// One entry of the digest: the first line says it, the others say more.
+struct EntryView {
+    text: String,
+    more: Vec<String>,
+    link: String,
+}
+
+impl DigestPage {
+    fn new(frame: Frame, digest: &Digest) -> Self {
+        let entry = |entry: Entry| {
+            let mut lines = entry.lines.into_iter();
+            let link = match entry.about {
+                About::Night => String::new(),
+                About::Incident(id) => format!("/i/{id}"),
+                About::Proposal(id) => format!("/p/{id}"),
+            };
+            EntryView { text: lines.next().unwrap_or_default(), more: lines.collect(), link }
+        };
+        let told = sections(digest).into_iter();
+        Self {
+            frame,
+            window: format!("{} to {}", digest.from.local, digest.to.local),
+            verdict: digest.verdict.line.clone(),
+            sections: told.map(|s| (s.title, s.entries.into_iter().map(entry).collect())).collect(),
+        }
+    }
 }
 
 impl Gate {
@@ -92,7 +122,7 @@ impl Gate {
     }
 
     /// The store did not answer.
-    pub(super) fn unavailable(&self, error: &StoreError) -> Response {
+    pub(super) fn unavailable(error: &StoreError) -> Response {
         tracing::error!(%error, "a page could not be read from the history");
         message(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -196,7 +226,7 @@ pub(super) async fn list(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> R
     let rules = gate.votes.rules().await;
     let incidents = match tokio::try_join!(gate.reads.open(), gate.reads.lately()) {
         Ok((open, lately)) => (open, lately),
-        Err(error) => return gate.unavailable(&error),
+        Err(error) => return Gate::unavailable(&error),
     };
     let now = gate.clock.now();
     let lines = |from: &[Incident], want: fn(&Phase) -> bool| {
@@ -227,8 +257,8 @@ pub(super) async fn incident(
             let shown: IncidentPage = course::incident(frame, &course, gate.clock.now(), &gate.site.zone);
             gate.with_page_cookie(page(StatusCode::OK, &shown), &visitor)
         }
-        Ok(_) => gate.nothing_here(),
-        Err(error) => gate.unavailable(&error),
+        Ok(_) => Gate::nothing_here(),
+        Err(error) => Gate::unavailable(&error),
     }
 }
 
@@ -244,8 +274,8 @@ pub(super) async fn proposal(
         Ok(Some(story)) if may_view(&rules, &visitor, &story.incident.scope.namespace) => {
             gate.whole_page(&method, &story, &visitor, &rules).await
         }
-        Ok(_) => gate.nothing_here(),
-        Err(error) => gate.unavailable(&error),
+        Ok(_) => Gate::nothing_here(),
+        Err(error) => Gate::unavailable(&error),
     }
 }
 
@@ -272,7 +302,7 @@ pub(super) async fn link(
             Redirect::to(&format!("/p/{id}")).into_response()
         }
         Err(Follow::Bad(why)) => gate.bad_link(why),
-        Err(Follow::Store(error)) => gate.unavailable(&error),
+        Err(Follow::Store(error)) => Gate::unavailable(&error),
     }
 }
 
@@ -285,14 +315,14 @@ pub(super) async fn digest(
     let rules = gate.votes.rules().await;
     // The digest tells about every owner, so it is for those who may look somewhere at all.
     if !anywhere(&rules.registry, &visitor.person, &[Power::View]) {
-        return gate.nothing_here();
+        return Gate::nothing_here();
     }
-    let Ok(date) = date.parse::<jiff::civil::Date>() else { return gate.nothing_here() };
+    let Ok(date) = date.parse::<jiff::civil::Date>() else { return Gate::nothing_here() };
     match (gate.digest)(date).await {
-        Some(sheet) => {
+        Some(digest) => {
             let frame = gate.frame("Morning digest", &visitor, &rules).await;
-            gate.with_page_cookie(page(StatusCode::OK, &DigestPage { frame, sheet }), &visitor)
+            gate.with_page_cookie(page(StatusCode::OK, &DigestPage::new(frame, &digest)), &visitor)
         }
-        None => gate.nothing_here(),
+        None => Gate::nothing_here(),
     }
 }
