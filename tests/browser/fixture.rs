@@ -486,7 +486,7 @@ fn draft(plan: &Plan) -> Draft {
 }
 
 /// The digest of the night until now.
-async fn told(store: SqliteStore, rules: Rules) -> engine_digest::Digest {
+async fn told(store: SqliteStore, rules: Rules) -> nightshift::api::digest::DigestSheet {
     let (from, to) = (start() - Seconds(64_800), start() + Seconds(21_600));
     let window = engine_digest::Window {
         from,
@@ -498,7 +498,7 @@ async fn told(store: SqliteStore, rules: Rules) -> engine_digest::Digest {
     };
     let rows = store.events(from, to, &[]).await.unwrap();
     let audit = engine_digest::Audit::NotChecked { why: "this is a test".to_owned() };
-    engine_digest::digest(&rows, &[], &window, &rules.registry, audit)
+    nightshift::stages::digest::sheet(&engine_digest::digest(&rows, &[], &window, &rules.registry, audit))
 }
 
 impl Night {

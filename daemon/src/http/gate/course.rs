@@ -17,7 +17,6 @@ pub(super) struct ListPage {
     pub(super) waiting: Vec<LineView>,
     pub(super) open: Vec<LineView>,
     pub(super) closed: Vec<LineView>,
-    pub(super) digest: String,
 }
 
 /// One incident in a list.

@@ -21,6 +21,7 @@ use super::limits::{Buckets, Verdict, household};
 use super::listen::{Peer, bounded};
 use super::metrics::{Anonymous, GateMetrics};
 use super::session::Cookies;
+use crate::api::digest::DigestSheet;
 use crate::clock::Clock;
 use crate::config::{self, Keys, PublicUrl};
 use crate::stages::query::Reads;
@@ -48,9 +49,7 @@ const SESSION: (u64, u64) = (20, 40);
 const WRITTEN_EVERY: Seconds = Seconds(60);
 
 /// The digest of a day, `2026-03-01`; `None` when there is none.
-pub type DigestOf = Arc<
-    dyn Fn(jiff::civil::Date) -> BoxFuture<'static, Option<nightshift_engine::digest::Digest>> + Send + Sync,
->;
+pub type DigestOf = Arc<dyn Fn(jiff::civil::Date) -> BoxFuture<'static, Option<DigestSheet>> + Send + Sync>;
 
 /// What the gate is built from.
 pub struct Parts {
@@ -149,6 +148,7 @@ impl Gate {
             .route("/i/{incident}", get(show::incident))
             .route("/p/{proposal}", get(show::proposal))
             .route("/p/{proposal}/{token}", get(show::link))
+            .route("/digest", get(show::last_digest))
             .route("/digest/{date}", get(show::digest))
             .route("/signin/{token}", get(signin::ask))
             .route("/assets/nightshift.css", get(style))

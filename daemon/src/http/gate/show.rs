@@ -6,6 +6,7 @@ use super::forms::{self, Purpose};
 use super::link::{BadLink, LinkToken};
 use super::page::{Desk, proposal_page, sentence};
 use super::render::{Frame, SwitchView, VisitorView, clock, message, page, span};
+use crate::api::digest::DigestSheet;
 use crate::stages::query::Story;
 use crate::stages::vote::anywhere;
 use crate::stages::vote::people::Visitor;
@@ -14,7 +15,6 @@ use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use http::header::SET_COOKIE;
 use http::{HeaderMap, Method, StatusCode};
-use nightshift_engine::digest::{About, Digest, Entry, sections};
 use nightshift_engine::drive::StoreError;
 use nightshift_engine::rules::{KillSwitch, Rules};
 use nightshift_model::registry::Power;
@@ -41,37 +41,7 @@ struct TeaserPage {
 #[template(path = "digest.html")]
 struct DigestPage {
     frame: Frame,
-    window: String,
-    verdict: String,
-    sections: Vec<(String, Vec<EntryView>)>,
-}
-
-/// One entry of the digest: the first line says it, the others say more.
-struct EntryView {
-    text: String,
-    more: Vec<String>,
-    link: String,
-}
-
-impl DigestPage {
-    fn new(frame: Frame, digest: &Digest) -> Self {
-        let entry = |entry: Entry| {
-            let mut lines = entry.lines.into_iter();
-            let link = match entry.about {
-                About::Night => String::new(),
-                About::Incident(id) => format!("/i/{id}"),
-                About::Proposal(id) => format!("/p/{id}"),
-            };
-            EntryView { text: lines.next().unwrap_or_default(), more: lines.collect(), link }
-        };
-        let told = sections(digest).into_iter();
-        Self {
-            frame,
-            window: format!("{} to {}", digest.from.local, digest.to.local),
-            verdict: digest.verdict.line.clone(),
-            sections: told.map(|s| (s.title, s.entries.into_iter().map(entry).collect())).collect(),
-        }
-    }
+    sheet: DigestSheet,
 }
 
 impl Gate {
@@ -233,13 +203,11 @@ pub(super) async fn list(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> R
         let mine = from.iter().filter(|i| may_view(&rules, &visitor, &i.scope.namespace));
         mine.filter(|i| want(&i.phase)).map(|i| course::line(i, now)).collect()
     };
-    let today = now.get().to_zoned(gate.site.zone.clone()).date();
     let list = ListPage {
         frame: gate.frame("Tonight", &visitor, &rules).await,
         waiting: lines(&incidents.0, |p| matches!(p, Phase::Proposed { .. } | Phase::Escalated { .. })),
         open: lines(&incidents.0, |p| !matches!(p, Phase::Proposed { .. } | Phase::Escalated { .. })),
         closed: lines(&incidents.1, |p| matches!(p, Phase::Closed { .. })),
-        digest: today.to_string(),
     };
     gate.with_page_cookie(page(StatusCode::OK, &list), &visitor)
 }
@@ -311,18 +279,32 @@ pub(super) async fn digest(
     Path(date): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let Some(visitor) = gate.visitor(&headers).await else { return gate.sign_in_first() };
-    let rules = gate.votes.rules().await;
-    // The digest tells about every owner, so it is for those who may look somewhere at all.
-    if !anywhere(&rules.registry, &visitor.person, &[Power::View]) {
-        return Gate::nothing_here();
-    }
-    let Ok(date) = date.parse::<jiff::civil::Date>() else { return Gate::nothing_here() };
-    match (gate.digest)(date).await {
-        Some(digest) => {
-            let frame = gate.frame("Morning digest", &visitor, &rules).await;
-            gate.with_page_cookie(page(StatusCode::OK, &DigestPage::new(frame, &digest)), &visitor)
+    let dates = date.parse().ok().into_iter().collect();
+    gate.first_digest(&headers, dates).await
+}
+
+/// The newest one: today's once it is out, until then yesterday's.
+pub(super) async fn last_digest(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> Response {
+    let today = gate.clock.now().get().to_zoned(gate.site.zone.clone()).date();
+    let dates = [Some(today), today.yesterday().ok()].into_iter().flatten().collect();
+    gate.first_digest(&headers, dates).await
+}
+
+impl Gate {
+    /// The first of these days that has a digest.
+    async fn first_digest(&self, headers: &HeaderMap, dates: Vec<jiff::civil::Date>) -> Response {
+        let Some(visitor) = self.visitor(headers).await else { return self.sign_in_first() };
+        let rules = self.votes.rules().await;
+        // The digest tells about every owner, so it is for those who may look somewhere at all.
+        if !anywhere(&rules.registry, &visitor.person, &[Power::View]) {
+            return Self::nothing_here();
         }
-        None => Gate::nothing_here(),
+        for date in dates {
+            if let Some(sheet) = (self.digest)(date).await {
+                let frame = self.frame("Morning digest", &visitor, &rules).await;
+                return self.with_page_cookie(page(StatusCode::OK, &DigestPage { frame, sheet }), &visitor);
+            }
+        }
+        Self::nothing_here()
     }
 }
