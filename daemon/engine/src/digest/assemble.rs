@@ -2,10 +2,10 @@
 
 use crate::digest::night::Night;
 use crate::digest::schema::{
-    AfterFix, Audit, Compared, Deed, Digest, Found, InventoryLine, Need, NeedKind, NotDone, NotDoneReason, Quality,
-    Relapse, Unanswered, Undelivered, Upcoming, VERSION, Verdict, Waiting, Watch, Watched,
+    AfterFix, Audit, Compared, Deed, Digest, Found, InventoryLine, Need, NeedKind, NotDone, NotDoneReason,
+    Quality, Relapse, Unanswered, Undelivered, Upcoming, VERSION, Verdict, Waiting, Watch, Watched,
 };
-use crate::digest::story::{Began, Ended, Standing, Story, Written};
+use crate::digest::story::{Began, Ended, Episode, Standing, Story, Written};
 use crate::digest::trend::{number, sleep_interruptions, trend};
 use crate::digest::words::{self, visible};
 use crate::digest::{Acting, Window};
@@ -16,8 +16,12 @@ use std::collections::BTreeMap;
 const RELAPSE: Seconds = Seconds(86_400);
 
 /// What the format has a place for and this version does not look at.
-const NOT_CHECKED: [&str; 4] =
-    ["certificates that expire", "volumes that fill", "quotas near their limit", "freeze windows and silences"];
+const NOT_CHECKED: [&str; 4] = [
+    "certificates that expire",
+    "volumes that fill",
+    "quotas near their limit",
+    "freeze windows and silences",
+];
 
 type Stories<'a> = BTreeMap<&'a IncidentId, Story<'a>>;
 
@@ -77,7 +81,7 @@ fn verdict(
     let open = number(stories.values().filter(|s| s.open()));
     let waiting = number(needs.iter().filter(|n| n.kind == NeedKind::Vote));
     let sleep = sleep_interruptions(pages, (window.from, window.to), window);
-    let lost = quality.undelivered.len();
+    let lost = number(quality.undelivered.iter());
     let mut line = if incidents == 0 && needs.is_empty() {
         let open = if open == 0 { String::new() } else { format!(", {open} open from before") };
         format!(
@@ -94,7 +98,8 @@ fn verdict(
         )
     };
     if lost > 0 {
-        line.push_str(&format!(", {} NOT DELIVERED", if lost == 1 { "1 message".to_owned() } else { format!("{lost} messages") }));
+        line.push_str(", ");
+        line.push_str(&many(lost, "message NOT DELIVERED", "messages NOT DELIVERED"));
     }
     line.push('.');
     Verdict {
@@ -154,13 +159,19 @@ fn need(story: &Story<'_>, window: &Window, registry: &Registry) -> Option<Need>
             "read the proposal, then approve or deny it".to_owned(),
             Some(waiting(proposal, window)),
         ),
-        Standing::Escalated(why) => {
-            (NeedKind::Escalated, format!("{trouble}: {}", words::escalation(why)), words::next_step(why), None)
-        }
+        Standing::Escalated(why) => (
+            NeedKind::Escalated,
+            format!("{trouble}: {}", words::escalation(why)),
+            words::next_step(why),
+            None,
+        ),
         Standing::Drafted(draft) if window.mode == Acting::Observe => (
             NeedKind::WouldHaveProposed,
             format!("{trouble}: {}", visible(&draft.cause)),
-            format!("would have proposed to {}; mode: observe, so it is yours to do", words::action(&draft.action)),
+            format!(
+                "would have proposed to {}; mode: observe, so it is yours to do",
+                words::action(&draft.action)
+            ),
             None,
         ),
         Standing::Investigating
@@ -176,7 +187,7 @@ fn need(story: &Story<'_>, window: &Window, registry: &Registry) -> Option<Need>
         scope: visible(&story.scope.to_string()),
         owner: registry.owner_of(&story.scope.namespace).map(|o| visible(&o.name)),
         severity: story.symptom.map_or(Severity::Warning, |f| f.severity),
-        since: window.moment(story.episodes.last().map_or(story.changed_at, |e| e.started())),
+        since: window.moment(story.episodes.last().map_or(story.changed_at, Episode::started)),
         what,
         next,
         proposal,
@@ -287,7 +298,9 @@ fn watch(stories: &Stories<'_>, night: &Night<'_>, window: &Window) -> Watch {
     for story in stories.values() {
         for pair in story.episodes.windows(2) {
             let [before, again] = pair else { continue };
-            if let (Began::Relapse, Some((over, how)), true) = (again.why, before.ended, window.holds(again.began)) {
+            if let (Began::Relapse, Some((over, how)), true) =
+                (again.why, before.ended, window.holds(again.began))
+            {
                 relapses.push(Relapse {
                     incident: story.id.clone(),
                     scope: visible(&story.scope.to_string()),
@@ -320,7 +333,12 @@ fn watched(story: &Story<'_>, window: &Window) -> Option<Watched> {
         Standing::Closed(Ended::Verified) => {
             let until = story.episodes.last()?.verified? + RELAPSE;
             (until > window.to).then_some(())?;
-            (story.symptom.map_or_else(|| "it comes back".to_owned(), |f| format!("{} comes back", f.reason)), until)
+            (
+                story
+                    .symptom
+                    .map_or_else(|| "it comes back".to_owned(), |f| format!("{} comes back", f.reason)),
+                until,
+            )
         }
         Standing::Investigating
         | Standing::Drafted(_)
