@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 /// The wall's clock may be set while somebody sleeps; nobody sleeps longer than this without looking again.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// A scaled clock's pace may change while somebody sleeps.
+const PACE_CHANGES: Duration = Duration::from_millis(20);
 
 /// What time it is, and waiting.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +19,32 @@ pub struct Clock {
 #[derive(Clone, Copy, Debug)]
 enum Pace {
     Wall,
-    Scaled { start: Timestamp, factor: u32 },
+    Scaled(&'static Scale),
+}
+
+/// Where a scaled clock was when its pace was set last. One a process, so it is never given back.
+#[derive(Debug)]
+struct Scale(std::sync::Mutex<Leg>);
+
+#[derive(Clone, Copy, Debug)]
+struct Leg {
+    from: Instant,
+    start: Timestamp,
+    factor: u32,
+}
+
+impl Scale {
+    fn leg(&self) -> Leg {
+        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Leg {
+    fn now(&self) -> Timestamp {
+        let passed = self.from.elapsed().saturating_mul(self.factor);
+        let micros = i64::try_from(passed.as_micros()).unwrap_or(i64::MAX);
+        Timestamp::from_micros(self.start.micros().saturating_add(micros))
+    }
 }
 
 impl Clock {
@@ -28,18 +55,23 @@ impl Clock {
 
     /// A clock that starts at `start` and runs `factor` times as fast: the demo's. 0 counts as 1.
     pub fn scaled(start: Timestamp, factor: u32) -> Self {
-        Self { made: Instant::now(), pace: Pace::Scaled { start, factor: factor.max(1) } }
+        let leg = Leg { from: Instant::now(), start, factor: factor.max(1) };
+        Self { made: Instant::now(), pace: Pace::Scaled(Box::leak(Box::new(Scale(leg.into())))) }
+    }
+
+    /// Changes the pace of a scaled clock: the demo waits for a person in real time. The wall keeps its own.
+    pub fn run_at(&self, factor: u32) {
+        if let Pace::Scaled(scale) = self.pace {
+            let mut leg = scale.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            *leg = Leg { from: Instant::now(), start: leg.now(), factor: factor.max(1) };
+        }
     }
 
     /// Now.
     pub fn now(&self) -> Timestamp {
         match self.pace {
             Pace::Wall => Timestamp::new(jiff::Timestamp::now()),
-            Pace::Scaled { start, factor } => {
-                let passed = self.made.elapsed().saturating_mul(factor);
-                let micros = i64::try_from(passed.as_micros()).unwrap_or(i64::MAX);
-                Timestamp::from_micros(start.micros().saturating_add(micros))
-            }
+            Pace::Scaled(scale) => scale.leg().now(),
         }
     }
 
@@ -50,7 +82,13 @@ impl Clock {
 
     /// Waits for a length of this clock's time.
     pub async fn sleep(&self, length: Duration) {
-        tokio::time::sleep(self.real(length)).await;
+        match self.pace {
+            Pace::Wall => tokio::time::sleep(length).await,
+            Pace::Scaled(_) => {
+                let micros = i64::try_from(length.as_micros()).unwrap_or(i64::MAX);
+                self.sleep_until(Timestamp::from_micros(self.now().micros().saturating_add(micros))).await;
+            }
+        }
     }
 
     /// Waits for a length of the machine's own time, whatever this clock's pace: between two tries, never for a timer.
@@ -63,7 +101,8 @@ impl Clock {
         loop {
             let left = at.micros().saturating_sub(self.now().micros());
             let Ok(left @ 1..) = u64::try_from(left) else { return };
-            tokio::time::sleep(self.real(Duration::from_micros(left)).min(LOOK_AGAIN)).await;
+            let look_again = if matches!(self.pace, Pace::Wall) { LOOK_AGAIN } else { PACE_CHANGES };
+            tokio::time::sleep(self.real(Duration::from_micros(left)).min(look_again)).await;
         }
     }
 
@@ -78,7 +117,7 @@ impl Clock {
     fn real(&self, length: Duration) -> Duration {
         match self.pace {
             Pace::Wall => length,
-            Pace::Scaled { factor, .. } => length / factor,
+            Pace::Scaled(scale) => length / scale.leg().factor,
         }
     }
 }

@@ -13,6 +13,10 @@ pub mod store;
 pub mod api;
 pub mod stages;
 
+pub mod http;
+
+pub mod notify;
+
 pub mod runtime;
 
 pub mod demo;

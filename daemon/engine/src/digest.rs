@@ -3,6 +3,7 @@
 mod assemble;
 mod night;
 mod schema;
+mod sections;
 mod stats;
 mod story;
 mod text;
@@ -14,6 +15,7 @@ pub use schema::{
     NotDone, NotDoneReason, Quality, Relapse, Repeated, Stat, Trend, Unanswered, Undelivered, Upcoming, VERSION,
     Verdict, Waiting, Watch, Watched,
 };
+pub use sections::{About, Entry, Section, sections};
 pub use text::{text, top};
 
 use jiff::tz::TimeZone;

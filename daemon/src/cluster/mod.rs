@@ -12,7 +12,7 @@ pub mod identity;
 pub mod review;
 pub mod stream;
 #[cfg(test)]
-pub(crate) mod testing;
+pub(crate) mod tests;
 mod uri;
 pub mod watch;
 

@@ -40,7 +40,7 @@ fn parts(path: &str) -> Option<Parts<'_>> {
 pub(super) fn readable(path: &str, accept: Accept) -> Result<(), &'static str> {
     let Some(parts) = parts(path) else {
         return match path {
-            "/version" | "/readyz" | "/livez" => Ok(()),
+            "/version" | "/healthz" | "/readyz" | "/livez" => Ok(()),
             _ => Err("the path is outside the object tree"),
         };
     };

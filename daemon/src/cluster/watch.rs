@@ -17,7 +17,6 @@ use nightshift_model::Kind;
 use outlet::{FirstLists, Outlet};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
 
 /// Deltas that may wait for the view; a watch that is ahead of it waits too.
 const WAITING: usize = 1_024;
@@ -91,14 +90,13 @@ pub struct Update {
     pub delta: Delta,
 }
 
-/// The running watches; dropping it ends them.
+/// The running watches.
 #[derive(Debug)]
 pub struct Watching {
-    /// Changes, in order within a kind and namespace.
+    /// Changes, in order within a kind and namespace. Dropping it ends the watches.
     pub updates: mpsc::Receiver<Update>,
     /// One entry a watch; whoever waits is woken when a state changes, not when a line comes.
     pub coverage: watch::Receiver<Vec<Watch>>,
-    _tasks: JoinSet<()>,
 }
 
 /// Starts all watches. No namespaces means all of them; nodes are always watched as a whole. `seed` spreads waits.
@@ -114,8 +112,7 @@ pub fn start(reader: &Reader, clock: Clock, timing: Timing, namespaces: &[String
         .collect();
     let (board, coverage) = watch::channel(places.clone());
     let (tx, updates) = mpsc::channel(WAITING);
-    let mut starter =
-        Starter { reader, clock, timing, seed, board: Arc::new(board), tx, tasks: JoinSet::new() };
+    let starter = Starter { reader, clock, timing, seed, board: Arc::new(board), tx };
     for kind in WatchKind::ALL {
         let mine: Vec<(usize, &Watch)> =
             places.iter().enumerate().filter(|(_, place)| place.kind == kind).collect();
@@ -130,7 +127,7 @@ pub fn start(reader: &Reader, clock: Clock, timing: Timing, namespaces: &[String
             }
         }
     }
-    Watching { updates, coverage, _tasks: starter.tasks }
+    Watching { updates, coverage }
 }
 
 struct Starter<'a> {
@@ -140,11 +137,10 @@ struct Starter<'a> {
     seed: u64,
     board: Arc<watch::Sender<Vec<Watch>>>,
     tx: mpsc::Sender<Update>,
-    tasks: JoinSet<()>,
 }
 
 impl Starter<'_> {
-    fn spawn<T: Watched>(&mut self, index: usize, place: &Watch, fact: fn(T) -> Fact, first: &FirstLists) {
+    fn spawn<T: Watched>(&self, index: usize, place: &Watch, fact: fn(T) -> Fact, first: &FirstLists) {
         let stream = Stream {
             reader: self.reader.clone(),
             clock: self.clock,
@@ -158,7 +154,13 @@ impl Starter<'_> {
             sink: Outlet::new(self.tx.clone(), place, fact, first),
             tell: Place { board: Arc::clone(&self.board), index, clock: self.clock },
         };
-        self.tasks.spawn(stream.run::<T>());
+        let tx = self.tx.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = stream.run::<T>() => {}
+                () = tx.closed() => {}
+            }
+        });
     }
 }
 

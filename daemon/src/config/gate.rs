@@ -85,7 +85,8 @@ impl PublicUrl {
     /// # Errors
     /// One sentence that says what to write.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a URL such as https://nightshift.example.com, without a path");
+        let wrong =
+            || format!("`{text}` is not a URL such as https://nightshift.example.com, without a path");
         let url = url::Url::parse(text).map_err(|_| wrong())?;
         let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
         let anonymous = url.username().is_empty() && url.password().is_none();

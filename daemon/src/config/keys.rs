@@ -42,7 +42,9 @@ pub struct Keys {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The file cannot be read, and it cannot be made.
-    #[error("the key {path} cannot be {operation}: put at least 32 random bytes there, readable by nightshift only")]
+    #[error(
+        "the key {path} cannot be {operation}: put at least 32 random bytes there, readable by nightshift only"
+    )]
     File {
         /// The file.
         path: PathBuf,

@@ -28,8 +28,18 @@ use std::path::{Path, PathBuf};
 
 /// The sections of the file, in the order in which their mistakes are told.
 const SECTIONS: &[&str] = &[
-    "mode", "actions", "cluster", "store", "gate", "health", "prometheus", "notify", "registry", "playbooks",
-    "kill_switch", "log",
+    "mode",
+    "actions",
+    "cluster",
+    "store",
+    "gate",
+    "health",
+    "prometheus",
+    "notify",
+    "registry",
+    "playbooks",
+    "kill_switch",
+    "log",
 ];
 
 /// What `nightshift run --config` reads. Paths are absolute or relative to the file itself.

@@ -79,7 +79,10 @@ impl Notify {
                 wrong(format!("`{}` must be a name of its own", hook.name));
             }
             let Some(url) = url::Url::parse(&hook.url).ok().filter(url::Url::has_host) else {
-                wrong(format!("{}: `{}` is not a URL such as https://hooks.example.com/x", hook.name, hook.url));
+                wrong(format!(
+                    "{}: `{}` is not a URL such as https://hooks.example.com/x",
+                    hook.name, hook.url
+                ));
                 continue;
             };
             if url.scheme() != "https" && !(url.scheme() == "http" && hook.allow_private) {

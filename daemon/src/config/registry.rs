@@ -53,7 +53,8 @@ fn check(registry: &Registry, file: &Document, problems: &mut Vec<Problem>) {
     for (name, role) in &registry.roles {
         let known = |o: &String| o == "*" || registry.owners.iter().any(|owner| owner.name == *o);
         for owner in role.owners.iter().filter(|o| !known(o)) {
-            let what = format!("the role `{name}` covers the owner `{owner}`, which `owners` does not define");
+            let what =
+                format!("the role `{name}` covers the owner `{owner}`, which `owners` does not define");
             problems.push(file.problem("roles", what));
         }
     }

@@ -81,7 +81,9 @@ fn what_is_no_yaml_or_no_mapping_says_so_once() {
 
 #[test]
 fn a_webhook_needs_a_name_of_its_own_and_https() {
-    let hook = |name: &str, url: &str, more: &str| format!("  - {{ name: {name}, url: \"{url}\", secret_file: s{more} }}\n");
+    let hook = |name: &str, url: &str, more: &str| {
+        format!("  - {{ name: {name}, url: \"{url}\", secret_file: s{more} }}\n")
+    };
     let text = format!(
         "notify:\n  webhooks:\n{}{}{}",
         hook("a", "http://hooks.example.com/", ""),
@@ -106,6 +108,13 @@ fn the_registry_is_checked_as_a_whole() {
     registry::read(&file, &mut told);
     let told: Vec<String> = told.iter().map(ToString::to_string).collect();
     assert_eq!(told.len(), 4, "{told:#?}");
-    assert!(told[0].starts_with("registry.yaml:9: policy.cool_down: `fast` is not a duration"), "{}", told[0]);
-    assert!(told[1].contains("`nobody`") && told[2].contains("`alice`") && told[3].contains("`bank`"), "{told:#?}");
+    assert!(
+        told[0].starts_with("registry.yaml:9: policy.cool_down: `fast` is not a duration"),
+        "{}",
+        told[0]
+    );
+    assert!(
+        told[1].contains("`nobody`") && told[2].contains("`alice`") && told[3].contains("`bank`"),
+        "{told:#?}"
+    );
 }

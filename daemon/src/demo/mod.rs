@@ -1,25 +1,61 @@
-//! The demo.
+//! `nightshift demo`: three acts and a morning on a simulated cluster, with the real everything else.
 
+pub mod door;
+mod objects;
+mod person;
+mod script;
+mod show;
+mod stage;
+
+use person::Person;
+use script::OnCall;
+use show::Show;
+use stage::Stage;
 use std::path::PathBuf;
 
-/// What `nightshift demo` was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Times as fast as the wall.
+pub const SPEED: u32 = 60;
+
+/// What the command line asks for.
+#[derive(Clone, Debug)]
 pub struct Options {
-    /// Plays the person too.
+    /// Play the person too.
     pub unattended: bool,
-    /// Plays on the reader's own cluster.
+    /// A real cluster instead of the simulated one.
     pub kubeconfig: Option<PathBuf>,
-    /// How many times as fast as the wall's clock.
+    /// How fast time passes.
     pub speed: u32,
-    /// Keeps the folder with the store.
+    /// Keeps the folder with the history.
     pub keep: bool,
 }
 
 /// Plays the demo.
 ///
 /// # Errors
-/// What stopped it.
-#[allow(clippy::unused_async)]
+/// When a step does not happen.
 pub async fn run(options: Options) -> anyhow::Result<()> {
-    anyhow::bail!("the demo is not wired yet: {options:?}")
+    let show = Show;
+    show.line(&format!(
+        "nightshift demo: a simulated cluster on this machine, time passes {} times as fast.\n\
+         Nothing leaves 127.0.0.1, and everything is removed at the end.",
+        options.speed
+    ));
+    let stage = Stage::build(options.speed).await?;
+    let played = play(&stage, &options, show).await;
+    stage.end().await;
+    played?;
+    show.line("\nNext: nightshift check --config nightshift.yaml");
+    Ok(())
+}
+
+async fn play(stage: &Stage, options: &Options, show: Show) -> anyhow::Result<()> {
+    let mut on_call = if options.unattended {
+        OnCall::Played(Person::new(&stage.doors.origin())?)
+    } else {
+        OnCall::Reader { speed: options.speed }
+    };
+    script::crash(stage, &mut on_call, show).await?;
+    script::refusal(stage, &mut on_call, show).await?;
+    script::boring(stage, show).await?;
+    script::morning(stage, show).await
 }

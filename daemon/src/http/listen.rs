@@ -174,6 +174,5 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-
 #[cfg(test)]
 mod tests;

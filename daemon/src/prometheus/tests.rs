@@ -1,5 +1,5 @@
 use super::*;
-use crate::cluster::testing::{Counter, Then, door};
+use crate::cluster::tests::{Counter, Then, door};
 use nightshift_sim::{Live, PromValue};
 use serde_json::Value;
 
@@ -71,8 +71,8 @@ async fn failures_have_their_class() {
 
 #[tokio::test]
 async fn credentials_are_read_anew_and_redirects_are_not_followed() {
-    let moved = "HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 2\r\n\r\n{}";
-    let server = Counter::open(&[Then::Answer(moved)]).await;
+    const MOVED: &str = "HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 2\r\n\r\n{}";
+    let server = Counter::open(&[Then::Answer(MOVED)]).await;
     let file = tempfile::NamedTempFile::new().unwrap();
     let path = file.path().to_owned();
     let url = format!("{}/prefix", server.url);

@@ -1,11 +1,15 @@
 //! The wiring of a running nightshift, readable top to bottom.
 
+pub mod doors;
 pub mod incidents;
 pub mod offline;
 pub mod rules;
+pub mod run;
 pub mod sweep;
 pub mod view;
 pub mod world;
+
+pub use run::run;
 
 use crate::clock::Clock;
 use crate::cluster::stream::Timing;
@@ -40,10 +44,12 @@ pub struct Setup {
     pub clock: Clock,
     /// The history, open for writing.
     pub store: SqliteStore,
+    /// Which roles run in this process.
+    pub parts: Parts,
     /// How the responder reaches the API server.
     pub responder: Access,
-    /// How the executor does; `None` in `mode: observe`.
-    pub executor: Option<Access>,
+    /// How the executor does.
+    pub executor: Access,
     /// `cluster.name`.
     pub cluster_name: String,
     /// Namespaces that are watched; none means all.
@@ -66,6 +72,25 @@ pub struct Setup {
     pub params: Params,
     /// Seed of ids and jitter.
     pub seed: u64,
+}
+
+/// Which roles run in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// Watches, diagnoses, serves the gate, verifies, digests.
+    pub responder: bool,
+    /// Previews and executes.
+    pub executor: bool,
+}
+
+impl Parts {
+    /// Both roles in one process.
+    pub const ALL: Self = Self { responder: true, executor: true };
+
+    /// Whether no other process holds a role.
+    fn is_whole(self) -> bool {
+        self.responder && self.executor
+    }
 }
 
 /// Why a runtime did not start.
@@ -129,8 +154,6 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         nodes_not_ready: Arc::clone(&seen.nodes_not_ready),
     };
 
-    let responder = take_role(&store, clock, Role::Responder).await?;
-    note_policy(&store, clock, &responder, &rules).await?;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let instance: Arc<str> = format!("nightshift-{}", std::process::id()).into();
     let outside = |reader: Reader, writer: Option<Writer>| Outside {
@@ -141,36 +164,39 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         clock,
         instance: Arc::clone(&instance),
     };
-
-    let mut wakers = Vec::new();
-    let mut roles = vec![responder.clone()];
+    let (mut wakers, mut roles) = (Vec::new(), Vec::new());
     let mut spawn = |me: Me, at_once: usize, outside: Outside| {
         let (waker, woken) = queue();
         wakers.push(waker);
         let drives = Drives { me, at_once, rules: rules.clone(), store: store.clone(), outside };
         tasks.spawn(drives.run(woken, stop.clone()));
     };
-    spawn(responder.clone(), RESPONDER_AT_ONCE, outside(reader.clone(), None));
-    if let Some(access) = &setup.executor {
-        let executor = take_role(&store, clock, Role::Executor).await?;
-        roles.push(executor.clone());
-        let (reader, writer) = (Reader::connect(access).await?, Writer::connect(access).await?);
-        spawn(executor, 1, outside(reader, Some(writer)));
+    let (board, mut coverage) = tokio::sync::watch::channel(Vec::new());
+    drop(board);
+    if setup.parts.responder {
+        let me = take_role(&store, clock, Role::Responder).await?;
+        note_policy(&store, clock, &me, &rules).await?;
+        spawn(me.clone(), RESPONDER_AT_ONCE, outside(reader.clone(), None));
+        roles.push(me.clone());
+        let healthy_after = rules.fixed.registry.policy.healthy_after;
+        let detect = DetectSetup { me, seed: setup.seed, params: setup.params, healthy_after };
+        let detect = Detect::load(store.clone(), clock, detect).await?;
+        let watching = watch::start(&reader, clock, setup.timing, &setup.namespaces, setup.seed);
+        coverage = watching.coverage.clone();
+        let view = ViewTask { watching, detect, rules: rules_now(&rules), clock, seen: seen.clone() };
+        tasks.spawn(view.run(stop.clone()));
+    } else {
+        seen.synced.store(true, std::sync::atomic::Ordering::Relaxed);
     }
-
-    let rules_now = rules_now(&rules);
-    let detect_setup = DetectSetup {
-        me: responder,
-        seed: setup.seed,
-        params: setup.params,
-        healthy_after: rules.fixed.registry.policy.healthy_after,
-    };
-    let detect = Detect::load(store.clone(), clock, detect_setup).await?;
-    let watching = watch::start(&reader, clock, setup.timing, &setup.namespaces, setup.seed);
-    let coverage = watching.coverage.clone();
-    let view = ViewTask { watching, detect, rules: rules_now, clock, seen: seen.clone() };
-    tasks.spawn(view.run(stop.clone()));
-    tasks.spawn(sweep::run(store.clone(), clock, wakers.clone(), stop.clone()));
+    if setup.parts.executor {
+        let me = take_role(&store, clock, Role::Executor).await?;
+        roles.push(me.clone());
+        let (reader, writer) =
+            (Reader::connect(&setup.executor).await?, Writer::connect(&setup.executor).await?);
+        spawn(me, 1, outside(reader, Some(writer)));
+    }
+    let look = if setup.parts.is_whole() { sweep::ALONE } else { sweep::SHARED };
+    tasks.spawn(sweep::run(store.clone(), clock, wakers.clone(), look, stop.clone()));
     Ok(Running { rules, wakers, seen, coverage, stop, tasks, store, clock, roles })
 }
 
@@ -178,6 +204,16 @@ impl Running {
     /// The rules as stages ask for them.
     pub fn rules_now(&self) -> RulesNow {
         rules_now(&self.rules)
+    }
+
+    /// The history.
+    pub fn store(&self) -> SqliteStore {
+        self.store.clone()
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> Clock {
+        self.clock
     }
 
     /// Wakes one incident, or all that are open, in every role's loop.
@@ -237,13 +273,4 @@ async fn record(store: &SqliteStore, clock: Clock, me: &Me, event: SystemEvent) 
         outbox: Vec::new(),
     };
     crate::store::HistoryStore::append_system(store, append).await.map(|_| ())
-}
-
-/// Runs until it is told to stop.
-///
-/// # Errors
-/// What kept it from starting, or stopped it.
-#[allow(clippy::unused_async)]
-pub async fn run(config: crate::config::Config, role: offline::RoleArg) -> anyhow::Result<()> {
-    anyhow::bail!("the runtime is not wired yet: {} as {role:?}", config.cluster.name)
 }

@@ -7,13 +7,21 @@ use nightshift_model::{Seconds, Timestamp};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// At most this long between two looks, so that another process' work is seen too.
-const LOOK: Seconds = Seconds(30);
+/// At most this long between two looks when this process does everything.
+pub const ALONE: Seconds = Seconds(30);
+/// The same when another process holds the other role: its commits are seen by looking.
+pub const SHARED: Seconds = Seconds(1);
 /// An incident that waits for the other role stays due: this is how often it is offered again.
 const OFFER: Duration = Duration::from_millis(100);
 
 /// Wakes every due incident in every role's loop, until stopped.
-pub async fn run(store: SqliteStore, clock: Clock, wakers: Vec<Waker>, stop: CancellationToken) {
+pub async fn run(
+    store: SqliteStore,
+    clock: Clock,
+    wakers: Vec<Waker>,
+    look: Seconds,
+    stop: CancellationToken,
+) {
     let mut commits = store.commits();
     loop {
         let now = clock.now();
@@ -26,7 +34,7 @@ pub async fn run(store: SqliteStore, clock: Clock, wakers: Vec<Waker>, stop: Can
             Err(error) => tracing::error!(%error, "due incidents cannot be read"),
         }
         let next = store.next_due().await.ok().flatten().unwrap_or(Timestamp::EPOCH);
-        let at = if next > now { next.min(now + LOOK) } else { now + LOOK };
+        let at = if next > now { next.min(now + look) } else { now + look };
         let committed = async {
             match &mut commits {
                 Some(commits) => {

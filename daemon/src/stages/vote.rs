@@ -18,7 +18,8 @@ use nightshift_model::registry::{Person, PersonKind, Power};
 use nightshift_model::vote::VoteRefusal;
 use nightshift_model::{
     Actor, Append, Appended, Digest, Escalation, HistoryEvent, Incident, IncidentEvent, IncidentId, PersonId,
-    Phase, Proof, Proposal, ProposalId, Registry, Seconds, SystemEvent, Timestamp, Vote, VoteDecision, Withdrawal,
+    Phase, Proof, Proposal, ProposalId, Registry, Seconds, SystemEvent, Timestamp, Vote, VoteDecision,
+    Withdrawal,
 };
 use std::sync::Arc;
 
@@ -315,10 +316,12 @@ impl Votes {
         let append = SystemAppend { fence: None, actor, at: self.clock.now(), events, outbox: Vec::new() };
         match self.store.append_system(append).await? {
             Appended::Committed => Ok(()),
-            other @ (Appended::Conflict | Appended::Fenced | Appended::Unknown) => Err(StoreError::Unavailable {
-                operation: "append to the system stream",
-                source: format!("{other:?}").into(),
-            }),
+            other @ (Appended::Conflict | Appended::Fenced | Appended::Unknown) => {
+                Err(StoreError::Unavailable {
+                    operation: "append to the system stream",
+                    source: format!("{other:?}").into(),
+                })
+            }
         }
     }
 
@@ -344,9 +347,8 @@ fn open<'a>(incident: &'a Incident, posted: &Posted) -> Result<&'a Proposal, Vot
     let closed = if expired { VoteRefusal::Expired } else { VoteRefusal::NotOpen };
     let proposal = incident.phase.proposal().filter(|p| *p.id() == posted.proposal).ok_or(closed)?;
     match (&incident.phase, posted.decision) {
-        (Phase::Proposed { .. }, _) | (Phase::Granted { .. }, VoteDecision::Deny | VoteDecision::Withdraw) => {
-            Ok(proposal)
-        }
+        (Phase::Proposed { .. }, _)
+        | (Phase::Granted { .. }, VoteDecision::Deny | VoteDecision::Withdraw) => Ok(proposal),
         _ => Err(VoteRefusal::NotOpen),
     }
 }
@@ -382,6 +384,3 @@ fn failed(error: &StoreError) -> VoteRefusal {
     tracing::error!(%error, "the history does not answer, so nothing is decided");
     VoteRefusal::StoreFailed
 }
-
-#[cfg(test)]
-mod tests;

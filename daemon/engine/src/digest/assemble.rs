@@ -132,9 +132,9 @@ fn needs(stories: &Stories<'_>, night: &Night<'_>, window: &Window, registry: &R
     needs.sort_by(|a, b| {
         let key = |n: &Need| {
             let expires = n.proposal.as_ref().map_or(Timestamp::EPOCH, |p| p.expires.at);
-            (n.kind, std::cmp::Reverse(n.severity), expires, n.since.at, n.incident.clone())
+            (n.kind, std::cmp::Reverse(n.severity), expires, n.since.at)
         };
-        key(a).cmp(&key(b))
+        key(a).cmp(&key(b)).then_with(|| a.incident.cmp(&b.incident))
     });
     needs
 }

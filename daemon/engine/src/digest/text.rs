@@ -1,8 +1,7 @@
 //! The digest as plain text: a screen of a phone on top, then detail.
 
-use crate::digest::assemble::many;
-use crate::digest::schema::{AfterFix, Count, Deed, Digest, Found, Need, NotDone, Stat};
-use crate::digest::words;
+use crate::digest::schema::{Digest, Need};
+use crate::digest::sections::{inventory, sections};
 use std::fmt::Write as _;
 
 /// Lines of the top, at most.
@@ -14,14 +13,18 @@ const NARROWEST: usize = 32;
 
 /// Top and detail, wrapped to `width` columns. Ends with a line feed.
 pub fn text(digest: &Digest, width: usize) -> String {
-    let mut out = Out { text: top(digest, width), width: width.max(NARROWEST) };
-    needs(&mut out, &digest.needs_you);
-    did(&mut out, &digest.did);
-    did_not(&mut out, &digest.did_not);
-    watch(&mut out, digest);
-    trend(&mut out, digest);
-    quality(&mut out, digest);
-    out.text
+    let width = width.max(NARROWEST);
+    let mut text = top(digest, width);
+    for section in sections(digest) {
+        let _ = writeln!(text, "\n{}", cut(&section.title, width));
+        for entry in section.entries.iter().take(SHOWN) {
+            item(&mut text, &entry.lines, width);
+        }
+        if section.entries.len() > SHOWN {
+            item(&mut text, &[format!("and {} more", section.entries.len() - SHOWN)], width);
+        }
+    }
+    text
 }
 
 /// What fits a phone: at most 12 lines of `width` columns. Ends with a line feed.
@@ -41,9 +44,7 @@ pub fn top(digest: &Digest, width: usize) -> String {
         let proven = digest.did.iter().filter(|d| d.outcome == "Successful").count();
         foot.push(format!("did {} ({proven} proven), did not {}", digest.did.len(), digest.did_not.len()));
     }
-    if digest.watch.inventory.standing > 0 || digest.watch.inventory.cleared > 0 {
-        foot.push(inventory(digest));
-    }
+    foot.extend(inventory(digest));
     let holes = digest.quality.gaps.len() + digest.quality.untold.len();
     let gaps = if holes == 0 { String::new() } else { format!("{holes} not watched; ") };
     foot.push(format!("{gaps}{}", digest.quality.audit.brief()));
@@ -70,174 +71,11 @@ fn brief(need: &Need) -> String {
     }
 }
 
-fn inventory(digest: &Digest) -> String {
-    let inventory = digest.watch.inventory;
-    let cleared = if inventory.cleared == 0 {
-        String::new()
-    } else {
-        format!(", {} healed or changed", inventory.cleared)
-    };
-    format!("{} broken before first sight{cleared}", inventory.standing)
-}
-
-fn needs(out: &mut Out, needs: &[Need]) {
-    out.section("Needs you now", needs, |need| {
-        let owner = need.owner.as_ref().map(|o| format!(" · owner {o}")).unwrap_or_default();
-        let incident = need.incident.as_ref().map(|i| format!(" · {i}")).unwrap_or_default();
-        let mut lines = vec![
-            need.what.clone(),
-            format!("{} since {}{owner}{incident}", need.severity, need.since.local),
-        ];
-        if let Some(p) = &need.proposal {
-            lines.push(format!("{}, {} risk", p.action, p.risk));
-            lines.push(format!("digest {} · expires {} (in {})", p.digest, p.expires.local, p.expires_in));
-        }
-        lines.push(format!("next: {}", need.next));
-        lines
-    });
-}
-
-fn did(out: &mut Out, did: &[Deed]) {
-    out.section("What it did", did, |deed| {
-        let approvers: Vec<String> = deed.approvers.iter().map(|p| words::visible(p.as_str())).collect();
-        let found = match deed.found {
-            Found::Answered => "",
-            Found::Recovered => " · found by recovery",
-        };
-        let why = if deed.why.is_empty() { String::new() } else { format!(": {}", deed.why) };
-        let mut lines = vec![
-            format!("{} {}: {}{why}", deed.at.local, deed.action, deed.outcome),
-            format!("approved by {} · digest {} · {}{found}", approvers.join(", "), deed.digest, deed.incident),
-        ];
-        for m in &deed.measures {
-            let read = |value: &Option<String>| value.clone().unwrap_or_else(|| "not measured".to_owned());
-            lines.push(format!("{}: {} -> {}", m.measure, read(&m.before), read(&m.after)));
-        }
-        lines.push(format!("undo: {}", deed.inverse));
-        lines
-    });
-}
-
-fn did_not(out: &mut Out, list: &[NotDone]) {
-    out.section("What it did not do", list, |entry| {
-        let action = entry.action.clone().unwrap_or_else(|| format!("act on {}", entry.scope));
-        vec![
-            format!("{} {action}: {}", entry.at.local, words::reason(entry.reason)),
-            format!("{} · {}", entry.why, entry.incident),
-        ]
-    });
-}
-
-fn watch(out: &mut Out, digest: &Digest) {
-    out.section("Watching", &digest.watch.items, |item| {
-        vec![format!("{} until {}: {}", item.scope, item.until.local, item.trigger)]
-    });
-    out.section("Came back", &digest.watch.relapses, |relapse| {
-        let after = match relapse.after_fix {
-            AfterFix::Verified => "a proven fix",
-            AfterFix::Unaided => "it had gone away",
-        };
-        vec![format!("{} {}, {} after {after}", relapse.at.local, relapse.scope, relapse.after)]
-    });
-}
-
-fn trend(out: &mut Out, digest: &Digest) {
-    let trend = &digest.trend;
-    let against = match trend.days {
-        0 => "no earlier day to compare with".to_owned(),
-        n => format!("beside the median of {}", many(n, "day", "days")),
-    };
-    out.heading(&format!("Trend ({against})"));
-    let counts: Vec<String> = trend.counts.iter().map(count).collect();
-    out.item(&[counts.join(" · ")]);
-    let measured: Vec<&Stat> = trend.durations.iter().filter(|s| s.n > 0).collect();
-    for stat in &measured {
-        out.item(&[duration(stat)]);
-    }
-    if measured.is_empty() {
-        out.item(&["no duration ended in this window".to_owned()]);
-    }
-    let l = &trend.ledger;
-    out.item(&[format!(
-        "proposals: {} sealed, {} approved, {} denied, {} expired, {} superseded, {} aborted · writes: {} verified, {} not",
-        l.sealed, l.approved, l.denied, l.expired, l.superseded, l.aborted, l.verified, l.not_verified
-    )]);
-    if trend.noise > 0 {
-        let n = many(trend.noise, "incident", "incidents");
-        out.item(&[format!("noise: {n} healed untouched within 10m")]);
-    }
-    for r in &trend.repeated {
-        let days = many(r.days, "day", "days");
-        out.item(&[format!("keeps coming: {}, {} times on {days}", r.what, r.times)]);
-    }
-}
-
-fn count(count: &Count) -> String {
-    let median = count.median.map(|m| format!(" (usually {m})")).unwrap_or_default();
-    format!("{} {}{median}", count.what, count.now)
-}
-
-fn duration(stat: &Stat) -> String {
-    let mut line = format!("{} ({})", stat.name, stat.meaning);
-    let parts = [("median", stat.median), ("p90", stat.p90), ("mean", stat.mean)];
-    let parts: Vec<String> = parts.iter().filter_map(|(n, v)| v.map(|v| format!("{n} {v}"))).collect();
-    let _ = write!(line, ": {}, n {}", parts.join(", "), stat.n);
-    line
-}
-
-fn quality(out: &mut Out, digest: &Digest) {
-    let quality = &digest.quality;
-    out.heading("Data quality");
-    out.capped(&quality.gaps, |gap| vec![words::visible(&gap.to_string())]);
-    out.capped(&quality.untold, |untold| vec![format!("not told in full: {untold}")]);
-    out.capped(&quality.unanswered, |u| {
-        let times = many(u.times, "time", "times");
-        vec![format!("not checked {times}: {}, because {}", u.what, u.why)]
-    });
-    out.capped(&quality.undelivered, |m| {
-        vec![format!("not delivered {}: {} to {}, because {}", m.at.local, m.message, m.channel, m.why)]
-    });
-    if quality.starts > 0 {
-        out.item(&[format!("nightshift started {}", many(quality.starts, "time", "times"))]);
-    }
-    out.item(&[format!("not checked: {}", digest.upcoming.not_checked.join(", "))]);
-    out.item(&[quality.audit.sentence()]);
-}
-
-struct Out {
-    text: String,
-    width: usize,
-}
-
-impl Out {
-    fn heading(&mut self, heading: &str) {
-        let _ = writeln!(self.text, "\n{}", cut(heading, self.width));
-    }
-
-    /// A bullet; further lines are indented.
-    fn item(&mut self, lines: &[String]) {
-        for (at, line) in lines.iter().enumerate() {
-            let first = if at == 0 { "- " } else { "  " };
-            for row in wrap(line, self.width, first, "  ") {
-                let _ = writeln!(self.text, "{row}");
-            }
-        }
-    }
-
-    fn capped<T>(&mut self, items: &[T], lines: impl Fn(&T) -> Vec<String>) {
-        for item in items.iter().take(SHOWN) {
-            self.item(&lines(item));
-        }
-        if items.len() > SHOWN {
-            self.item(&[format!("and {} more", items.len() - SHOWN)]);
-        }
-    }
-
-    /// Nothing at all when there is nothing to say.
-    fn section<T>(&mut self, heading: &str, items: &[T], lines: impl Fn(&T) -> Vec<String>) {
-        if !items.is_empty() {
-            self.heading(heading);
-            self.capped(items, lines);
+/// A bullet; further lines are indented.
+fn item(text: &mut String, lines: &[String], width: usize) {
+    for (at, line) in lines.iter().enumerate() {
+        for row in wrap(line, width, if at == 0 { "- " } else { "  " }, "  ") {
+            let _ = writeln!(text, "{row}");
         }
     }
 }

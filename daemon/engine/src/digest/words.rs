@@ -9,6 +9,10 @@ const LONGEST: usize = 300;
 
 /// Text as it may be shown in a sentence: its first line, capped, with everything invisible made visible.
 pub fn visible(text: &str) -> String {
+    let plain = |byte: u8| (b' '..=b'~').contains(&byte);
+    if text.len() <= LONGEST && text.bytes().all(plain) {
+        return text.trim().to_owned(); // nearly every text, and there are many
+    }
     let (first, rest) = text.trim().split_once('\n').unwrap_or((text.trim(), ""));
     let mut out = crate::text::visible(first.trim_end(), LONGEST);
     if !rest.trim().is_empty() {

@@ -72,6 +72,10 @@ const ABOUT: &str = "\
 
 /// Longest rest of a key after its keyword.
 const TAIL: usize = 40;
+/// How far behind a comma the next key's separator is looked for.
+const KEY_AHEAD: usize = 64;
+/// How far a line is looked at: a header's value, a sentence.
+pub(super) const LINE: usize = 8_192;
 
 pub(super) fn find(class: Class, text: &str, hit: Range<usize>) -> Option<Span> {
     let key = key(class, text, &hit)?;
@@ -84,7 +88,7 @@ pub(super) fn find(class: Class, text: &str, hit: Range<usize>) -> Option<Span> 
         && separator == Separator::Colon
         && line_start(text, key.start);
     let at = if scalar {
-        let line = text.get(value.at.start..line_end(text, value.at.start))?;
+        let line = text.get(value.at.start..)?.lines().next()?;
         let scalar = line.split(" #").next().unwrap_or(line).trim_end();
         value.at.start..value.at.start + scalar.len()
     } else {
@@ -251,21 +255,17 @@ pub(super) fn value(text: &str, from: usize) -> Option<Found> {
 
 /// A value without quotes.
 fn bare(text: &str, from: usize) -> Found {
-    let rest = text.get(from..).unwrap_or_default();
-    let word_end = rest
-        .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '&' | '<' | '|'))
-        .unwrap_or(rest.len());
-    let mut word = rest.get(..word_end).unwrap_or_default();
+    let rest = text.as_bytes().get(from..).unwrap_or_default();
+    let ends = |b: u8| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`' | b'&' | b'<' | b'|');
     // `password=a,user=b`: a comma ends the value where another key or nothing follows.
-    let mut from_comma = 0;
-    while let Some(comma) = word.get(from_comma..).and_then(|w| w.find([',', ';'])).map(|i| i + from_comma) {
-        let after = word.get(comma + 1..).unwrap_or_default();
-        if after.is_empty() || after.contains(['=', ':']) {
-            word = word.get(..comma).unwrap_or_default();
-            break;
-        }
-        from_comma = comma + 1;
-    }
+    let goes_on = |i: usize| {
+        let after = rest.get(i..).unwrap_or_default().iter().take(KEY_AHEAD);
+        let mut after = after.take_while(|b| !ends(**b)).peekable();
+        after.peek().is_some() && !after.any(|b| matches!(b, b'=' | b':'))
+    };
+    let end =
+        rest.iter().enumerate().position(|(i, b)| ends(*b) || matches!(b, b',' | b';') && !goes_on(i + 1));
+    let word = text.get(from..from + end.unwrap_or(rest.len())).unwrap_or_default();
     let closers = [')', ']', '}', '>', '\\'];
     // What was redacted before keeps its own bracket.
     let mark = word.find(']').filter(|_| word.starts_with(super::MARK)).map(|end| end + 1);
@@ -279,10 +279,9 @@ fn bare(text: &str, from: usize) -> Found {
 
 /// Whether a sentence goes on after a value: a space and a lower-case word that is no key.
 fn prose(text: &str, from: usize) -> bool {
-    let line = text.get(from..line_end(text, from)).unwrap_or_default();
-    let Some(rest) = line.strip_prefix(' ') else { return false };
-    let end = rest.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(rest.len());
-    end > 0 && !rest.get(end..).is_some_and(|r| r.starts_with(['=', '_']))
+    let Some(rest) = text.get(from..).and_then(|rest| rest.strip_prefix(' ')) else { return false };
+    let word = rest.bytes().take(TAIL).take_while(u8::is_ascii_lowercase).count();
+    word > 0 && !rest.get(word..).is_some_and(|r| r.starts_with(['=', '_']))
 }
 
 fn line_start(text: &str, at: usize) -> bool {
@@ -291,6 +290,8 @@ fn line_start(text: &str, at: usize) -> bool {
     head.bytes().rev().take(64).find(|b| !matches!(b, b' ' | b'-')).is_none_or(|b| b == b'\n')
 }
 
+/// Where the line ends, or how far it is looked at: text of one endless line must not cost its square.
 pub(super) fn line_end(text: &str, from: usize) -> usize {
-    text.get(from..).and_then(|rest| rest.find('\n')).map_or(text.len(), |i| from + i)
+    let limit = text.floor_char_boundary(from.saturating_add(LINE));
+    text.get(from..limit).and_then(|rest| rest.find('\n')).map_or(limit, |i| from + i)
 }

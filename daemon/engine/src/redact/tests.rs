@@ -85,6 +85,16 @@ fn a_key_whose_ends_were_cut_off_is_still_a_key() {
     assert_eq!(kept, "[redacted:private-key]\nordinary words follow");
 }
 
+#[test]
+fn an_endless_line_is_redacted_to_its_end() {
+    for head in ["password: ", "Cookie: a=", "Authorization: Digest a=", "token=", "x-api-key: \""] {
+        let joint = if head.ends_with('=') { "_" } else { " " };
+        let once = redactor().redact(&format!("{head}{}", vec!["s3cr3t,x"; 20_000].join(joint)));
+        assert!(!once.text.contains("s3cr3t"), "{head} {} bytes left", once.text.len());
+        assert_eq!(redactor().redact(&once.text).count, 0, "{head}");
+    }
+}
+
 /// Text that nearly is a secret, put together at random.
 fn tricky() -> impl Strategy<Value = String> {
     let fragment = prop_oneof![

@@ -10,6 +10,9 @@ const WORDS: &str = "\
     revoked rotated set string true unauthorized undefined unexpected unknown unset unspecified updated \
     valid was wrong yes";
 
+/// What is longer is neither path nor reference.
+const LONG: usize = 1_024;
+
 /// Whether a word stands in a list of words.
 pub(super) fn listed(words: &str, word: &str) -> bool {
     !word.is_empty() && words.split(' ').any(|listed| listed == word)
@@ -28,9 +31,7 @@ pub(super) fn harmless(value: &str) -> bool {
         || listed(WORDS, trimmed)
         || (value.starts_with(MARK) && value.find(']').is_some_and(|end| end + 1 == value.len()))
         || mask(value)
-        || reference(value)
-        || path(value)
-        || value.contains("://")
+        || value.len() <= LONG && (reference(value) || path(value) || value.contains("://"))
 }
 
 /// `********`, `xxxxx`, `...`, `-`.

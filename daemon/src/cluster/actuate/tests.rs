@@ -1,5 +1,5 @@
 use super::*;
-use crate::cluster::testing::{Counter, Then, deployment, door, writer};
+use crate::cluster::tests::{Counter, Then, deployment, door, writer};
 use nightshift_sim::{Fault, Scope, Verb};
 use serde_json::json;
 
@@ -53,6 +53,7 @@ async fn the_bytes_arrive_as_given() {
 #[tokio::test]
 async fn one_504_one_429_one_reset_and_one_silence_are_one_arrival_each() {
     let quick = Duration::from_millis(300);
+    let mut servers = Vec::new();
     for (then, deadline, expected) in [
         (&[Then::Answer(GATEWAY)] as &[Then], LONG, Err(504)),
         (&[Then::Answer(BUSY)], LONG, Err(429)),
@@ -66,7 +67,10 @@ async fn one_504_one_429_one_reset_and_one_silence_are_one_arrival_each() {
             Err(code) => assert!(matches!(part, RawPart::Body { status, .. } if status == code), "{part:?}"),
             Ok(class) => assert_eq!(why(&part), Some(class), "{part:?}"),
         }
-        settle().await;
+        servers.push((server, then));
+    }
+    settle().await;
+    for (server, then) in servers {
         assert_eq!(server.arrived(), 1, "{then:?}");
     }
 }

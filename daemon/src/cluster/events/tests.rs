@@ -1,5 +1,5 @@
 use super::*;
-use crate::cluster::testing::{door, writer};
+use crate::cluster::tests::{door, writer};
 use nightshift_model::object::Kind;
 use nightshift_sim::Fault;
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::cluster::testing::{door, reader, writer};
+use crate::cluster::tests::{door, reader, writer};
 use nightshift_sim::{Fault, Scope, Verb};
 
 #[tokio::test]
@@ -22,7 +22,7 @@ async fn the_api_server_is_asked_and_no_answer_is_no_verdict() {
 
     let on = Scope::new(Verb::Any, "/apis/authorization.k8s.io");
     door.with(|sim| {
-        sim.fault(Fault::Status { on, code: 500, reason: "InternalError".into(), retry_after: None })
+        sim.fault(Fault::Status { on, code: 500, reason: "InternalError".into(), retry_after: None });
     });
     let verdicts = review(Identity::Writer(&writer), &rights, deadline).await;
     assert_eq!(verdicts, [Verdict::Unknown("the API server answered 500".into()), Verdict::Allowed]);

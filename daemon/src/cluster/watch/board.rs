@@ -96,6 +96,13 @@ impl Place {
     }
 }
 
+/// A watch that has ended, by a panic too, does not go on being called live.
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.down("the watch has ended".into());
+    }
+}
+
 impl Tell for Place {
     fn syncing(&self) {
         self.set(|watch, _| watch.state = WatchState::Syncing);

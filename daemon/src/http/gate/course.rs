@@ -94,7 +94,11 @@ pub(super) fn line(incident: &Incident, now: Timestamp) -> LineView {
         title: format!("{what} on {}", incident.scope),
         badge: incident.phase.word(),
         tone: tone(&incident.phase),
-        detail: if detail.is_empty() { format!("Opened {began}.") } else { format!("{detail} Opened {began}.") },
+        detail: if detail.is_empty() {
+            format!("Opened {began}.")
+        } else {
+            format!("{detail} Opened {began}.")
+        },
     }
 }
 
@@ -107,15 +111,27 @@ fn closure(why: &Closure) -> String {
 }
 
 /// The page of one incident.
-pub(super) fn incident(frame: Frame, course: &Course, now: Timestamp, zone: &jiff::tz::TimeZone) -> IncidentPage {
+pub(super) fn incident(
+    frame: Frame,
+    course: &Course,
+    now: Timestamp,
+    zone: &jiff::tz::TimeZone,
+) -> IncidentPage {
     let i = &course.incident;
     let what = i.symptom.as_ref().map_or("Trouble", |f| f.reason.as_str());
     let title = format!("{what} on {}", i.scope);
     let findings = i.findings.iter().map(|f| {
-        let container = if f.container.is_empty() { String::new() } else { format!(", container {}", f.container) };
+        let container =
+            if f.container.is_empty() { String::new() } else { format!(", container {}", f.container) };
         let exit = f.exit.as_ref().map(|e| format!(", exit code {}: {}", e.code, e.class.meaning()));
         let began = clock(f.since, now, zone);
-        format!("{} ({}) on {}{container}{}, since {began}", f.reason, f.severity, f.object, exit.unwrap_or_default())
+        format!(
+            "{} ({}) on {}{container}{}, since {began}",
+            f.reason,
+            f.severity,
+            f.object,
+            exit.unwrap_or_default()
+        )
     });
     let state = match &i.phase {
         Phase::Escalated { why } => reasons(why),
@@ -135,27 +151,37 @@ pub(super) fn incident(frame: Frame, course: &Course, now: Timestamp, zone: &jif
         tone: tone(&i.phase),
         state,
         findings: findings.collect(),
-        proposals: i.proposals.iter().rev().map(|p| LineView {
-            href: format!("/p/{}", p.id),
-            title: p.action.to_string(),
-            badge: if p.withdrawn.is_some() { "Withdrawn" } else { "Sealed" },
-            tone: if p.withdrawn.is_some() { "over" } else { "wait" },
-            detail: format!("Sealed {}.", clock(p.at, now, zone)),
-        }).collect(),
+        proposals: i
+            .proposals
+            .iter()
+            .rev()
+            .map(|p| LineView {
+                href: format!("/p/{}", p.id),
+                title: p.action.to_string(),
+                badge: if p.withdrawn.is_some() { "Withdrawn" } else { "Sealed" },
+                tone: if p.withdrawn.is_some() { "over" } else { "wait" },
+                detail: format!("Sealed {}.", clock(p.at, now, zone)),
+            })
+            .collect(),
         draft: draft(&i.phase),
         evidence: evidence::views(&i.evidence, now, zone),
         coverage: i.coverage.iter().map(ToString::to_string).collect(),
-        moments: course.rows.iter().map(|m| MomentView {
-            at: clock(m.at, now, zone),
-            who: m.actor.to_string(),
-            what: told(&m.event),
-        }).collect(),
+        moments: course
+            .rows
+            .iter()
+            .map(|m| MomentView {
+                at: clock(m.at, now, zone),
+                who: m.actor.to_string(),
+                what: told(&m.event),
+            })
+            .collect(),
     }
 }
 
 fn draft(phase: &Phase) -> Option<DraftView> {
     let Phase::Drafted { draft } = phase else { return None };
-    let change = |c: &nightshift_model::FieldChange| (c.path.clone(), c.before.to_string(), c.after.to_string());
+    let change =
+        |c: &nightshift_model::FieldChange| (c.path.clone(), c.before.to_string(), c.after.to_string());
     Some(DraftView {
         title: sentence(&draft.action),
         cause: draft.cause.clone(),

@@ -2,7 +2,8 @@
 
 use super::render::clock;
 use nightshift_model::evidence::{
-    ContainerLine, Disruption, EventLine, GitSource, NodeFacts, PodLine, RevisionLine, Rollouts, WorkloadFacts,
+    ContainerLine, Disruption, EventLine, GitSource, NodeFacts, PodLine, RevisionLine, Rollouts,
+    WorkloadFacts,
 };
 use nightshift_model::{Evidence, Got, Observed, Timestamp};
 
@@ -96,7 +97,10 @@ fn tell(view: &mut EvidenceView, facts: &Observed, now: Timestamp, zone: &jiff::
                 .iter()
                 .map(|r| {
                     let (since, at) = (clock(r.since, now, zone), clock(r.at, now, zone));
-                    format!("revision {} ({}): healthy since {since}, recorded {at}", r.number, r.template_hash)
+                    format!(
+                        "revision {} ({}): healthy since {since}, recorded {at}",
+                        r.number, r.template_hash
+                    )
                 })
                 .collect();
         }

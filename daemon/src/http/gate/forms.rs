@@ -197,10 +197,16 @@ mod tests {
     #[test]
     fn bodies_are_read_strictly() {
         let read = |form: Form, text: &str| form.read::<VotePost>(text.as_bytes());
-        let post = read(Form::Page, "decision=approve&digest=ab&code=K7QF&csrf_approve=t&csrf_deny=u").unwrap();
+        let post =
+            read(Form::Page, "decision=approve&digest=ab&code=K7QF&csrf_approve=t&csrf_deny=u").unwrap();
         assert_eq!(post.token(), "t");
         assert_eq!(read(Form::Json, r#"{"decision":"deny","digest":"ab","csrf":"v"}"#).unwrap().token(), "v");
-        for wrong in ["decision=approve", "decision=yes&digest=ab", "decision=deny&digest=ab&digest=cd", "decision=deny&digest=a&x=y"] {
+        for wrong in [
+            "decision=approve",
+            "decision=yes&digest=ab",
+            "decision=deny&digest=ab&digest=cd",
+            "decision=deny&digest=a&x=y",
+        ] {
             assert!(read(Form::Page, wrong).is_none(), "{wrong}");
         }
     }

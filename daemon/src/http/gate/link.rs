@@ -94,7 +94,8 @@ impl LinkToken {
             return Err(BadLink::Forged);
         }
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| BadLink::Forged)?;
-        let (body, mac) = bytes.len().checked_sub(MAC).and_then(|at| bytes.split_at_checked(at)).ok_or(BadLink::Forged)?;
+        let (body, mac) =
+            bytes.len().checked_sub(MAC).and_then(|at| bytes.split_at_checked(at)).ok_or(BadLink::Forged)?;
         let (kid, token) = Self::parse(body).ok_or(BadLink::Forged)?;
         let key = keys.by_kid(kid).ok_or(BadLink::Forged)?;
         if !bool::from(key.mac(DOMAIN, &[body]).ct_eq(mac)) {

@@ -284,8 +284,6 @@ async fn nothing(State(gate): State<Arc<Gate>>) -> Response {
 }
 
 async fn style() -> Response {
-    ([(CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../../../assets/nightshift.css")).into_response()
+    ([(CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../../../assets/nightshift.css"))
+        .into_response()
 }
-
-#[cfg(test)]
-mod tests;

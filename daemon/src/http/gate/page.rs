@@ -121,7 +121,10 @@ pub fn proposal_page(story: &Story, desk: Desk<'_>) -> Result<String, askama::Er
     let p = view(story, &desk);
     let mut frame = desk.frame;
     frame.title = p.title.clone();
-    let running = matches!(story.incident.phase, Phase::Granted { .. } | Phase::Executing { .. } | Phase::Verifying { .. });
+    let running = matches!(
+        story.incident.phase,
+        Phase::Granted { .. } | Phase::Executing { .. } | Phase::Verifying { .. }
+    );
     frame.refresh = (running && story.end.is_none()).then_some(5);
     html(&ProposalPage { frame, p })
 }
@@ -131,14 +134,16 @@ fn view(story: &Story, desk: &Desk<'_>) -> ProposalView {
     let (now, zone) = (desk.now, desk.zone);
     let session = desk.visitor.session;
     let state = state(story, desk);
-    let token = |decision| forms::token(desk.keys, session, &Purpose::Vote(story.proposal.id(), digest, decision));
+    let token =
+        |decision| forms::token(desk.keys, session, &Purpose::Vote(story.proposal.id(), digest, decision));
     let choice = || DecideView {
         code: forms::code(desk.keys, session, digest),
         approve: token(VoteDecision::Approve),
         deny: token(VoteDecision::Deny),
         withdraw: token(VoteDecision::Withdraw),
     };
-    let open = story.end.is_none() && matches!(story.incident.phase, Phase::Proposed { .. } | Phase::Granted { .. });
+    let open =
+        story.end.is_none() && matches!(story.incident.phase, Phase::Proposed { .. } | Phase::Granted { .. });
     let can = |decision| admitted(story, desk, decision);
     let (approve, deny, withdraw) =
         (can(VoteDecision::Approve), can(VoteDecision::Deny), can(VoteDecision::Withdraw));
@@ -185,17 +190,21 @@ fn view(story: &Story, desk: &Desk<'_>) -> ProposalView {
         inverse: plan.inverse.sentence.clone(),
         approvers: approvers(story, desk),
         needed: needed(story, desk),
-        votes: story.votes.iter().map(|vote| VoteView {
-            who: vote.person.to_string(),
-            what: match vote.decision {
-                VoteDecision::Approve => "approved",
-                VoteDecision::Deny => "denied",
-                VoteDecision::Withdraw => "withdrew",
-            },
-            at: clock(vote.at, now, zone),
-            proof: vote.proof.name(),
-            reason: vote.reason.clone(),
-        }).collect(),
+        votes: story
+            .votes
+            .iter()
+            .map(|vote| VoteView {
+                who: vote.person.to_string(),
+                what: match vote.decision {
+                    VoteDecision::Approve => "approved",
+                    VoteDecision::Deny => "denied",
+                    VoteDecision::Withdraw => "withdrew",
+                },
+                at: clock(vote.at, now, zone),
+                proof: vote.proof.name(),
+                reason: vote.reason.clone(),
+            })
+            .collect(),
         evidence: evidence::views(&story.sealed_on.evidence, now, zone),
         coverage: story.sealed_on.coverage.iter().map(ToString::to_string).collect(),
         decide,
@@ -234,15 +243,31 @@ fn state(story: &Story, desk: &Desk<'_>) -> State {
     }
     match &story.incident.phase {
         Phase::Proposed { .. } => match &desk.rules.standing.kill_switch {
-            KillSwitch::Clear => told("Proposed", "wait", "Waits for a person. Nothing has been done yet.", Vec::new()),
-            KillSwitch::Set { .. } => told("Proposed", "wait", "The kill switch is set: it can be denied, not approved.", Vec::new()),
+            KillSwitch::Clear => {
+                told("Proposed", "wait", "Waits for a person. Nothing has been done yet.", Vec::new())
+            }
+            KillSwitch::Set { .. } => told(
+                "Proposed",
+                "wait",
+                "The kill switch is set: it can be denied, not approved.",
+                Vec::new(),
+            ),
         },
-        Phase::Granted { .. } => told("Granted", "run", "Approved. The target is looked at once more before the write.", Vec::new()),
+        Phase::Granted { .. } => told(
+            "Granted",
+            "run",
+            "Approved. The target is looked at once more before the write.",
+            Vec::new(),
+        ),
         Phase::Executing { operation, .. } => match &operation.state {
-            OperationState::Claimed { .. } => told("Executing", "run", "The target is looked at once more before the write.", Vec::new()),
+            OperationState::Claimed { .. } => {
+                told("Executing", "run", "The target is looked at once more before the write.", Vec::new())
+            }
             OperationState::Sending => told("Executing", "run", "The one request is on its way.", Vec::new()),
             OperationState::Applied(_) => told("Executing", "run", "The write took effect.", Vec::new()),
-            OperationState::NotApplied { why } => told("Executing", "bad", "The write was refused. Nothing was changed.", vec![why.clone()]),
+            OperationState::NotApplied { why } => {
+                told("Executing", "bad", "The write was refused. Nothing was changed.", vec![why.clone()])
+            }
             OperationState::Unknown { why, .. } => told(
                 "Unknown",
                 "bad",
@@ -250,8 +275,13 @@ fn state(story: &Story, desk: &Desk<'_>) -> State {
                 vec![why.clone()],
             ),
         },
-        Phase::Verifying { .. } => told("Verifying", "run", "The write took effect. Now it is proven that it helped.", Vec::new()),
-        Phase::Investigating { .. } | Phase::Drafted { .. } | Phase::Escalated { .. } | Phase::Closed { .. } => {
+        Phase::Verifying { .. } => {
+            told("Verifying", "run", "The write took effect. Now it is proven that it helped.", Vec::new())
+        }
+        Phase::Investigating { .. }
+        | Phase::Drafted { .. }
+        | Phase::Escalated { .. }
+        | Phase::Closed { .. } => {
             told(story.incident.phase.word(), "over", "This proposal is no longer in force.", Vec::new())
         }
     }
@@ -265,26 +295,58 @@ fn ended(end: &End, story: &Story) -> State {
         more: (!more.is_empty()).then(|| more.to_owned()).into_iter().collect(),
     };
     match end {
-        End::Judged(Outcome::Successful) => told("Successful", "good", "Done and proven: every measure held.".to_owned(), ""),
-        End::Judged(outcome @ (Outcome::Failed { .. } | Outcome::Inconclusive { .. } | Outcome::Error { .. })) => {
+        End::Judged(Outcome::Successful) => {
+            told("Successful", "good", "Done and proven: every measure held.".to_owned(), "")
+        }
+        End::Judged(
+            outcome @ (Outcome::Failed { .. } | Outcome::Inconclusive { .. } | Outcome::Error { .. }),
+        ) => {
             let sentence = match outcome {
-                Outcome::Failed { reverted_by: Some(who), .. } => format!("{who} put the object back. A person is needed."),
-                Outcome::Inconclusive { .. } => "The write took effect, but nothing proves that it helped. A person is needed.".to_owned(),
-                Outcome::Successful | Outcome::Failed { .. } | Outcome::Error { .. } => "The write took effect and did not help. A person is needed.".to_owned(),
+                Outcome::Failed { reverted_by: Some(who), .. } => {
+                    format!("{who} put the object back. A person is needed.")
+                }
+                Outcome::Inconclusive { .. } => {
+                    "The write took effect, but nothing proves that it helped. A person is needed.".to_owned()
+                }
+                Outcome::Successful | Outcome::Failed { .. } | Outcome::Error { .. } => {
+                    "The write took effect and did not help. A person is needed.".to_owned()
+                }
             };
             told(outcome.word(), "bad", sentence, outcome.why())
         }
         End::Withdrawn(why) => match why {
-            Withdrawal::Denied { by, reason } => told("Denied", "over", format!("{by} said no. Nothing was done."), reason),
-            Withdrawal::Expired => told("Expired", "over", "Nobody decided in time. Nothing was done.".to_owned(), ""),
-            Withdrawal::Superseded => told("Superseded", "over", "A newer proposal replaces it. Nothing was done.".to_owned(), ""),
-            Withdrawal::TargetChanged { what } => told("Target changed", "over", "The target is no longer what this plan was made for. Nothing was written.".to_owned(), what),
-            Withdrawal::PolicyChanged => told("Policy changed", "over", "Persons, roles or policy changed, so votes on it are void. Nothing was done.".to_owned(), ""),
-            Withdrawal::Stopped => told("Stopped", "over", "The kill switch was used. Nothing was done.".to_owned(), ""),
-            Withdrawal::ByPerson { person } => told("Withdrawn", "over", format!("{person} took the approval back. Nothing was done."), ""),
+            Withdrawal::Denied { by, reason } => {
+                told("Denied", "over", format!("{by} said no. Nothing was done."), reason)
+            }
+            Withdrawal::Expired => {
+                told("Expired", "over", "Nobody decided in time. Nothing was done.".to_owned(), "")
+            }
+            Withdrawal::Superseded => {
+                told("Superseded", "over", "A newer proposal replaces it. Nothing was done.".to_owned(), "")
+            }
+            Withdrawal::TargetChanged { what } => told(
+                "Target changed",
+                "over",
+                "The target is no longer what this plan was made for. Nothing was written.".to_owned(),
+                what,
+            ),
+            Withdrawal::PolicyChanged => told(
+                "Policy changed",
+                "over",
+                "Persons, roles or policy changed, so votes on it are void. Nothing was done.".to_owned(),
+                "",
+            ),
+            Withdrawal::Stopped => {
+                told("Stopped", "over", "The kill switch was used. Nothing was done.".to_owned(), "")
+            }
+            Withdrawal::ByPerson { person } => {
+                told("Withdrawn", "over", format!("{person} took the approval back. Nothing was done."), "")
+            }
         },
         End::Escalated(why) => escalated(why, story),
-        End::Closed(_) => told("Closed", "good", "The symptom went away before anything was done.".to_owned(), ""),
+        End::Closed(_) => {
+            told("Closed", "good", "The symptom went away before anything was done.".to_owned(), "")
+        }
     }
 }
 
@@ -305,18 +367,27 @@ pub(super) fn reasons(why: &Escalation) -> Vec<String> {
             vec![format!("{by} denied the proposal{reason}")]
         }
         Escalation::Expired { .. } => vec!["Nobody decided in time.".to_owned()],
-        Escalation::SupersededTwice => vec!["The plan was replaced twice within an hour: the target does not stand still.".to_owned()],
+        Escalation::SupersededTwice => {
+            vec!["The plan was replaced twice within an hour: the target does not stand still.".to_owned()]
+        }
         Escalation::GrantExpired => vec!["The approval ran out before it could be used.".to_owned()],
         Escalation::RecheckFailed { why } => vec![format!("The target was not as approved: {why}")],
         Escalation::NotApplied { why } => vec![format!("The write was not carried out: {why}")],
-        Escalation::NotVerified { outcome } => vec![format!("Verification: {}. {}", outcome.word(), outcome.why())],
+        Escalation::NotVerified { outcome } => {
+            vec![format!("Verification: {}. {}", outcome.word(), outcome.why())]
+        }
     }
 }
 
 fn symptom(story: &Story) -> String {
     let Some(finding) = story.sealed_on.symptom.as_ref() else { return String::new() };
-    let container = if finding.container.is_empty() { String::new() } else { format!(" in container {}", finding.container) };
-    let exit = finding.exit.as_ref().map(|exit| format!(", exit code {}: {}", exit.code, exit.class.meaning()));
+    let container = if finding.container.is_empty() {
+        String::new()
+    } else {
+        format!(" in container {}", finding.container)
+    };
+    let exit =
+        finding.exit.as_ref().map(|exit| format!(", exit code {}: {}", exit.code, exit.class.meaning()));
     let pods = if finding.affected == 1 { "1 pod".to_owned() } else { format!("{} pods", finding.affected) };
     format!("{} on {pods}{container}{}.", finding.reason, exit.unwrap_or_default())
 }
@@ -331,7 +402,10 @@ fn by_reference(proposal: &Proposal, desk: &Desk<'_>) -> String {
         ago(to.healthy_at, desk.now)
     );
     let fields = if pointers.len() == 1 { "field" } else { "fields" };
-    format!("Taken from {source} as it stands in the cluster, {} {fields}; another content is refused. {seen}", pointers.len())
+    format!(
+        "Taken from {source} as it stands in the cluster, {} {fields}; another content is refused. {seen}",
+        pointers.len()
+    )
 }
 
 fn images(action: &Action) -> Vec<String> {
@@ -352,13 +426,19 @@ fn change(change: &nightshift_model::FieldChange) -> ChangeView {
 }
 
 fn blast(blast: nightshift_model::plan::Blast) -> String {
-    let objects = if blast.objects == 1 { "1 object is".to_owned() } else { format!("{} objects are", blast.objects) };
-    format!("{objects} written. Of {} wanted replicas {} were available when this was sealed.", blast.replicas, blast.available)
+    let objects =
+        if blast.objects == 1 { "1 object is".to_owned() } else { format!("{} objects are", blast.objects) };
+    format!(
+        "{objects} written. Of {} wanted replicas {} were available when this was sealed.",
+        blast.replicas, blast.available
+    )
 }
 
 fn approvers(story: &Story, desk: &Desk<'_>) -> Vec<String> {
     let registry = &desk.rules.registry;
-    let may = |person: &&&nightshift_model::registry::Person| eligibility(&story.proposal, person, registry).is_ok();
+    let may = |person: &&&nightshift_model::registry::Person| {
+        eligibility(&story.proposal, person, registry).is_ok()
+    };
     let namespace = &story.proposal.plan().action.target().namespace;
     registry.approvers(namespace).iter().filter(may).map(|p| p.name.to_string()).collect()
 }
@@ -366,7 +446,9 @@ fn approvers(story: &Story, desk: &Desk<'_>) -> Vec<String> {
 fn needed(story: &Story, desk: &Desk<'_>) -> String {
     let persons = |n: u32| if n == 1 { "1 person".to_owned() } else { format!("{n} persons") };
     match tally(&story.proposal, &story.votes, &desk.rules.registry, desk.rules.proofs) {
-        Tally::Waiting { approved, needed } if approved.is_empty() => format!("{} must approve.", persons(needed)),
+        Tally::Waiting { approved, needed } if approved.is_empty() => {
+            format!("{} must approve.", persons(needed))
+        }
         Tally::Waiting { approved, needed } => format!("{} of {} approved.", approved.len(), persons(needed)),
         Tally::Approved(_) => "Enough persons approved.".to_owned(),
         Tally::Denied { .. } => "One denial ends it.".to_owned(),
@@ -384,7 +466,11 @@ fn again(story: &Story, desk: &Desk<'_>) -> Option<AgainView> {
     }
     let csrf = forms::token(desk.keys, desk.visitor.session, &Purpose::Again(story.proposal.id()));
     Some(if matches!(why, Escalation::Denied { .. }) {
-        AgainView { label: "Ask again", hint: "You get a fresh proposal if it is still broken. Whoever asks does not vote on it.", csrf }
+        AgainView {
+            label: "Ask again",
+            hint: "You get a fresh proposal if it is still broken. Whoever asks does not vote on it.",
+            csrf,
+        }
     } else {
         AgainView { label: "Check again", hint: "You get a fresh proposal if it is still broken.", csrf }
     })

@@ -8,7 +8,6 @@ use nightshift_model::{Measurement, Seconds};
 /// One measure of the plan.
 #[derive(Clone, Debug)]
 pub(super) struct MeasureView {
-    pub(super) name: String,
     pub(super) asks: String,
     pub(super) promql: String,
     pub(super) red_first: bool,
@@ -43,7 +42,6 @@ pub(super) fn measures(story: &Story) -> Vec<MeasureView> {
     measures
         .iter()
         .map(|measure| MeasureView {
-            name: measure.name.clone(),
             asks: asks(measure),
             promql: promql(measure),
             red_first: measure.red_first,
@@ -58,7 +56,9 @@ fn asks(measure: &Measure) -> String {
         Check::Query { holds, threshold, .. } => format!("Prometheus value {} {threshold}", holds.sign()),
         Check::Cluster { condition, target } => match condition {
             ClusterCondition::RolledOut => format!("every replica of {target} is updated and available"),
-            ClusterCondition::NoRestarts => format!("no container of {target} restarts or waits in a crash loop"),
+            ClusterCondition::NoRestarts => {
+                format!("no container of {target} restarts or waits in a crash loop")
+            }
             ClusterCondition::TemplateIs { .. } => format!("{target} still has the approved pod template"),
         },
     }
@@ -76,7 +76,9 @@ fn view(value: &Value) -> ReadingView {
         Value::Holds(text) => ReadingView { tone: "good", word: "holds", value: text.clone() },
         Value::Fails(text) => ReadingView { tone: "bad", word: "fails", value: text.clone() },
         Value::Reverted(by) => ReadingView { tone: "bad", word: "reverted", value: format!("by {by}") },
-        Value::NoData { detail, .. } => ReadingView { tone: "unsure", word: "no data", value: detail.clone() },
+        Value::NoData { detail, .. } => {
+            ReadingView { tone: "unsure", word: "no data", value: detail.clone() }
+        }
     }
 }
 
@@ -88,12 +90,22 @@ pub(super) fn progress(story: &Story, zone: &jiff::tz::TimeZone) -> Option<Progr
     let holds = |m: &&&Measurement| m.readings.iter().all(|r| matches!(r.value, Value::Holds(_)));
     let run: Vec<&&Measurement> = after.iter().rev().take_while(holds).collect();
     let (held, sentence) = match run.last() {
-        None => (Seconds(0), format!("Not all measures hold yet; last look {}.", to_the_second(newest.at, zone))),
+        None => {
+            (Seconds(0), format!("Not all measures hold yet; last look {}.", to_the_second(newest.at, zone)))
+        }
         Some(first) => {
             let held = newest.at.since(first.at);
-            let looks = if run.len() == 1 { "1 look".to_owned() } else { format!("{} looks in a row", run.len()) };
+            let looks =
+                if run.len() == 1 { "1 look".to_owned() } else { format!("{} looks in a row", run.len()) };
             let soak = span(spec.soak);
-            (held, format!("All measures hold: {looks}, {} of {soak}; last look {}.", span(held), to_the_second(newest.at, zone)))
+            (
+                held,
+                format!(
+                    "All measures hold: {looks}, {} of {soak}; last look {}.",
+                    span(held),
+                    to_the_second(newest.at, zone)
+                ),
+            )
         }
     };
     Some(ProgressView { sentence, held: held.0.min(spec.soak.0), soak: spec.soak.0.max(1) })

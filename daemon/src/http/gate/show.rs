@@ -1,11 +1,11 @@
 //! GET: everything that can be looked at. Nothing here decides anything.
 
+use super::Gate;
 use super::course::{self, IncidentPage, ListPage};
 use super::forms::{self, Purpose};
 use super::link::{BadLink, LinkToken};
 use super::page::{Desk, proposal_page, sentence};
 use super::render::{Frame, SwitchView, VisitorView, clock, message, page, span};
-use super::Gate;
 use crate::api::digest::DigestSheet;
 use crate::stages::query::Story;
 use crate::stages::vote::anywhere;
@@ -83,7 +83,10 @@ impl Gate {
             StatusCode::UNAUTHORIZED,
             &Frame::anonymous("Sign in first"),
             "You are not signed in on this device.",
-            &["Open a link that nightshift sent you, or get a sign-in link:", "nightshift person invite YOUR-NAME"],
+            &[
+                "Open a link that nightshift sent you, or get a sign-in link:",
+                "nightshift person invite YOUR-NAME",
+            ],
             None,
         )
     }
@@ -130,7 +133,13 @@ impl Gate {
         }
     }
 
-    fn teaser(&self, story: &Story, expires: Timestamp, visitor: Option<&Visitor>, rules: &Rules) -> Response {
+    fn teaser(
+        &self,
+        story: &Story,
+        expires: Timestamp,
+        visitor: Option<&Visitor>,
+        rules: &Rules,
+    ) -> Response {
         let plan = story.proposal.plan();
         let now = self.clock.now();
         let reason = story.sealed_on.symptom.as_ref().map_or("", |f| f.reason.as_str());

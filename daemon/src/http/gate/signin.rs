@@ -1,8 +1,8 @@
 //! Signing in with a link that works once, and out again. No password.
 
+use super::Gate;
 use super::forms::{Form, Purpose, fits};
 use super::render::{Frame, NextStep, message, page};
-use super::Gate;
 use crate::api::vote::{SignInPost, SignOutPost};
 use crate::stages::vote::people::{PeopleError, SESSION_LASTS};
 use askama::Template;

@@ -81,9 +81,8 @@ impl Gate {
             return Err(VoteRefusal::BadForm);
         }
         let session = visitor.session;
-        let token_fits = |digest| {
-            fits(&self.keys, session, &Purpose::Vote(id, digest, post.decision), post.token())
-        };
+        let token_fits =
+            |digest| fits(&self.keys, session, &Purpose::Vote(id, digest, post.decision), post.token());
         if !token_fits(digest) {
             // Our form with another digest in it says so; anything else is not our form.
             let stored = self.reads.proposal(id).await.map_err(|_| VoteRefusal::StoreFailed)?;
@@ -134,15 +133,24 @@ impl Gate {
     }
 
     /// Tells the person why nothing was decided, and counts it.
-    async fn refuse(&self, why: VoteRefusal, visitor: Option<&Visitor>, id: &ProposalId, form: Form) -> Response {
+    async fn refuse(
+        &self,
+        why: VoteRefusal,
+        visitor: Option<&Visitor>,
+        id: &ProposalId,
+        form: Form,
+    ) -> Response {
         match visitor {
             Some(_) => self.metrics.refused(why.as_str()),
             None => self.refuse_anonymous(why.as_str()),
         }
         let status = status(why);
         if form == Form::Json {
-            let problem =
-                Problem { status: status.as_u16(), reason: why.as_str().to_owned(), detail: why.sentence().to_owned() };
+            let problem = Problem {
+                status: status.as_u16(),
+                reason: why.as_str().to_owned(),
+                detail: why.sentence().to_owned(),
+            };
             let mut answer = (status, Json(problem)).into_response();
             answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
             return answer;
@@ -151,7 +159,8 @@ impl Gate {
             Some(visitor) => self.frame("Your vote was not taken", visitor, &self.votes.rules().await).await,
             None => Frame::anonymous("Your vote was not taken"),
         };
-        let next = visitor.map(|_| NextStep { href: format!("/p/{id}"), text: "Back to the proposal".to_owned() });
+        let next =
+            visitor.map(|_| NextStep { href: format!("/p/{id}"), text: "Back to the proposal".to_owned() });
         message(status, &frame, why.sentence(), &["Nothing was decided by this attempt."], next)
     }
 }
@@ -197,7 +206,9 @@ pub(super) async fn again(
             "It is being looked at again.",
             "If it is still broken you will find a fresh proposal in the list.",
         ),
-        Ok(Again::NotNeeded) => ("There is nothing to check again here.", "Somebody was faster, or it is over."),
+        Ok(Again::NotNeeded) => {
+            ("There is nothing to check again here.", "Somebody was faster, or it is over.")
+        }
         Err(why) => return gate.refuse(why, Some(&visitor), &id, Form::Page).await,
     };
     let frame = gate.frame("Check again", &visitor, &gate.votes.rules().await).await;
@@ -231,9 +242,13 @@ pub(super) async fn switch(State(gate): State<Arc<Gate>>, headers: HeaderMap, bo
             let more = "What is on its way already cannot be called back. Two admins clear the switch.";
             message(StatusCode::OK, &frame, "The kill switch is set. Nothing new is executed.", &[more], next)
         }
-        Ok(Switched::Clearing) => {
-            message(StatusCode::OK, &frame, "Noted. A second admin must clear it too.", &["It is still set."], next)
-        }
+        Ok(Switched::Clearing) => message(
+            StatusCode::OK,
+            &frame,
+            "Noted. A second admin must clear it too.",
+            &["It is still set."],
+            next,
+        ),
         Ok(Switched::Cleared) => {
             let more = "Votes and approvals from before are void.";
             message(StatusCode::OK, &frame, "The kill switch is cleared.", &[more], next)

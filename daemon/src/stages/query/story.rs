@@ -66,7 +66,9 @@ impl Story {
             let before = incident.take();
             let after = step(id, before.as_ref(), row)?;
             match (&mut story, event, before) {
-                (None, IncidentEvent::Sealed { proposal: sealed }, Some(before)) if sealed.id() == proposal => {
+                (None, IncidentEvent::Sealed { proposal: sealed }, Some(before))
+                    if sealed.id() == proposal =>
+                {
                     story = Some(Self::new(sealed.clone(), before, after.clone()));
                 }
                 (Some(story), event, _) if story.end.is_none() => story.tell(event, row.at, &after.phase),
