@@ -88,7 +88,12 @@ impl Browser {
     }
 
     /// Posts a form with headers of one's choice.
-    pub(crate) async fn post_from(&mut self, path: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn post_from(
+        &mut self,
+        path: &str,
+        form: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let mut request = self.request(Method::POST, path).form(form);
         for (name, value) in headers {
             request = request.header(*name, *value);
