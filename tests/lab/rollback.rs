@@ -24,7 +24,6 @@ const STORY: &[&str] = &[
     "sent",
     "measured",
     "judged",
-    "closed",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
