@@ -7,6 +7,7 @@ pub mod config;
 pub mod telemetry;
 
 pub mod cluster;
+pub mod notify;
 pub mod prometheus;
 pub mod store;
 

@@ -1,8 +1,8 @@
 //! How the pages look: screenshots in headless Chromium at 360 px and on a desk, light and dark.
 //!
-//! They go to `$NIGHTSHIFT_SCREENS`, or to `target/screens`, to be looked at. Pages are served by a real gate; each is
-//! read once with the person's session and given to the browser as a file, for Chromium takes no cookie on its
-//! command line.
+//! They go to `$NIGHTSHIFT_SCREENS`, or to cargo's folder for such files, to be looked at. Pages are served by a real
+//! gate; each is read once with the person's session and given to the browser as a file, for Chromium takes no cookie
+//! on its command line.
 
 use crate::fixture::{Night, start};
 use crate::people::Answer;
@@ -15,7 +15,8 @@ use nightshift_model::{
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const SIZES: [(&str, u32, u32); 2] = [("360", 360, 3000), ("desk", 1200, 2700)];
+/// Name, width of a page, height of the picture. A picture has the light page left and the dark one right.
+const SIZES: [(&str, u32, u32); 2] = [("phone", 360, 3000), ("desk", 900, 2700)];
 
 fn folder() -> PathBuf {
     let wanted = std::env::var_os("NIGHTSHIFT_SCREENS").map(PathBuf::from);
@@ -30,52 +31,43 @@ fn chromium() -> Option<&'static str> {
         .find(|name| Command::new(name).arg("--version").output().is_ok_and(|out| out.status.success()))
 }
 
-/// Takes four pictures of a page; the style stands inside, as the file has no server.
+/// Takes two pictures of a page, on a phone and on a desk, each in light and dark side by side. The style stands
+/// inside, as a file has no server, and what the page prefers is decided for it.
 fn shoot(browser: &str, name: &str, page: &Answer) {
     let style = include_str!("../../daemon/assets/nightshift.css");
-    let open = page.text.replace("<details", "<details open");
-    let text = open.replace(
-        "<link rel=\"stylesheet\" href=\"/assets/nightshift.css\">",
-        &format!("<style>{style}</style>"),
-    );
-    let text = text.lines().filter(|line| !line.contains("http-equiv")).collect::<Vec<_>>().join("\n");
-    let profile = tempfile::tempdir().unwrap();
-    let file = profile.path().join("page.html");
+    let link = "<link rel=\"stylesheet\" href=\"/assets/nightshift.css\">";
+    let page = page.text.replace(link, &format!("<style>{style}</style>"));
+    let lines = page.lines().filter(|line| !line.contains("http-equiv"));
+    let page = lines.collect::<Vec<_>>().join("\n");
+    let work = tempfile::tempdir().unwrap();
+    for (mode, media) in [("light", "not all"), ("dark", "all")] {
+        let text = page
+            .replace("(prefers-color-scheme: dark)", media)
+            .replace("color-scheme: light dark", &format!("color-scheme: {mode}"))
+            .replace("content=\"light dark\"", &format!("content=\"{mode}\""));
+        std::fs::write(work.path().join(format!("{mode}.html")), text).unwrap();
+    }
     for (size, width, height) in SIZES {
-        for mode in ["light", "dark"] {
-            // Headless Chromium is never narrower than 500 px, so the phone is a frame of its own.
-            let framed = format!(
-                "<!doctype html><style>html{{color-scheme:{mode};background:#777}}body{{margin:0}}iframe{{border:0;width:{width}px;height:{height}px}}</style>\
-                 <iframe src=\"page.html\"></iframe>"
-            );
-            // The frame's scheme is what the page prefers.
-            let text = match mode {
-                "dark" => text.replace("@media (prefers-color-scheme: dark)", "@media all"),
-                _ => text.replace("@media (prefers-color-scheme: dark)", "@media not all"),
-            };
-            let text = text.replacen("color-scheme: light dark", &format!("color-scheme: {mode}"), 1);
-            std::fs::write(&file, text.replace("content=\"light dark\"", &format!("content=\"{mode}\"")))
-                .unwrap();
-            let frame = profile.path().join("frame.html");
-            std::fs::write(&frame, framed).unwrap();
-            let picture = folder().join(format!("{name}-{size}-{mode}.png"));
-            let done = Command::new(browser)
-                .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
-                .args([
-                    "--disable-background-networking",
-                    "--disable-component-update",
-                    "--disable-sync",
-                    "--hide-scrollbars",
-                ])
-                .arg(format!("--user-data-dir={}", profile.path().join("profile").display()))
-                .arg(format!("--window-size={},{height}", width.max(500)))
-                .arg(format!("--screenshot={}", picture.display()))
-                .arg(format!("file://{}", frame.display()))
-                .output()
-                .unwrap();
-            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-            assert!(picture.metadata().unwrap().len() > 5_000, "{} is empty", picture.display());
-        }
+        let height = if page.len() - style.len() < 6_000 { height / 3 } else { height };
+        let frame =
+            |mode| format!("<iframe src=\"{mode}.html\" width=\"{width}\" height=\"{height}\"></iframe>");
+        let sheet = work.path().join("sheet.html");
+        let style = "body{margin:0;display:flex}iframe{border:0;flex:none}";
+        let frames = format!("{}{}", frame("light"), frame("dark"));
+        std::fs::write(&sheet, format!("<!doctype html><style>{style}</style>{frames}")).unwrap();
+        let picture = folder().join(format!("{name}-{size}.png"));
+        let done = Command::new(browser)
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
+            .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
+            .arg("--hide-scrollbars")
+            .arg(format!("--user-data-dir={}", work.path().join("profile").display()))
+            .arg(format!("--window-size={},{height}", 2 * width))
+            .arg(format!("--screenshot={}", picture.display()))
+            .arg(format!("file://{}", sheet.display()))
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        assert!(picture.metadata().unwrap().len() > 5_000, "{} is empty", picture.display());
     }
 }
 

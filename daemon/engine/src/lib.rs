@@ -6,6 +6,9 @@
 
 pub mod rules;
 
+#[cfg(test)]
+mod samples;
+
 pub mod correlate;
 pub mod inventory;
 

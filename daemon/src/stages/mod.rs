@@ -1,6 +1,8 @@
 //! One shell a step: adapters in, decisions from the engine, adapters out. They never name each other.
 
 pub mod detect;
+pub mod digest;
+pub mod outbox;
 pub mod query;
 pub mod vote;
 

@@ -2,8 +2,8 @@
 
 use crate::digest::night::Night;
 use crate::digest::schema::{
-    AfterFix, Audit, Compared, Deed, Digest, Found, InventoryLine, Need, NeedKind, NotDone, NotDoneReason, Quality,
-    Relapse, Unanswered, Undelivered, Upcoming, VERSION, Verdict, Waiting, Watch, Watched,
+    AfterFix, Audit, Compared, Deed, Digest, Found, InventoryLine, Need, NeedKind, NotDone, NotDoneReason,
+    Quality, Relapse, Unanswered, Undelivered, Upcoming, VERSION, Verdict, Waiting, Watch, Watched,
 };
 use crate::digest::story::{Began, Ended, Standing, Story, Written};
 use crate::digest::trend::{number, sleep_interruptions, trend};
@@ -16,8 +16,12 @@ use std::collections::BTreeMap;
 const RELAPSE: Seconds = Seconds(86_400);
 
 /// What the format has a place for and this version does not look at.
-const NOT_CHECKED: [&str; 4] =
-    ["certificates that expire", "volumes that fill", "quotas near their limit", "freeze windows and silences"];
+const NOT_CHECKED: [&str; 4] = [
+    "certificates that expire",
+    "volumes that fill",
+    "quotas near their limit",
+    "freeze windows and silences",
+];
 
 type Stories<'a> = BTreeMap<&'a IncidentId, Story<'a>>;
 
@@ -94,7 +98,10 @@ fn verdict(
         )
     };
     if lost > 0 {
-        line.push_str(&format!(", {} NOT DELIVERED", if lost == 1 { "1 message".to_owned() } else { format!("{lost} messages") }));
+        line.push_str(&format!(
+            ", {} NOT DELIVERED",
+            if lost == 1 { "1 message".to_owned() } else { format!("{lost} messages") }
+        ));
     }
     line.push('.');
     Verdict {
@@ -154,13 +161,19 @@ fn need(story: &Story<'_>, window: &Window, registry: &Registry) -> Option<Need>
             "read the proposal, then approve or deny it".to_owned(),
             Some(waiting(proposal, window)),
         ),
-        Standing::Escalated(why) => {
-            (NeedKind::Escalated, format!("{trouble}: {}", words::escalation(why)), words::next_step(why), None)
-        }
+        Standing::Escalated(why) => (
+            NeedKind::Escalated,
+            format!("{trouble}: {}", words::escalation(why)),
+            words::next_step(why),
+            None,
+        ),
         Standing::Drafted(draft) if window.mode == Acting::Observe => (
             NeedKind::WouldHaveProposed,
             format!("{trouble}: {}", visible(&draft.cause)),
-            format!("would have proposed to {}; mode: observe, so it is yours to do", words::action(&draft.action)),
+            format!(
+                "would have proposed to {}; mode: observe, so it is yours to do",
+                words::action(&draft.action)
+            ),
             None,
         ),
         Standing::Investigating
@@ -287,7 +300,9 @@ fn watch(stories: &Stories<'_>, night: &Night<'_>, window: &Window) -> Watch {
     for story in stories.values() {
         for pair in story.episodes.windows(2) {
             let [before, again] = pair else { continue };
-            if let (Began::Relapse, Some((over, how)), true) = (again.why, before.ended, window.holds(again.began)) {
+            if let (Began::Relapse, Some((over, how)), true) =
+                (again.why, before.ended, window.holds(again.began))
+            {
                 relapses.push(Relapse {
                     incident: story.id.clone(),
                     scope: visible(&story.scope.to_string()),
@@ -320,7 +335,12 @@ fn watched(story: &Story<'_>, window: &Window) -> Option<Watched> {
         Standing::Closed(Ended::Verified) => {
             let until = story.episodes.last()?.verified? + RELAPSE;
             (until > window.to).then_some(())?;
-            (story.symptom.map_or_else(|| "it comes back".to_owned(), |f| format!("{} comes back", f.reason)), until)
+            (
+                story
+                    .symptom
+                    .map_or_else(|| "it comes back".to_owned(), |f| format!("{} comes back", f.reason)),
+                until,
+            )
         }
         Standing::Investigating
         | Standing::Drafted(_)

@@ -5,7 +5,9 @@
 
 use crate::digest::words::visible;
 use jiff::tz::TimeZone;
-use nightshift_model::{Digest as Sha256, Gap, IncidentId, PersonId, ProposalId, Risk, Seconds, Severity, Timestamp};
+use nightshift_model::{
+    Digest as Sha256, Gap, IncidentId, PersonId, ProposalId, Risk, Seconds, Severity, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// Version of the JSON.

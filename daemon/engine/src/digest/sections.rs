@@ -175,12 +175,16 @@ fn quality(digest: &Digest) -> impl Iterator<Item = Entry> {
     let quality = &digest.quality;
     let mut lines: Vec<String> = quality.gaps.iter().map(|gap| words::visible(&gap.to_string())).collect();
     lines.extend(quality.untold.iter().map(|untold| format!("not told in full: {untold}")));
-    lines.extend(quality.unanswered.iter().map(|u| {
-        format!("not checked {}: {}, because {}", many(u.times, "time", "times"), u.what, u.why)
-    }));
-    lines.extend(quality.undelivered.iter().map(|m| {
-        format!("not delivered {}: {} to {}, because {}", m.at.local, m.message, m.channel, m.why)
-    }));
+    lines.extend(
+        quality.unanswered.iter().map(|u| {
+            format!("not checked {}: {}, because {}", many(u.times, "time", "times"), u.what, u.why)
+        }),
+    );
+    lines.extend(
+        quality.undelivered.iter().map(|m| {
+            format!("not delivered {}: {} to {}, because {}", m.at.local, m.message, m.channel, m.why)
+        }),
+    );
     if quality.starts > 0 {
         lines.push(format!("nightshift started {}", many(quality.starts, "time", "times")));
     }

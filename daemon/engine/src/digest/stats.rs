@@ -53,7 +53,10 @@ mod tests {
     fn a_mean_needs_five_and_nothing_has_no_median() {
         assert_eq!(stat("MTTR", "", &[]).median, None);
         let four = stat("MTTR", "", &[10, 20, 30, 40]);
-        assert_eq!((four.n, four.median, four.p90, four.mean), (4, Some(Seconds(25)), Some(Seconds(40)), None));
+        assert_eq!(
+            (four.n, four.median, four.p90, four.mean),
+            (4, Some(Seconds(25)), Some(Seconds(40)), None)
+        );
         let five = stat("MTTR", "", &[40, 10, 30, 20, 1000]);
         assert_eq!((five.median, five.mean), (Some(Seconds(30)), Some(Seconds(220))));
         let hundred: Vec<u64> = (1..=100).collect();

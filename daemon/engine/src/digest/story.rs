@@ -6,8 +6,8 @@
 use nightshift_model::incident::Reopening;
 use nightshift_model::measure::Stage;
 use nightshift_model::{
-    Closure, Draft, Escalation, Evidence, Finding, Got, Grant, Incident, IncidentEvent, IncidentId, Measurement,
-    ObjectRef, OperationState, Outcome, Phase, Proposal, Recovered, Sent, Timestamp, Withdrawal,
+    Closure, Draft, Escalation, Evidence, Finding, Got, Grant, Incident, IncidentEvent, IncidentId,
+    Measurement, ObjectRef, OperationState, Outcome, Phase, Proposal, Recovered, Sent, Timestamp, Withdrawal,
 };
 use std::borrow::Cow;
 
@@ -174,7 +174,11 @@ impl<'a> Story<'a> {
         use IncidentEvent as E;
         self.changed_at = at;
         match event {
-            E::Opened { .. } | E::EvidenceWanted { .. } | E::Rechecked { .. } | E::Marked { .. } | E::Sending { .. } => {}
+            E::Opened { .. }
+            | E::EvidenceWanted { .. }
+            | E::Rechecked { .. }
+            | E::Marked { .. }
+            | E::Sending { .. } => {}
             E::FindingsChanged { findings } => {
                 if let Some(first) = findings.first() {
                     self.symptom = Some(first);
@@ -271,7 +275,8 @@ impl<'a> Story<'a> {
             }
             self.end(revision, at, Ended::Verified);
         } else {
-            self.standing = Standing::Escalated(Cow::Owned(Escalation::NotVerified { outcome: outcome.clone() }));
+            self.standing =
+                Standing::Escalated(Cow::Owned(Escalation::NotVerified { outcome: outcome.clone() }));
         }
     }
 

@@ -118,8 +118,15 @@ fn earlier_days_give_a_median_and_what_keeps_coming() {
 fn pages_within_half_an_hour_wake_once_and_days_do_not_count() {
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
     let span = (at("2026-02-28T12:00:00Z"), at("2026-03-01T12:00:00Z"));
-    let pages = ["2026-02-28T14:00:00Z", "2026-02-28T21:00:00Z", "2026-02-28T21:20:00Z", "2026-02-28T21:49:00Z",
-        "2026-03-01T02:00:00Z", "2026-03-01T07:00:00Z"].map(at);
+    let pages = [
+        "2026-02-28T14:00:00Z",
+        "2026-02-28T21:00:00Z",
+        "2026-02-28T21:20:00Z",
+        "2026-02-28T21:49:00Z",
+        "2026-03-01T02:00:00Z",
+        "2026-03-01T07:00:00Z",
+    ]
+    .map(at);
     assert_eq!(trend::sleep_interruptions(&pages, span, &window()), 2, "22:00 to 22:49 and 03:00 in Berlin");
 }
 

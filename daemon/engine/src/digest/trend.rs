@@ -18,9 +18,13 @@ const BURST: Seconds = Seconds(1800);
 const SLEEP_FROM: i8 = 22;
 const SLEEP_TO: i8 = 8;
 
-pub(super) fn trend(stories: &BTreeMap<&IncidentId, Story<'_>>, pages: &[Timestamp], night: &Night<'_>, window: &Window) -> Trend {
-    let began: Vec<Timestamp> =
-        stories.values().flat_map(|s| s.episodes.iter().map(|e| e.began)).collect();
+pub(super) fn trend(
+    stories: &BTreeMap<&IncidentId, Story<'_>>,
+    pages: &[Timestamp],
+    night: &Night<'_>,
+    window: &Window,
+) -> Trend {
+    let began: Vec<Timestamp> = stories.values().flat_map(|s| s.episodes.iter().map(|e| e.began)).collect();
     let earlier: Vec<(Timestamp, Timestamp)> = (1..=DAYS)
         .map(|day| (window.from - Seconds(DAY * day), window.to - Seconds(DAY * day)))
         .take_while(|(from, _)| *from >= window.known_from)
@@ -101,7 +105,8 @@ fn durations(stories: &BTreeMap<&IncidentId, Story<'_>>, night: &Night<'_>, wind
         .values()
         .flat_map(|s| &s.sealed)
         .filter_map(|s| {
-            let denied = s.withdrawn.filter(|(_, why)| matches!(why, Withdrawal::Denied { .. })).map(|(at, _)| at);
+            let denied =
+                s.withdrawn.filter(|(_, why)| matches!(why, Withdrawal::Denied { .. })).map(|(at, _)| at);
             let end = s.granted.or(denied).filter(|at| window.holds(*at))?;
             Some(end.since(s.at).0)
         })
@@ -137,7 +142,9 @@ fn ledger(stories: &BTreeMap<&IncidentId, Story<'_>>, window: &Window) -> Ledger
     }
     for (at, why) in stories.values().flat_map(|s| &s.escalations) {
         let aborted = match why {
-            Escalation::GrantExpired | Escalation::RecheckFailed { .. } | Escalation::NotApplied { .. } => true,
+            Escalation::GrantExpired | Escalation::RecheckFailed { .. } | Escalation::NotApplied { .. } => {
+                true
+            }
             Escalation::NoPlan { .. }
             | Escalation::Refused { .. }
             | Escalation::NotSealed { .. }

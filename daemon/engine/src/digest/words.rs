@@ -23,7 +23,10 @@ pub fn visible(text: &str) -> String {
 
 /// What is wrong with what.
 pub fn trouble(scope: &ObjectRef, symptom: Option<&Finding>) -> String {
-    symptom.map_or_else(|| visible(&scope.to_string()), |f| format!("{} in {}", f.reason, visible(&scope.to_string())))
+    symptom.map_or_else(
+        || visible(&scope.to_string()),
+        |f| format!("{} in {}", f.reason, visible(&scope.to_string())),
+    )
 }
 
 /// An action with its target, to stand after "would" or "to".
@@ -43,10 +46,14 @@ pub fn escalation(why: &Escalation) -> String {
             format!("somebody else's to change: {}", joined(reasons))
         }
         Escalation::Refused { reasons } => format!("refused by a guard: {}", joined(reasons)),
-        Escalation::NotSealed { why } => format!("the preview failed, so nothing was sealed: {}", visible(why)),
+        Escalation::NotSealed { why } => {
+            format!("the preview failed, so nothing was sealed: {}", visible(why))
+        }
         Escalation::Denied { by, reason, .. } => denied(by.as_str(), reason),
         Escalation::Expired { .. } => "nobody decided in time".to_owned(),
-        Escalation::SupersededTwice => "replaced twice within an hour: the target does not stand still".to_owned(),
+        Escalation::SupersededTwice => {
+            "replaced twice within an hour: the target does not stand still".to_owned()
+        }
         Escalation::GrantExpired => "the grant ran out before it could be used".to_owned(),
         Escalation::RecheckFailed { why } => {
             format!("the target was not as approved, so nothing was written: {}", visible(why))
@@ -65,16 +72,24 @@ pub fn next_step(why: &Escalation) -> String {
         Escalation::NoPlan { handover: None, .. } => {
             "read the evidence; the fault needs a fix that nightshift has no playbook for".to_owned()
         }
-        Escalation::Refused { .. } => "act by hand, or lift what refuses it and ask for a fresh look".to_owned(),
+        Escalation::Refused { .. } => {
+            "act by hand, or lift what refuses it and ask for a fresh look".to_owned()
+        }
         Escalation::NotSealed { .. } => "see why the preview failed, then ask for a fresh look".to_owned(),
         Escalation::Denied { .. } => "act by hand, or ask again; whoever asks does not vote".to_owned(),
         Escalation::Expired { .. } => "press check again for a fresh proposal".to_owned(),
-        Escalation::SupersededTwice => "find out who changes the target, then ask for a fresh look".to_owned(),
+        Escalation::SupersededTwice => {
+            "find out who changes the target, then ask for a fresh look".to_owned()
+        }
         Escalation::GrantExpired | Escalation::RecheckFailed { .. } => {
             "look at the target, then ask for a fresh look".to_owned()
         }
-        Escalation::NotApplied { .. } => "see why the write was refused, then ask for a fresh look".to_owned(),
-        Escalation::NotVerified { .. } => "look at the workload now: the write stands and is not proven".to_owned(),
+        Escalation::NotApplied { .. } => {
+            "see why the write was refused, then ask for a fresh look".to_owned()
+        }
+        Escalation::NotVerified { .. } => {
+            "look at the workload now: the write stands and is not proven".to_owned()
+        }
     }
 }
 
@@ -87,9 +102,10 @@ pub(super) fn withdrawal(why: &Withdrawal) -> (NotDoneReason, String) {
         Withdrawal::TargetChanged { what } => {
             (NotDoneReason::TargetChanged, format!("the target changed: {}", visible(what)))
         }
-        Withdrawal::PolicyChanged => {
-            (NotDoneReason::PolicyChanged, "persons, policy or playbooks changed, so votes were void".to_owned())
-        }
+        Withdrawal::PolicyChanged => (
+            NotDoneReason::PolicyChanged,
+            "persons, policy or playbooks changed, so votes were void".to_owned(),
+        ),
         Withdrawal::Stopped => (NotDoneReason::Stopped, "the kill switch was used".to_owned()),
         Withdrawal::ByPerson { person } => {
             (NotDoneReason::TakenBack, format!("{} took it back", visible(person.as_str())))

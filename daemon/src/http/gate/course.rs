@@ -5,7 +5,10 @@ use super::page::{reasons, sentence};
 use super::render::{Frame, ago, clock};
 use crate::stages::query::Course;
 use askama::Template;
-use nightshift_model::{Closure, HistoryEvent, Incident, IncidentEvent, Phase, Sealed, Timestamp};
+use nightshift_model::incident::PastProposal;
+use nightshift_model::{
+    Actor, Closure, HistoryEvent, Incident, IncidentEvent, Phase, Role, Sealed, Timestamp,
+};
 
 #[derive(Template)]
 #[template(path = "list.html")]
@@ -35,6 +38,7 @@ pub(super) struct IncidentPage {
     pub(super) badge: &'static str,
     pub(super) tone: &'static str,
     pub(super) state: Vec<String>,
+    pub(super) wrong: &'static str,
     pub(super) findings: Vec<String>,
     pub(super) proposals: Vec<LineView>,
     pub(super) draft: Option<DraftView>,
@@ -120,7 +124,8 @@ pub(super) fn incident(
     let i = &course.incident;
     let what = i.symptom.as_ref().map_or("Trouble", |f| f.reason.as_str());
     let title = format!("{what} on {}", i.scope);
-    let findings = i.findings.iter().map(|f| {
+    let told_about = if i.findings.is_empty() { i.symptom.as_slice() } else { i.findings.as_slice() };
+    let findings = told_about.iter().map(|f| {
         let container =
             if f.container.is_empty() { String::new() } else { format!(", container {}", f.container) };
         let exit = f.exit.as_ref().map(|e| format!(", exit code {}: {}", e.code, e.class.meaning()));
@@ -150,32 +155,47 @@ pub(super) fn incident(
         badge: i.phase.word(),
         tone: tone(&i.phase),
         state,
+        wrong: if i.findings.is_empty() || matches!(i.phase, Phase::Closed { .. }) {
+            "What was wrong"
+        } else {
+            "What is wrong"
+        },
         findings: findings.collect(),
         proposals: i
             .proposals
             .iter()
             .rev()
-            .map(|p| LineView {
-                href: format!("/p/{}", p.id),
-                title: p.action.to_string(),
-                badge: if p.withdrawn.is_some() { "Withdrawn" } else { "Sealed" },
-                tone: if p.withdrawn.is_some() { "over" } else { "wait" },
-                detail: format!("Sealed {}.", clock(p.at, now, zone)),
-            })
+            .enumerate()
+            .map(|(at, p)| past(i, p, at == 0, now, zone))
             .collect(),
         draft: draft(&i.phase),
         evidence: evidence::views(&i.evidence, now, zone),
-        coverage: i.coverage.iter().map(ToString::to_string).collect(),
+        coverage: evidence::gaps(i),
         moments: course
             .rows
             .iter()
             .map(|m| MomentView {
                 at: clock(m.at, now, zone),
-                who: m.actor.to_string(),
+                who: if m.actor == Actor::Nightshift(Role::Responder) {
+                    String::new()
+                } else {
+                    m.actor.to_string()
+                },
                 what: told(&m.event),
             })
             .collect(),
     }
+}
+
+/// A proposal of an incident: the newest stands where the incident stands.
+fn past(i: &Incident, p: &PastProposal, newest: bool, now: Timestamp, zone: &jiff::tz::TimeZone) -> LineView {
+    let (badge, tone) = match (&p.withdrawn, newest) {
+        (Some(_), _) => ("Withdrawn", "over"),
+        (None, true) => (i.phase.word(), tone(&i.phase)),
+        (None, false) => ("Closed", "over"),
+    };
+    let detail = format!("Sealed {}.", clock(p.at, now, zone));
+    LineView { href: format!("/p/{}", p.id), title: p.action.to_string(), badge, tone, detail }
 }
 
 fn draft(phase: &Phase) -> Option<DraftView> {
@@ -207,6 +227,6 @@ fn told(event: &HistoryEvent) -> String {
         }
         IncidentEvent::Judged { outcome } => format!("judged {} {}", outcome.word(), outcome.why()),
         IncidentEvent::Escalated { why } => format!("escalated: {}", reasons(why).join(" ")),
-        other => other.kind().to_owned(),
+        other => other.kind().replace('-', " "),
     }
 }

@@ -5,7 +5,7 @@ use nightshift_model::evidence::{
     ContainerLine, Disruption, EventLine, GitSource, NodeFacts, PodLine, RevisionLine, Rollouts,
     WorkloadFacts,
 };
-use nightshift_model::{Evidence, Got, Observed, Timestamp};
+use nightshift_model::{Evidence, Got, Incident, Observed, Timestamp};
 
 /// One piece of evidence.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +29,16 @@ pub(super) fn views(evidence: &[Evidence], now: Timestamp, zone: &jiff::tz::Time
     let mut views: Vec<EvidenceView> = evidence.iter().map(|piece| view(piece, now, zone)).collect();
     views.sort_by_key(|view| !view.not_checked.is_empty());
     views
+}
+
+/// What was not checked and has no piece of evidence that says so.
+pub(super) fn gaps(incident: &Incident) -> Vec<String> {
+    let said = |what: &str| incident.evidence.iter().any(|piece| piece.source == what);
+    incident.coverage.iter().filter(|gap| !said(&gap.what)).map(ToString::to_string).collect()
+}
+
+fn count(n: u32, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
 }
 
 fn view(piece: &Evidence, now: Timestamp, zone: &jiff::tz::TimeZone) -> EvidenceView {
@@ -76,12 +86,14 @@ fn tell(view: &mut EvidenceView, facts: &Observed, now: Timestamp, zone: &jiff::
         Observed::Log(log) => {
             view.gist = log.lines.last().cloned().unwrap_or_else(|| "the log is empty".to_owned());
             view.log.clone_from(&log.lines);
-            let redacted = (log.redacted > 0).then(|| format!("{} places redacted", log.redacted));
+            let redacted =
+                (log.redacted > 0).then(|| count(log.redacted, "place redacted", "places redacted"));
             view.note = [log.cut.clone(), redacted].into_iter().flatten().collect::<Vec<_>>().join("; ");
         }
         Observed::Events(events) => {
             let warnings = events.iter().filter(|e| e.kind == "Warning").count();
-            view.gist = format!("{} events, {warnings} of them warnings", events.len());
+            let events_seen = u32::try_from(events.len()).unwrap_or(u32::MAX);
+            view.gist = format!("{}, {warnings} of them a warning", count(events_seen, "event", "events"));
             view.lines = events.iter().map(|e| event(e, now, zone)).collect();
         }
         Observed::Rollouts(rollouts) => revisions(view, rollouts, now, zone),
@@ -149,7 +161,7 @@ fn container(line: &ContainerLine) -> String {
     let exit = line.last_exit.map(|code| format!(", last exit code {code} {}", line.last_reason));
     let kind = if line.init { "init container" } else { "container" };
     format!(
-        "{kind} {}: {}, {} restarts{}, image {}",
+        "  {kind} {}: {}, {} restarts{}, image {}",
         line.name,
         line.state,
         line.restarts,

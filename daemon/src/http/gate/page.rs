@@ -14,7 +14,8 @@ use nightshift_model::operation::OperationState;
 use nightshift_model::registry::{PersonKind, Power};
 use nightshift_model::vote::VoteRefusal;
 use nightshift_model::{
-    Action, Escalation, Outcome, Phase, Proposal, Sealed, Shown, Timestamp, VoteDecision, Withdrawal,
+    Action, Escalation, Got, Observed, Outcome, Phase, Proposal, Sealed, Shown, Timestamp, VoteDecision,
+    Withdrawal,
 };
 
 /// Who looks, when, and by which rules.
@@ -53,6 +54,8 @@ struct ProposalView {
     until: String,
     left: String,
     symptom: String,
+    last_words: String,
+    sealed_at: String,
     cause: String,
     digest: String,
     digest_whole: String,
@@ -169,6 +172,8 @@ fn view(story: &Story, desk: &Desk<'_>) -> ProposalView {
         until: clock(plan.not_after, now, zone),
         left: if waits { span(plan.not_after.since(now)) } else { String::new() },
         symptom: symptom(story),
+        last_words: last_words(story),
+        sealed_at: clock(story.proposal.sealed_at, now, zone),
         cause: plan.cause.clone(),
         digest: digest.short(),
         digest_whole: digest.to_string(),
@@ -206,7 +211,7 @@ fn view(story: &Story, desk: &Desk<'_>) -> ProposalView {
             })
             .collect(),
         evidence: evidence::views(&story.sealed_on.evidence, now, zone),
-        coverage: story.sealed_on.coverage.iter().map(ToString::to_string).collect(),
+        coverage: evidence::gaps(&story.sealed_on),
         decide,
         withdraw: (open && now < plan.not_after && withdraw.is_ok()).then(choice),
         cannot,
@@ -276,7 +281,7 @@ fn state(story: &Story, desk: &Desk<'_>) -> State {
             ),
         },
         Phase::Verifying { .. } => {
-            told("Verifying", "run", "The write took effect. Now it is proven that it helped.", Vec::new())
+            told("Verifying", "run", "The write took effect. Now it has to prove that it helped.", Vec::new())
         }
         Phase::Investigating { .. }
         | Phase::Drafted { .. }
@@ -390,6 +395,14 @@ fn symptom(story: &Story) -> String {
         finding.exit.as_ref().map(|exit| format!(", exit code {}: {}", exit.code, exit.class.meaning()));
     let pods = if finding.affected == 1 { "1 pod".to_owned() } else { format!("{} pods", finding.affected) };
     format!("{} on {pods}{container}{}.", finding.reason, exit.unwrap_or_default())
+}
+
+fn last_words(story: &Story) -> String {
+    let logs = story.sealed_on.evidence.iter().filter_map(|piece| match &piece.got {
+        Got::Facts(Observed::Log(log)) => log.lines.iter().rev().find(|line| !line.trim().is_empty()),
+        Got::Facts(_) | Got::NotChecked { .. } => None,
+    });
+    logs.last().cloned().unwrap_or_default()
 }
 
 fn by_reference(proposal: &Proposal, desk: &Desk<'_>) -> String {

@@ -53,13 +53,13 @@ pub(super) fn measures(story: &Story) -> Vec<MeasureView> {
 
 fn asks(measure: &Measure) -> String {
     match &measure.check {
-        Check::Query { holds, threshold, .. } => format!("Prometheus value {} {threshold}", holds.sign()),
+        Check::Query { holds, threshold, .. } => format!("{} {} {threshold}", measure.name, holds.sign()),
         Check::Cluster { condition, target } => match condition {
-            ClusterCondition::RolledOut => format!("every replica of {target} is updated and available"),
+            ClusterCondition::RolledOut => format!("Every replica of {target} is updated and available"),
             ClusterCondition::NoRestarts => {
-                format!("no container of {target} restarts or waits in a crash loop")
+                format!("No container of {target} restarts or waits in a crash loop")
             }
-            ClusterCondition::TemplateIs { .. } => format!("{target} still has the approved pod template"),
+            ClusterCondition::TemplateIs { .. } => format!("{target} still has the approved template"),
         },
     }
 }

@@ -1,6 +1,7 @@
 //! A look at the outside for `check`: nothing is written anywhere.
 
-use crate::cluster::review::{self, Identity, Right, Verdict};
+use super::rights::Asked;
+use crate::cluster::review::{self, Identity, Right};
 use crate::cluster::{Access, ClientError, Reader, date, identity};
 use crate::config;
 use crate::prometheus::{Auth, Prometheus, PrometheusError, Settings};
@@ -42,8 +43,9 @@ impl Cluster {
     }
 
     /// The API server's word on each right, in order.
-    pub async fn review(&self, rights: &[Right]) -> Vec<Verdict> {
-        review::review(Identity::Reader(&self.reader), rights, DEADLINE).await
+    pub async fn review(&self, rights: &[Right]) -> Vec<Asked> {
+        let verdicts = review::review(Identity::Reader(&self.reader), rights, DEADLINE).await;
+        rights.iter().cloned().zip(verdicts).collect()
     }
 }
 

@@ -1,9 +1,12 @@
 //! What each role must be allowed to do, in RBAC's words.
 
 use crate::cluster::WatchKind;
-use crate::cluster::review::Right;
+pub use crate::cluster::review::{Right, Verdict, excess};
 use nightshift_engine::actions::ACTIONS;
 use nightshift_model::Kind;
+
+/// A right and the API server's word on it.
+pub type Asked = (Right, Verdict);
 
 /// What the diagnosis reads besides what is watched: (verb, group, resource).
 const READS: &[(&str, &str, &str)] = &[

@@ -179,7 +179,14 @@ struct Script {
 
 impl Script {
     fn new(n: u64, second: u64) -> Self {
-        Self { id: IncidentId(format!("inc-{n:010}")), n, face: n, second, events: Vec::new(), pages: Vec::new() }
+        Self {
+            id: IncidentId(format!("inc-{n:010}")),
+            n,
+            face: n,
+            second,
+            events: Vec::new(),
+            pages: Vec::new(),
+        }
     }
 
     fn scope(&self) -> ObjectRef {
@@ -406,7 +413,11 @@ impl Script {
         let proposal = self.sealed();
         self.granted(&proposal);
         self.written(&proposal);
-        self.measured(Stage::After, Value::Holds("3 of 3".to_owned()), Value::Holds("all updated".to_owned()));
+        self.measured(
+            Stage::After,
+            Value::Holds("3 of 3".to_owned()),
+            Value::Holds("all updated".to_owned()),
+        );
         self.then(600, IncidentEvent::Judged { outcome: Outcome::Successful }).paged();
     }
 
@@ -438,7 +449,9 @@ impl Script {
             Fate::HandedOver => {
                 let why = Escalation::NoPlan {
                     reasons: vec!["Argo CD owns the template".to_owned()],
-                    handover: Some("revert image in git@example.com:shop.git, path apps/cart\n--- a\n+++ b".to_owned()),
+                    handover: Some(
+                        "revert image in git@example.com:shop.git, path apps/cart\n--- a\n+++ b".to_owned(),
+                    ),
                 };
                 self.then(1, IncidentEvent::Escalated { why }).paged();
             }
