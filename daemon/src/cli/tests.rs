@@ -43,7 +43,9 @@ fn help_tells_the_commands_and_the_exit_codes() {
     golden("help").assert_eq(&command.render_help().to_string());
     let shown: String = command
         .get_subcommands_mut()
-        .map(|sub| format!("== {}\n{}\n", sub.get_name().to_owned(), sub.clone().term_width(80).render_help()))
+        .map(|sub| {
+            format!("== {}\n{}\n", sub.get_name().to_owned(), sub.clone().term_width(80).render_help())
+        })
         .collect();
     golden("help-commands").assert_eq(&shown);
 }
@@ -102,7 +104,8 @@ async fn an_error_is_one_sentence_and_the_next_step() {
     let folder = tempfile::tempdir().unwrap();
     fixture::history(folder.path()).await;
     std::fs::write(folder.path().join("field.yaml"), "mode: observe\ngates: {}\n").unwrap();
-    std::fs::write(folder.path().join("time.yaml"), "prometheus:\n  url: http://p:9090\n  timeout: 10\n").unwrap();
+    std::fs::write(folder.path().join("time.yaml"), "prometheus:\n  url: http://p:9090\n  timeout: 10\n")
+        .unwrap();
     std::fs::write(folder.path().join("no.db"), "this is no database, whatever its name says").unwrap();
     let mut told = String::new();
     for (line, exit) in [
@@ -136,7 +139,8 @@ async fn a_history_is_proven_whole_only_against_what_was_kept_elsewhere() {
     let (text, exit) = ask(folder.path(), "audit verify --db FOLDER/nightshift.db").await;
     assert_eq!(exit, Exit::Usage, "incomplete: {text}");
     let tip = text.lines().find_map(|line| line.strip_prefix("tip ")).unwrap().to_owned();
-    let (text, exit) = ask(folder.path(), &format!("audit verify --db FOLDER/nightshift.db --tip {tip}")).await;
+    let (text, exit) =
+        ask(folder.path(), &format!("audit verify --db FOLDER/nightshift.db --tip {tip}")).await;
     assert_eq!(exit, Exit::Done, "{text}");
     let (text, exit) = ask(folder.path(), "audit export --db FOLDER/nightshift.db --jsonl FOLDER/copy").await;
     assert_eq!(exit, Exit::Done, "{text}");
@@ -160,7 +164,8 @@ async fn a_history_is_proven_whole_only_against_what_was_kept_elsewhere() {
 #[tokio::test]
 async fn a_person_of_the_registry_gets_a_link_that_is_kept_as_a_hash() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("n.yaml"), "store: { path: nightshift.db }\nregistry: r.yaml\n").unwrap();
+    std::fs::write(folder.path().join("n.yaml"), "store: { path: nightshift.db }\nregistry: r.yaml\n")
+        .unwrap();
     let registry = "persons: [{ name: alice, roles: [oncall] }, { name: bot, kind: service }]\n\
                     roles: { oncall: { owners: [shop] } }\nowners: [{ name: shop, namespaces: [shop] }]\n";
     std::fs::write(folder.path().join("r.yaml"), registry).unwrap();
