@@ -3,6 +3,8 @@
 //! Everything here runs inside `tests/lab/up`; outside there is no cluster, and [`Cluster::connect`] says so.
 
 pub mod night;
+pub mod program;
+pub mod proxy;
 pub mod workload;
 
 use anyhow::{Context as _, bail, ensure};
@@ -64,6 +66,11 @@ impl Cluster {
     /// The same API server as somebody else.
     pub fn with_token(&self, token: &str) -> anyhow::Result<Self> {
         Self::new(&self.server, self.ca.clone(), token)
+    }
+
+    /// The bearer token.
+    pub fn token(&self) -> &str {
+        &self.token
     }
 
     fn new(server: &str, ca: Vec<u8>, token: &str) -> anyhow::Result<Self> {
