@@ -7,7 +7,7 @@ use super::stage::{PERSON, Stage};
 use anyhow::Context as _;
 use nightshift_model::measure::Value as Said;
 use nightshift_model::{
-    Actor, Incident, Measurement, ObjectRef, PersonId, Phase, Proposal, Seconds, Timestamp,
+    Actor, Closure, Incident, Measurement, ObjectRef, PersonId, Phase, Proposal, Seconds, Timestamp,
 };
 
 /// How a person is played.
@@ -167,11 +167,10 @@ async fn tell_outcome(
         }
     }
     let word = match &incident.phase {
-        Phase::Closed { .. } => "the incident is closed: Successful",
-        Phase::Escalated { .. } => "the incident is with a person",
-        _ => "the incident goes on",
+        Phase::Closed { why: Closure::Verified { .. } } => "the incident is closed: Successful".to_owned(),
+        other => format!("the incident is {}", other.word()),
     };
-    show.at(incident.changed_at, word);
+    show.at(incident.changed_at, &word);
     Ok(())
 }
 

@@ -137,7 +137,9 @@ fn wake(running: &Running) -> Wake {
     let wakers = running.wakers.clone();
     Arc::new(move |id| {
         if let Some(id) = id {
-            wakers.iter().for_each(|waker| waker.wake(id.clone()));
+            for waker in &wakers {
+                waker.wake(id.clone());
+            }
         }
     })
 }

@@ -28,7 +28,9 @@ pub async fn run(
         match store.due(now).await {
             Ok(due) => {
                 for id in due {
-                    wakers.iter().for_each(|waker| waker.wake(id.clone()));
+                    for waker in &wakers {
+                        waker.wake(id.clone());
+                    }
                 }
             }
             Err(error) => tracing::error!(%error, "due incidents cannot be read"),
