@@ -8,7 +8,7 @@ use nightshift_model::evidence::{ContainerLine, LogExcerpt, PodLine, RevisionLin
 use nightshift_model::measure::{Check, ClusterCondition, Comparison, Stage, Value, VerificationSpec};
 use nightshift_model::plan::{Blast, Inverse, PLAN_VERSION, Plan, Preconditions, Request, Sealed};
 use nightshift_model::{
-    Action, Actor, Append, Appended, Cluster, Digest, Draft, Epoch, Evidence, EvidenceId, Exit, ExitClass,
+    Action, Actor, Append, Appended, Cluster, Digest, Draft, Epoch, Evidence, EvidenceId, EvidenceRequest, Exit, ExitClass,
     FieldChange, Finding, Grant, HistoryEvent, Incident, IncidentEvent, IncidentId, Kind, LiveFacts, Mark, Measure,
     Measurement, NotChecked, ObjectRef, Observed, OpId, Origin, Outcome, PersonId, Proof, Proposal, ProposalId,
     Reading, Reason, Revision, Role, Seconds, Sent, Severity, Shown, Stream, Timestamp, Tool, Vote, VoteDecision,
@@ -81,17 +81,20 @@ fn until_sealed(name: &str, id: &IncidentId) -> Vec<IncidentEvent> {
         since: at(-30),
         origin: Origin::Seen,
     };
+    let answers = answers(name);
     let mut events = vec![
         IncidentEvent::Opened {
             scope: scope.clone(),
             cause: Finding::fingerprint(&scope, Reason::CrashLoopBackOff),
         },
         IncidentEvent::FindingsChanged { findings: vec![finding] },
-        IncidentEvent::EvidenceWanted { wanted: Vec::new() },
+        IncidentEvent::EvidenceWanted {
+            wanted: answers.iter().map(|e| EvidenceRequest { id: e.id, tool: e.tool.clone() }).collect(),
+        },
     ];
-    events.extend(answers(name).into_iter().map(|evidence| IncidentEvent::EvidenceGot { evidence }));
+    events.extend(answers.into_iter().map(|evidence| IncidentEvent::EvidenceGot { evidence }));
     let draft = draft(name);
-    let revision = u64::try_from(events.len()).unwrap() + 1;
+    let revision = u64::try_from(events.len()).unwrap() + 2;
     let proposal = proposal(id, revision, &draft);
     events.extend([IncidentEvent::Planned { draft }, IncidentEvent::Sealed { proposal }]);
     events
