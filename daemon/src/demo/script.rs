@@ -166,10 +166,9 @@ async fn tell_outcome(
             ));
         }
     }
-    let word = match &incident.phase {
-        Phase::Closed { why: Closure::Verified { .. } } => "the incident is closed: Successful".to_owned(),
-        other => format!("the incident is {}", other.word()),
-    };
+    let proven = matches!(incident.phase, Phase::Closed { why: Closure::Verified { .. } });
+    let word = if proven { "Closed: Successful" } else { incident.phase.word() };
+    let word = format!("the incident is {word}");
     show.at(incident.changed_at, &word);
     Ok(())
 }
