@@ -67,6 +67,14 @@ impl Clock {
         }
     }
 
+    /// Sets a scaled clock forward: the demo sleeps through the rest of the night. Nothing sets it back.
+    pub fn jump(&self, to: Timestamp) {
+        if let Pace::Scaled(scale) = self.pace {
+            let mut leg = scale.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            *leg = Leg { from: Instant::now(), start: to.max(leg.now()), ..*leg };
+        }
+    }
+
     /// Now.
     pub fn now(&self) -> Timestamp {
         match self.pace {

@@ -16,8 +16,6 @@ pub mod stages;
 
 pub mod http;
 
-pub mod notify;
-
 pub mod runtime;
 
 pub mod demo;

@@ -57,8 +57,12 @@ fn help_tells_the_commands_and_the_exit_codes() {
     let mut shown = String::new();
     for sub in command.get_subcommands_mut() {
         let help = sub.clone().term_width(80).render_help();
-        let _ = writeln!(shown, "== {}
-{help}", sub.get_name());
+        let _ = writeln!(
+            shown,
+            "== {}
+{help}",
+            sub.get_name()
+        );
     }
     golden("help-commands").assert_eq(&shown);
 }

@@ -2,7 +2,7 @@
 
 pub mod door;
 mod objects;
-mod person;
+pub mod person;
 mod script;
 mod show;
 mod stage;
@@ -57,5 +57,5 @@ async fn play(stage: &Stage, options: &Options, show: Show) -> anyhow::Result<()
     script::crash(stage, &mut on_call, show).await?;
     script::refusal(stage, &mut on_call, show).await?;
     script::boring(stage, show).await?;
-    script::morning(stage, show).await
+    script::morning(stage, &mut on_call, show).await
 }

@@ -6,7 +6,9 @@ use super::show::Show;
 use super::stage::{PERSON, Stage};
 use anyhow::Context as _;
 use nightshift_model::measure::Value as Said;
-use nightshift_model::{Actor, Incident, Measurement, ObjectRef, PersonId, Phase, Proposal, Seconds};
+use nightshift_model::{
+    Actor, Incident, Measurement, ObjectRef, PersonId, Phase, Proposal, Seconds, Timestamp,
+};
 
 /// How a person is played.
 pub enum OnCall {
@@ -71,7 +73,6 @@ pub async fn refusal(stage: &Stage, on_call: &mut OnCall, show: Show) -> anyhow:
 /// Act three: a healthy rollout and a crash that heals by itself. Nothing is sent.
 pub async fn boring(stage: &Stage, show: Show) -> anyhow::Result<()> {
     show.act("Act three: the boring night");
-    let before = stage.sent();
     let search = stage.apply(deployment("search", "registry.shop/search:7.0.0", 3, "release 7.0.0"))?;
     stage.healthy(&search, 1).await?;
     stage.apply(deployment("search", "registry.shop/search:7.1.0", 3, "release 7.1.0"))?;
@@ -81,7 +82,8 @@ pub async fn boring(stage: &Stage, show: Show) -> anyhow::Result<()> {
     stage.healthy(&mailer, 1).await?;
     show.at(stage.clock.now(), "shop/mailer crashed twice while its database started, and is well");
     stage.clock.sleep((Seconds(120)).duration()).await;
-    show.below(&format!("messages sent since act two: {}", stage.sent() - before));
+    let about = [&search, &mailer].iter().map(|scope| stage.sent_about(&scope.name)).sum::<usize>();
+    show.below(&format!("messages sent about them: {about}"));
     Ok(())
 }
 
@@ -182,9 +184,28 @@ fn said(look: &Measurement, name: &str) -> String {
     })
 }
 
-/// The morning: the digest, and where to read it as a page.
-pub async fn morning(stage: &Stage, show: Show) -> anyhow::Result<()> {
+/// The morning: the night's rest passes, the digest goes out, and stands on a page.
+pub async fn morning(stage: &Stage, on_call: &mut OnCall, show: Show) -> anyhow::Result<()> {
     show.act("The morning");
-    show.at(stage.clock.now(), "the digest");
+    let eight: Timestamp = "2026-03-01T08:00:01Z".parse().map_err(anyhow::Error::msg)?;
+    stage.clock.jump(eight);
+    stage.digest_sent().await?;
+    show.at(eight, "the digest goes out");
+    let digest = stage.digests.tell(stage.began, stage.clock.now()).await?;
+    show.line(&nightshift_engine::digest::text(&digest, 100));
+    let page = format!("{}/digest/2026-03-01", stage.doors.origin());
+    show.line(&format!("The same as a page: {page}"));
+    match on_call {
+        OnCall::Reader { .. } => {
+            stage.clock.run_at(1);
+            show.line("Press Enter to end the demo.");
+            let mut line = String::new();
+            tokio::task::spawn_blocking(move || std::io::stdin().read_line(&mut line)).await??;
+        }
+        OnCall::Played(person) => {
+            let answer = person.get(&page).await?;
+            anyhow::ensure!(answer.status == 200, "the digest's page answers {}", answer.status);
+        }
+    }
     Ok(())
 }

@@ -6,10 +6,11 @@ use crate::clock::Clock;
 use crate::cluster::Access;
 use crate::cluster::stream::Timing;
 use crate::config::{self, Keys};
-use crate::http::gate::DigestOf;
+use crate::notify::{Channel, Print, Way};
 use crate::prometheus::Settings;
 use crate::runtime::doors::{self, Doors};
-use crate::runtime::{self, Parts, Running, Setup};
+use crate::runtime::{self, Parts, Running, Setup, tell};
+use crate::stages::digest::{Daily, DigestStage};
 use crate::store::{Filter, HistoryStore as _, OpenMode, SqliteStore};
 use anyhow::Context as _;
 use nightshift_detectors::Params;
@@ -17,14 +18,13 @@ use nightshift_engine::rules::Mode;
 use nightshift_model::measure::Stage as Taken;
 use nightshift_model::{
     Escalation, HistoryEvent, Incident, IncidentEvent, IncidentId, Kind, Measurement, ObjectRef, Stream,
-    Timestamp, Withdrawal,
+    SystemEvent, Timestamp, Withdrawal,
 };
 use nightshift_playbooks::Catalog;
 use nightshift_sim::Sim;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The demo's on-call person.
@@ -59,7 +59,11 @@ pub struct Stage {
     /// Where it is kept; removed at the end.
     pub folder: tempfile::TempDir,
     /// Messages that went out.
-    pub sent: Arc<AtomicUsize>,
+    pub sent: Arc<Mutex<Vec<String>>>,
+    /// When the night began.
+    pub began: Timestamp,
+    /// Tells the morning.
+    pub digests: Arc<DigestStage>,
 }
 
 /// What the history says about one write.
@@ -109,11 +113,20 @@ impl Stage {
         let running = runtime::start(setup).await?;
         let gate =
             config::Gate { listen: (std::net::Ipv4Addr::LOCALHOST, 0).into(), ..config::Gate::default() };
-        let digest: DigestOf = Arc::new(|_| Box::pin(async { None }));
         let zone = jiff::tz::TimeZone::UTC;
+        let digests =
+            tell::digests(&running, Daily { at: jiff::civil::time(8, 0, 0, 0), zone: zone.clone() });
+        let sheets = tell::sheets(&digests);
         let doors =
-            doors::open(&running, &gate, Keys::random()?, zone, digest, &mut Registry::default()).await?;
-        Ok(Self { clock, door, running, doors, store, folder, sent: Arc::default() })
+            doors::open(&running, &gate, Keys::random()?, zone, sheets, &mut Registry::default()).await?;
+        let sent: Arc<Mutex<Vec<String>>> = Arc::default();
+        let heard = Arc::clone(&sent);
+        let print: Print = Arc::new(move |message| {
+            heard.lock().unwrap_or_else(PoisonError::into_inner).push(message.text());
+        });
+        let channel = Channel { name: "pager".to_owned(), way: Way::Print(print) };
+        tell::start(&running, &doors, Arc::clone(&digests), vec![channel]);
+        Ok(Self { clock, door, running, doors, store, folder, sent, began: start, digests })
     }
 
     /// Applies an object as a developer would.
@@ -199,9 +212,30 @@ impl Stage {
         Ok(why.unwrap_or_default())
     }
 
-    /// How many messages went out so far.
-    pub fn sent(&self) -> usize {
-        self.sent.load(Ordering::Relaxed)
+    /// Waits until the digest was handed to the pager.
+    pub async fn digest_sent(&self) -> anyhow::Result<()> {
+        self.within(STUCK, "the digest", async || {
+            Ok(self
+                .store
+                .system_events(&["digest-sent", "delivered"])
+                .await?
+                .iter()
+                .any(|row| match &row.event {
+                    HistoryEvent::System(SystemEvent::DigestSent { .. }) => true,
+                    HistoryEvent::System(SystemEvent::Delivered { message, .. }) => {
+                        message.starts_with("digest")
+                    }
+                    HistoryEvent::System(_) | HistoryEvent::Incident(_) => false,
+                })
+                .then_some(()))
+        })
+        .await
+    }
+
+    /// How many messages went out that name something.
+    pub fn sent_about(&self, name: &str) -> usize {
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.iter().filter(|text| text.contains(name)).count()
     }
 
     /// Waits until something is there.

@@ -3,8 +3,8 @@
 use nightshift_engine::digest::{Digest, Moment, top, words};
 use nightshift_model::incident::Closure;
 use nightshift_model::{
-    Draft, Escalation, Incident, IncidentId, OperationState, Outcome, Phase, Proposal, ProposalId, Risk, Severity,
-    Timestamp,
+    Draft, Escalation, Incident, IncidentId, OperationState, Outcome, Phase, Proposal, ProposalId, Risk,
+    Severity, Timestamp,
 };
 use serde::Serialize;
 
@@ -160,7 +160,13 @@ pub fn notice(incident: &Incident, kind: Kind, around: &Around) -> Notice {
     };
     if let Some(symptom) = &incident.symptom {
         let since = Moment::new(symptom.since, &around.zone);
-        lines.push(format!("{} · {} · since {} {}", words::visible(&around.cluster), symptom.severity, since.local, zone(around)));
+        lines.push(format!(
+            "{} · {} · since {} {}",
+            words::visible(&around.cluster),
+            symptom.severity,
+            since.local,
+            zone(around)
+        ));
     }
     let sealed = incident.phase.proposal();
     Notice {
@@ -224,10 +230,10 @@ fn command(incident: &Incident) -> String {
 }
 
 fn cause(phase: &Phase) -> Option<&str> {
-    match phase {
-        Phase::Drafted { draft } => Some(&draft.cause),
-        _ => phase.proposal().map(|p| p.plan().cause.as_str()),
+    if let Phase::Drafted { draft } = phase {
+        return Some(&draft.cause);
     }
+    phase.proposal().map(|p| p.plan().cause.as_str())
 }
 
 fn waiting(trouble: &str, proposal: &Proposal, around: &Around) -> (String, Vec<String>) {

@@ -83,8 +83,8 @@ impl Destination {
     /// # Errors
     /// [`DestinationError`] says what to write instead.
     pub fn new(url: &str, reach: Reach) -> Result<Self, DestinationError> {
-        let parsed = Url::parse(url)
-            .map_err(|source| DestinationError::NotAUrl { url: url.to_owned(), source })?;
+        let parsed =
+            Url::parse(url).map_err(|source| DestinationError::NotAUrl { url: url.to_owned(), source })?;
         let host = parsed.host().ok_or_else(|| DestinationError::NoHost(url.to_owned()))?;
         let said = host.to_string();
         if !(parsed.scheme() == "https" || parsed.scheme() == "http" && reach == Reach::Private) {

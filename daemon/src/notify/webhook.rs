@@ -48,7 +48,9 @@ impl Webhook {
     /// One attempt. `id` is the same for every attempt at one message.
     pub async fn send(&self, id: &str, message: &Outgoing, now: Timestamp) -> Handed {
         if self.gone.load(Ordering::Relaxed) {
-            return Handed::Never { why: "the endpoint answered 410 Gone; nothing is sent until restart".to_owned() };
+            return Handed::Never {
+                why: "the endpoint answered 410 Gone; nothing is sent until restart".to_owned(),
+            };
         }
         let until = self.paused_until.lock().map_or(Timestamp::EPOCH, |until| *until);
         if now < until {
@@ -59,7 +61,9 @@ impl Webhook {
         }
         let body = match serde_json::to_vec(&Body { r#type: message.kind(), timestamp: now, data: message }) {
             Ok(body) => Bytes::from(body),
-            Err(error) => return Handed::Never { why: format!("the message cannot be written as JSON: {error}") },
+            Err(error) => {
+                return Handed::Never { why: format!("the message cannot be written as JSON: {error}") };
+            }
         };
         let id = id.replace('.', "-"); // a dot separates the parts of what is signed
         let Ok(headers) = self.headers(&id, now, &body) else {
@@ -71,7 +75,12 @@ impl Webhook {
         }
     }
 
-    fn headers(&self, id: &str, now: Timestamp, body: &[u8]) -> Result<HeaderMap, http::header::InvalidHeaderValue> {
+    fn headers(
+        &self,
+        id: &str,
+        now: Timestamp,
+        body: &[u8],
+    ) -> Result<HeaderMap, http::header::InvalidHeaderValue> {
         let second = now.get().as_second();
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

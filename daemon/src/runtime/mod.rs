@@ -6,6 +6,7 @@ pub mod offline;
 pub mod rules;
 pub mod run;
 pub mod sweep;
+pub mod tell;
 pub mod view;
 pub mod world;
 
@@ -214,6 +215,11 @@ impl Running {
     /// The clock.
     pub fn clock(&self) -> Clock {
         self.clock
+    }
+
+    /// The epoch of a role that runs here: the fence of what it writes.
+    pub fn epoch(&self, role: Role) -> Option<(Role, Epoch)> {
+        self.roles.iter().find(|me| me.role == role).map(|me| (role, me.epoch))
     }
 
     /// Wakes one incident, or all that are open, in every role's loop.

@@ -1,13 +1,13 @@
 //! `nightshift run`: from the configuration to a running nightshift, until it is told to stop.
 
 use super::offline::RoleArg;
-use super::{Parts, Running, Setup, doors, start};
+use super::{Parts, Running, Setup, doors, start, tell};
 use crate::clock::Clock;
 use crate::cluster::Access;
 use crate::cluster::stream::Timing;
 use crate::config::{self, Config, Keys};
-use crate::http::gate::DigestOf;
 use crate::prometheus::{Auth, Settings};
+use crate::stages::digest::Daily;
 use crate::store::{OpenMode, SqliteStore};
 use anyhow::Context as _;
 use nightshift_detectors::Params;
@@ -15,7 +15,6 @@ use nightshift_engine::rules::Mode;
 use nightshift_playbooks::{Catalog, EMBEDDED, Source};
 use prometheus_client::registry::Registry;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Where a Pod finds its own namespace.
 const HOME: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -60,8 +59,10 @@ async fn open_doors(
     let mut gate = None;
     if parts.responder {
         let zone = config.notify.digest.time_zone();
-        let digest: DigestOf = Arc::new(|_| Box::pin(async { None }));
-        let opened = doors::open(running, &config.gate, keys, zone, digest, &mut registry).await?;
+        let digests = tell::digests(running, Daily { at: config.notify.digest.at.0, zone: zone.clone() });
+        let sheets = tell::sheets(&digests);
+        let opened = doors::open(running, &config.gate, keys, zone, sheets, &mut registry).await?;
+        tell::start(running, &opened, digests, tell::channels(&config.notify)?);
         tracing::info!(address = %opened.address, "the gate is open");
         gate = Some(opened);
     }

@@ -2,7 +2,7 @@
 
 use crate::api::digest::{DigestLine, DigestSection, DigestSheet};
 use crate::clock::Clock;
-use crate::store::{Cursor, Filter, HistoryStore as _, Recorded, SqliteStore, SystemAppend, Which, audit};
+use crate::store::{Cursor, Filter, HistoryStore as _, SqliteStore, SystemAppend, Which, audit};
 use askama::Template as _;
 use jiff::civil::{Date, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
@@ -139,13 +139,13 @@ impl DigestStage {
     /// Those of the store. A history that was changed is told, not an error.
     pub async fn tell(&self, from: Timestamp, to: Timestamp) -> Result<Digest, StoreError> {
         let known_from = from - COMPARED;
-        let mut rows: Vec<Row> = self.store.events(known_from, to, &[]).await?.into_iter().map(row).collect();
+        let mut rows: Vec<Row> = self.store.events(known_from, to, &[]).await?;
         let standing = self.store.system_events(&STANDING).await?;
-        rows.extend(standing.into_iter().filter(|r| r.at < known_from).map(row));
+        rows.extend(standing.into_iter().filter(|r| r.at < known_from));
         let cut = self.begun_before(&rows, to).await?;
         rows.retain(|row| !matches!(&row.stream, Stream::Incident(id) if cut.contains(id)));
         for id in cut {
-            rows.extend(self.store.stream_events(&Stream::Incident(id)).await?.into_iter().map(row));
+            rows.extend(self.store.stream_events(&Stream::Incident(id)).await?);
         }
         let told: BTreeSet<&IncidentId> = rows.iter().filter_map(|row| incident(&row.stream)).collect();
         let mut open = self.open().await?;
@@ -179,10 +179,16 @@ impl DigestStage {
     async fn begun_before(&self, rows: &[Row], to: Timestamp) -> Result<BTreeSet<IncidentId>, StoreError> {
         let whole: BTreeSet<&IncidentId> =
             rows.iter().filter(|row| row.revision.0 == 1).filter_map(|row| incident(&row.stream)).collect();
-        let mut cut: BTreeSet<IncidentId> =
-            rows.iter().filter_map(|r| incident(&r.stream)).filter(|id| !whole.contains(id)).cloned().collect();
+        let mut cut: BTreeSet<IncidentId> = rows
+            .iter()
+            .filter_map(|r| incident(&r.stream))
+            .filter(|id| !whole.contains(id))
+            .cloned()
+            .collect();
         let later = self.store.events(to, Timestamp::new(jiff::Timestamp::MAX), &[]).await?;
-        cut.extend(later.iter().filter_map(|r| incident(&r.stream)).filter(|id| !whole.contains(id)).cloned());
+        cut.extend(
+            later.iter().filter_map(|r| incident(&r.stream)).filter(|id| !whole.contains(id)).cloned(),
+        );
         Ok(cut)
     }
 
@@ -203,7 +209,9 @@ impl DigestStage {
         match audit::verify(&self.store, 0).await {
             Err(error) => Audit::NotChecked { why: error.to_string() },
             Ok(report) => match (report.problems.first(), report.tip) {
-                (Some(problem), _) => Audit::Broken { what: format!("row {}: {}", problem.seq, problem.what) },
+                (Some(problem), _) => {
+                    Audit::Broken { what: format!("row {}: {}", problem.seq, problem.what) }
+                }
                 (None, Some(tip)) => Audit::ChainOnly { rows: report.rows, tip: tip.hash },
                 (None, None) => Audit::NotChecked { why: "the history is empty".to_owned() },
             },
@@ -216,11 +224,6 @@ fn incident(stream: &Stream) -> Option<&IncidentId> {
         Stream::Incident(id) => Some(id),
         Stream::System => None,
     }
-}
-
-fn row(recorded: Recorded) -> Row {
-    let Recorded { seq, at, actor, stream, revision, epoch, event } = recorded;
-    Row { seq, stream, revision, epoch, actor, at, event }
 }
 
 /// Entries of one section on the page; the JSON has all of them.

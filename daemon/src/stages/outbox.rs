@@ -13,7 +13,8 @@ use futures::future::{BoxFuture, join_all};
 use nightshift_engine::digest::Digest;
 use nightshift_engine::{Store as _, StoreError};
 use nightshift_model::{
-    Actor, Epoch, HistoryEvent, Incident, IncidentId, MessageBody, ProposalId, Role, Seconds, SystemEvent, Timestamp,
+    Actor, Epoch, HistoryEvent, Incident, IncidentId, MessageBody, ProposalId, Role, Seconds, SystemEvent,
+    Timestamp,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -105,18 +106,45 @@ impl Outbox {
     /// Takes up what is due and hands it on; says when the next row is due.
     ///
     /// # Errors
-    /// Those of taking rows. A row whose own handling failed comes up again when its hold ends.
+    /// Those of taking rows; a row whose own handling failed is put off.
     pub async fn turn(&self) -> Result<Option<Timestamp>, StoreError> {
         let rows = self.store.outbox_take(self.clock.now(), HOLD, ROWS).await?;
         futures::stream::iter(rows)
             .for_each_concurrent(AT_ONCE, |row| async move {
                 if let Err(error) = self.handle(&row).await {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, message = row.message.key, "a message could not be handled");
+                    self.put_off(&row, &error).await;
                 }
             })
             .await;
         self.store.outbox_next().await
+    }
+
+    /// A row that could not even be tried. When the store takes nothing, it comes up again by itself.
+    async fn put_off(&self, row: &OutboxRow, error: &StoreError) {
+        let key = &row.message.key;
+        tracing::warn!(
+            error = error as &dyn std::error::Error,
+            message = key,
+            "a message could not be handled"
+        );
+        let why = error.to_string();
+        let put = if let Some(wait) = again(row.attempts) {
+            self.store.outbox_retry(row.id, self.clock.now() + wait, &why).await
+        } else {
+            let channel = "every channel".to_owned();
+            let lost = SystemEvent::Undelivered { message: key.clone(), channel, why: why.clone() };
+            match self.record(vec![lost]).await {
+                Ok(()) => self.store.outbox_failed(row.id, &why).await,
+                Err(error) => Err(error),
+            }
+        };
+        if let Err(error) = put {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                message = key,
+                "nor could it be put off"
+            );
+        }
     }
 
     async fn handle(&self, row: &OutboxRow) -> Result<(), StoreError> {
@@ -163,7 +191,11 @@ impl Outbox {
     }
 
     /// One attempt at every channel that does not have the message yet.
-    async fn deliver<'c, F>(&'c self, row: &OutboxRow, render: impl Fn(&'c str) -> F) -> Result<Done, StoreError>
+    async fn deliver<'c, F>(
+        &'c self,
+        row: &OutboxRow,
+        render: impl Fn(&'c str) -> F,
+    ) -> Result<Done, StoreError>
     where
         F: Future<Output = Outgoing>,
     {
@@ -179,7 +211,8 @@ impl Outbox {
         let mut later: Option<(Seconds, String)> = None;
         for (channel, handed) in join_all(attempts).await {
             let Channel { name, .. } = channel;
-            let lost = |why: String| SystemEvent::Undelivered { message: key.clone(), channel: name.clone(), why };
+            let lost =
+                |why: String| SystemEvent::Undelivered { message: key.clone(), channel: name.clone(), why };
             match handed {
                 Handed::Delivered => {
                     told = true;
@@ -242,7 +275,10 @@ impl Outbox {
     async fn record(&self, events: Vec<SystemEvent>) -> Result<(), StoreError> {
         let (actor, at) = (Actor::Nightshift(Role::Responder), self.clock.now());
         let fence = self.fence;
-        self.store.append_system(SystemAppend { fence, actor, at, events, outbox: Vec::new() }).await.map(drop)
+        self.store
+            .append_system(SystemAppend { fence, actor, at, events, outbox: Vec::new() })
+            .await
+            .map(drop)
     }
 }
 

@@ -160,7 +160,13 @@ fn states() -> Vec<(&'static str, Phase)> {
     vec![
         ("a proposal waits", Phase::Proposed { proposal: proposal(), votes: Vec::new() }),
         ("observe: would have proposed", Phase::Drafted { draft: draft() }),
-        ("no plan", escalated(Escalation::NoPlan { reasons: vec![no("no healthy revision is known")], handover: None })),
+        (
+            "no plan",
+            escalated(Escalation::NoPlan {
+                reasons: vec![no("no healthy revision is known")],
+                handover: None,
+            }),
+        ),
         (
             "handed over",
             escalated(Escalation::NoPlan {
@@ -170,7 +176,10 @@ fn states() -> Vec<(&'static str, Phase)> {
         ),
         ("refused", escalated(Escalation::Refused { reasons: vec![no("cool-down"), no("freeze")] })),
         ("not sealed", escalated(Escalation::NotSealed { why: no("422 Invalid") })),
-        ("denied", escalated(Escalation::Denied { proposal: id.clone(), by, reason: no("not tonight\u{1b}[2J") })),
+        (
+            "denied",
+            escalated(Escalation::Denied { proposal: id.clone(), by, reason: no("not tonight\u{1b}[2J") }),
+        ),
         ("expired", escalated(Escalation::Expired { proposal: id })),
         ("superseded twice", escalated(Escalation::SupersededTwice)),
         ("grant expired", escalated(Escalation::GrantExpired)),

@@ -7,9 +7,12 @@ use axum::routing::post;
 /// A server on loopback; its port.
 async fn serve() -> u16 {
     let app = Router::new()
-        .route("/ok", post(|headers: HeaderMap| async move {
-            headers.get("authorization").map(|v| v.to_str().unwrap().to_owned()).unwrap_or_default()
-        }))
+        .route(
+            "/ok",
+            post(|headers: HeaderMap| async move {
+                headers.get("authorization").map(|v| v.to_str().unwrap().to_owned()).unwrap_or_default()
+            }),
+        )
         .route("/away", post(|| async { Redirect::temporary("http://169.254.169.254/latest/meta-data") }))
         .route("/big", post(|| async { "x".repeat(100_000) }))
         .route("/slow", post(|| async { std::future::pending::<StatusCode>().await }));
@@ -88,9 +91,8 @@ async fn a_credential_goes_to_its_destination_and_to_no_log() {
     let port = serve().await;
     let url = format!("http://127.0.0.1:{port}/ok");
     let secret = SecretString::from("Bearer canary".to_owned());
-    let with = Destination::new(&url, Reach::Private)
-        .unwrap()
-        .with_credential(http::header::AUTHORIZATION, secret);
+    let with =
+        Destination::new(&url, Reach::Private).unwrap().with_credential(http::header::AUTHORIZATION, secret);
     assert!(!format!("{with:?}").contains("canary"));
     let answer = outbound().post(&with, HeaderMap::new(), Bytes::new()).await.unwrap();
     assert_eq!(answer.body, "Bearer canary");

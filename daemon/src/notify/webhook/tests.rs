@@ -83,7 +83,9 @@ async fn what_arrives_is_signed_and_a_retry_keeps_its_id() {
 #[tokio::test]
 async fn a_pause_is_kept_for_every_message_and_410_ends_it() {
     let date = at(3 + 40).get().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    let double = double(&[(429, Some("30")), (503, Some(&date)), (504, None), (429, Some("999999")), (410, None)]).await;
+    let double =
+        double(&[(429, Some("30")), (503, Some(&date)), (504, None), (429, Some("999999")), (410, None)])
+            .await;
     let send = |second| double.webhook.send("m", &MESSAGE, at(second));
     let after = |handed: Handed| match handed {
         Handed::Later { after, .. } => after.unwrap().0,

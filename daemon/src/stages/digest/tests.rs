@@ -46,8 +46,12 @@ fn every_day_has_one_window_and_they_meet() {
         let (_, from, to) = daily.last(at(day)).unwrap();
         to.since(from).0 as f64 / 3600.0
     };
-    let lengths = [hours("2026-03-29T12:00:00Z"), hours("2026-03-30T12:00:00Z"), hours("2026-10-25T12:00:00Z"),
-        hours("2026-10-26T12:00:00Z")];
+    let lengths = [
+        hours("2026-03-29T12:00:00Z"),
+        hours("2026-03-30T12:00:00Z"),
+        hours("2026-10-25T12:00:00Z"),
+        hours("2026-10-26T12:00:00Z"),
+    ];
     assert_eq!(lengths, [23.5, 23.5, 24.0, 25.0]);
 }
 
@@ -68,7 +72,8 @@ fn the_page_is_told_from_the_same_digest() {
 fn text_from_a_cluster_is_escaped() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/engine/testdata/digest/");
     let json = std::fs::read_to_string(format!("{folder}3/digest.json")).unwrap();
-    let digest: Digest = serde_json::from_str(&json.replace("the schema was", "<script>alert(1)</script>")).unwrap();
+    let digest: Digest =
+        serde_json::from_str(&json.replace("the schema was", "<script>alert(1)</script>")).unwrap();
     let html = html(&sheet(&digest)).unwrap();
     assert!(html.contains("&#60;script&#62;") && !html.contains("<script>"), "{html}");
 }
@@ -112,7 +117,10 @@ async fn a_digest_is_queued_once_a_date_and_told_from_the_store() {
     assert_eq!((from, to), (at("2026-03-01T07:00:00Z"), at("2026-03-02T07:00:00Z")));
 
     let digest = first.tell(from, to).await.unwrap();
-    assert_eq!((digest.verdict.healthy_rollouts, digest.verdict.self_healed, digest.quality.starts), (2, 1, 1));
+    assert_eq!(
+        (digest.verdict.healthy_rollouts, digest.verdict.self_healed, digest.quality.starts),
+        (2, 1, 1)
+    );
     assert!(matches!(digest.quality.audit, Audit::ChainOnly { rows: 2, .. }), "{:?}", digest.quality.audit);
     assert!(first.of("2026-03-03".parse().unwrap()).await.unwrap().is_none(), "that night is not over");
 }
