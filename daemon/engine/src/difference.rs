@@ -201,7 +201,7 @@ fn field(change: &RawChange) -> FieldChange {
 /// Whether a field may hold a secret by what it is.
 fn never_shown(pointer: &str) -> bool {
     let parts: Vec<&str> = pointer.split('/').collect();
-    let within = |name: &str| parts.iter().any(|part| *part == name);
+    let within = |name: &str| parts.contains(&name);
     let under = |parent: &str, child: &str| parts.windows(2).any(|pair| pair == [parent, child]);
     within("args")
         || within("command")
@@ -223,7 +223,12 @@ fn secret(pointer: &str, value: &Value) -> bool {
 fn compact(value: &Value) -> String {
     match value {
         Value::String(text) if plain(text) => text.clone(),
-        other => other.to_string(),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_) => value.to_string(),
     }
 }
 

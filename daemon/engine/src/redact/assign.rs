@@ -183,7 +183,7 @@ fn key(class: Class, text: &str, hit: &Range<usize>) -> Option<Range<usize>> {
     let tail = text.get(hit.end..end)?;
     let before = start.checked_sub(0).filter(|s| *s < hit.start).and(bytes.get(hit.start.wrapping_sub(1)));
     if class == Class::Short {
-        let joined = before.is_some_and(|b| b.is_ascii_alphanumeric())
+        let joined = before.is_some_and(u8::is_ascii_alphanumeric)
             && !(before.is_some_and(u8::is_ascii_lowercase)
                 && bytes.get(hit.start).is_some_and(u8::is_ascii_uppercase));
         return (tail.is_empty() && !joined).then_some(start..end);

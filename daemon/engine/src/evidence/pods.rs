@@ -1,0 +1,89 @@
+//! The workload's pods: container states, last terminations, images.
+
+use super::answer::{Refusal, entry, flag, items, list, number, text, time, word};
+use super::{get, list_of};
+use nightshift_model::effect::Accept;
+use nightshift_model::evidence::{ContainerLine, PodLine};
+use nightshift_model::{Kind, ObjectRef, Observed, RawPart, Read};
+use serde_json::Value;
+
+/// Pods asked for: at some 20 KB each a quarter of the budget.
+const LIMIT: &str = "50";
+
+pub(super) fn reads(target: &ObjectRef, selector: &str) -> Vec<Read> {
+    let path = list_of("/api/v1", &target.namespace, "pods").filter(|_| !selector.is_empty());
+    get(path, &[("labelSelector", selector), ("limit", LIMIT)], Accept::Json)
+}
+
+pub(super) fn observe(parts: &[RawPart], target: &ObjectRef) -> Result<Observed, Refusal> {
+    let pods = items(parts, 0)?;
+    let mut lines: Vec<PodLine> = pods.iter().filter(|pod| owned(pod, target)).map(line).collect();
+    lines.sort_by(|a, b| a.pod.cmp(&b.pod));
+    Ok(Observed::Pods(lines))
+}
+
+/// Whether the pod is the workload's: labels alone prove nothing. A Deployment's pods are controlled by a
+/// ReplicaSet that is named after it.
+fn owned(pod: &Value, target: &ObjectRef) -> bool {
+    let owner = list(pod, "/metadata/ownerReferences").iter().find(|o| flag(o, "/controller"));
+    let Some(owner) = owner else { return false };
+    let (kind, name) = (text(owner, "/kind"), text(owner, "/name"));
+    if target.kind == Kind::Deployment {
+        let prefix = name.strip_prefix(&target.name).is_some_and(|rest| rest.starts_with('-'));
+        return kind == "ReplicaSet" && prefix;
+    }
+    kind == target.kind.as_str()
+        && name == target.name
+        && (target.uid.is_empty() || text(owner, "/uid") == target.uid)
+}
+
+fn line(pod: &Value) -> PodLine {
+    let get = |pointer: &str| word(text(pod, pointer));
+    let ready = list(pod, "/status/conditions")
+        .iter()
+        .any(|c| text(c, "/type") == "Ready" && text(c, "/status") == "True");
+    let init = list(pod, "/spec/initContainers").iter().map(|spec| (spec, true));
+    let all = init.chain(list(pod, "/spec/containers").iter().map(|spec| (spec, false)));
+    PodLine {
+        pod: ObjectRef::new(
+            Kind::Pod,
+            &get("/metadata/namespace"),
+            &get("/metadata/name"),
+            &get("/metadata/uid"),
+        ),
+        node: get("/spec/nodeName"),
+        phase: get("/status/phase"),
+        ready,
+        template_hash: word(entry(pod, "/metadata/labels", "pod-template-hash")),
+        containers: all.take(50).map(|(spec, init)| container(pod, spec, init)).collect(),
+    }
+}
+
+fn container(pod: &Value, spec: &Value, init: bool) -> ContainerLine {
+    let statuses = if init { "/status/initContainerStatuses" } else { "/status/containerStatuses" };
+    let name = text(spec, "/name");
+    let none = Value::Null;
+    let status = list(pod, statuses).iter().find(|s| text(s, "/name") == name).unwrap_or(&none);
+    let last = status.pointer("/lastState/terminated").unwrap_or(&none);
+    ContainerLine {
+        name: word(name),
+        init,
+        image: word(text(spec, "/image")),
+        image_id: word(text(status, "/imageID")),
+        state: state(status),
+        restarts: number(status, "/restartCount"),
+        ready: flag(status, "/ready"),
+        last_exit: last.get("exitCode").and_then(Value::as_i64).and_then(|code| i32::try_from(code).ok()),
+        last_reason: word(text(last, "/reason")),
+        last_ended: time(last, "/finishedAt"),
+    }
+}
+
+fn state(status: &Value) -> String {
+    for state in ["waiting", "terminated"] {
+        if let Some(found) = status.pointer(&format!("/state/{state}")) {
+            return word(&format!("{state}: {}", text(found, "/reason")));
+        }
+    }
+    if status.pointer("/state/running").is_some() { "running".to_owned() } else { "not started".to_owned() }
+}

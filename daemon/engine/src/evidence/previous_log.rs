@@ -1,0 +1,52 @@
+//! The tail of the previous container's log: what it said before it ended.
+
+use super::answer::{Refusal, body};
+use super::{get, path_of, segment};
+use crate::redact::{MARK, redactor};
+use crate::text::{ELLIPSIS, visible};
+use nightshift_model::effect::Accept;
+use nightshift_model::evidence::LogExcerpt;
+use nightshift_model::{ObjectRef, Observed, RawPart, Read};
+
+/// Lines asked for.
+const TAIL: &str = "200";
+/// Bytes asked for.
+const BYTES: usize = 65_536;
+/// Lines kept.
+const LINES: usize = 60;
+/// Characters kept of a line.
+const LINE: usize = 400;
+
+pub(super) fn reads(pod: &ObjectRef, container: &str) -> Vec<Read> {
+    let path = path_of(pod).filter(|_| segment(container)).map(|path| format!("{path}/log"));
+    let bytes = BYTES.to_string();
+    let query =
+        [("container", container), ("previous", "true"), ("tailLines", TAIL), ("limitBytes", bytes.as_str())];
+    get(path, &query, Accept::Text)
+}
+
+pub(super) fn observe(parts: &[RawPart]) -> Result<Observed, Refusal> {
+    let (bytes, cut) = body(parts, 0)?;
+    // Redacted before it is split: a key may go over lines.
+    let text = redactor().redact(&String::from_utf8_lossy(bytes)).text;
+    let all: Vec<&str> = text.lines().collect();
+    let kept = all.get(all.len().saturating_sub(LINES)..).unwrap_or_default();
+    let mut reasons = Vec::new();
+    if kept.len() < all.len() {
+        reasons.push(format!("the last {} of {} lines", kept.len(), all.len()));
+    }
+    let long = kept.iter().filter(|line| line.chars().nth(LINE).is_some()).count();
+    if long > 0 {
+        reasons.push(format!("{long} long lines, marked {ELLIPSIS}"));
+    }
+    if cut || bytes.len() >= BYTES {
+        // The kubelet counts the limit from the first of the asked lines on.
+        reasons.push(format!("at {} bytes: the newest lines may be missing", bytes.len()));
+    }
+    let redacted: usize = kept.iter().map(|line| line.matches(MARK).count()).sum();
+    Ok(Observed::Log(LogExcerpt {
+        lines: kept.iter().map(|line| visible(line, LINE)).collect(),
+        cut: (!reasons.is_empty()).then(|| reasons.join("; ")),
+        redacted: u32::try_from(redacted).unwrap_or(u32::MAX),
+    }))
+}
