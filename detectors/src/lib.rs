@@ -1,1 +1,70 @@
-//! Placeholder.
+//! "What is wrong?", in code: pure functions over small facts.
+//!
+//! A watch feeds [`View::apply`]; the scopes that it returns, and those whose `recheck_at` has come, go to [`detect`].
+//! No I/O, no clock, no state beside the view: a pasted `kubectl get -o yaml` is a whole test.
+
+pub mod catalog;
+pub mod crash_loop_back_off;
+pub mod doc;
+pub mod facts;
+pub mod params;
+pub mod rollout;
+pub mod view;
+
+pub use catalog::{DETECTORS, Detector, Looked};
+pub use facts::Fact;
+pub use params::Params;
+pub use rollout::{Health, Rollout, healthy, rollout_state};
+pub use view::{Delta, View};
+
+use nightshift_model::{Finding, Gap, Kind, ObjectRef, Timestamp};
+use std::collections::BTreeSet;
+
+/// Everything that is true of one scope now. Absence of a finding is its clearing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Detection {
+    /// At most one a reason, in the order of the catalogue.
+    pub findings: Vec<Finding>,
+    /// When to look again though nothing changes; `None`: not before the next delta.
+    pub recheck_at: Option<Timestamp>,
+    /// What could not be seen, so that silence about it means nothing.
+    pub unchecked: Vec<Gap>,
+}
+
+/// Runs every detector on one scope. [`nightshift_model::Origin`] is always `Seen`: who keeps the inventory of first sight
+/// decides what was there before.
+pub fn detect(view: &View, scope: &ObjectRef, now: Timestamp, params: &Params) -> Detection {
+    let mut detection = Detection::default();
+    let mut unchecked: BTreeSet<Gap> = gaps(view, scope).into_iter().collect();
+    for detector in DETECTORS {
+        let looked = detector.look(view, scope, now, params);
+        detection.findings.extend(looked.finding);
+        detection.recheck_at = earliest(detection.recheck_at, looked.recheck_at);
+        unchecked.extend(looked.unchecked);
+    }
+    detection.unchecked = unchecked.into_iter().collect();
+    detection
+}
+
+/// Holes that concern every detector.
+fn gaps(view: &View, scope: &ObjectRef) -> Vec<Gap> {
+    let unsynced = View::NEEDED.iter().filter(|kind| !view.synced_kind(kind));
+    let mut gaps: Vec<Gap> = unsynced
+        .map(|kind| Gap {
+            what: format!("watch {}", kind.api().map_or_else(|| kind.as_str(), |(_, plural)| plural)),
+            why: "the first list is not complete".to_owned(),
+        })
+        .collect();
+    if scope.kind == Kind::ReplicaSet && view.get(scope).is_none() && !view.pods_of(scope).is_empty() {
+        gaps.push(Gap { what: format!("owner of {scope}"), why: "the ReplicaSet was not seen".to_owned() });
+    }
+    gaps
+}
+
+/// The earlier of two times that may be missing.
+pub(crate) fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
+    a.into_iter().chain(b).min()
+}
+
+#[cfg(test)]
+mod tests;

@@ -105,3 +105,6 @@ fn changed(incident: &Incident, findings: Vec<Finding>) -> Vec<IncidentEvent> {
     }
     events
 }
+
+#[cfg(test)]
+mod tests;

@@ -151,3 +151,6 @@ pub fn recheck(
     };
     decide(&draft, incident, rules, now)
 }
+
+#[cfg(test)]
+mod tests;

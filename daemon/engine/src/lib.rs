@@ -1,10 +1,13 @@
 //! The verbs of nightshift: every decision a pure function, and the one driver that chains them.
 //!
 //! Modules stand in the order of the path: observe and detect happen outside, then correlate, investigate, plan,
-//! guard, seal, approve (tally), execute, verify. [`next`] and [`accept`] are the only callers of the steps, and
+//! guard, seal, approve (tally), execute, verify, digest. [`next`] and [`accept`] are the only callers of the steps, and
 //! [`drive()`] is the only loop.
 
 pub mod rules;
+
+#[cfg(test)]
+mod samples;
 
 pub mod correlate;
 pub mod inventory;
@@ -33,6 +36,8 @@ pub mod verify;
 
 pub mod standing;
 
+pub mod digest;
+
 pub mod accept;
 pub mod advance;
 pub mod drive;
@@ -42,6 +47,7 @@ pub mod shell;
 pub use accept::{accept, sent};
 pub use advance::{advance, system};
 pub use correlate::correlate;
+pub use digest::digest;
 pub use drive::{Store, StoreError, World, drive};
 pub use next::next;
 pub use rules::{Mode, Rules, Standing};

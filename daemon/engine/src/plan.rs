@@ -23,8 +23,8 @@ pub fn plan(incident: &Incident, rules: &Rules) -> Result<Draft, Escalation> {
         return Err(no_plan(vec!["nothing is known of the symptom".to_owned()], None));
     };
     let case = Case::of(incident, symptom);
-    let cause = case.as_ref().map_or(Cause::Unknown, Case::cause);
-    let situation = Situation { reason: symptom.reason, kind: incident.scope.kind.clone(), cause };
+    let situation = situated(incident, symptom, case.as_ref());
+    let cause = situation.cause;
     let selected = nightshift_playbooks::select(&rules.playbooks, &situation);
     let reasons = || {
         let mut why = case
@@ -52,6 +52,17 @@ pub fn plan(incident: &Incident, rules: &Rules) -> Result<Draft, Escalation> {
             ))
         }
     }
+}
+
+/// What a playbook is chosen by, as far as the evidence shows; `None` while nothing is known of the symptom.
+pub fn situation(incident: &Incident) -> Option<Situation> {
+    let symptom = incident.symptom.as_ref()?;
+    Some(situated(incident, symptom, Case::of(incident, symptom).as_ref()))
+}
+
+fn situated(incident: &Incident, symptom: &Finding, case: Option<&Case<'_>>) -> Situation {
+    let cause = case.map_or(Cause::Unknown, Case::cause);
+    Situation { reason: symptom.reason, kind: incident.scope.kind.clone(), cause }
 }
 
 fn no_plan(reasons: Vec<String>, handover: Option<String>) -> Escalation {

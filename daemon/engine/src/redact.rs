@@ -10,7 +10,7 @@ mod header;
 mod pem;
 mod value;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind, StartKind};
 use formats::Format;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -100,7 +100,8 @@ impl Redactor {
         let keywords = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::LeftmostLongest)
-            .kind(Some(aho_corasick::AhoCorasickKind::DFA))
+            .start_kind(StartKind::Unanchored)
+            .kind(Some(AhoCorasickKind::DFA))
             .build(words)
             .unwrap_or_else(|error| unreachable!("the keywords are fixed: {error}"));
         Self { keywords, rules }

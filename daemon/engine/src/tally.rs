@@ -170,3 +170,6 @@ pub fn decidable(registry: &Registry, namespace: &str, risk: Risk, proofs: Stren
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

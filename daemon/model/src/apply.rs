@@ -295,4 +295,6 @@ fn investigating(i: &mut Incident) -> Phase {
 }
 
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod tests;

@@ -46,6 +46,13 @@ pub enum Live {
         /// Deployment.
         deployment: String,
     },
+    /// Wanted replicas less available ones; no series when the Deployment is missing.
+    MissingReplicas {
+        /// Namespace.
+        ns: String,
+        /// Deployment.
+        deployment: String,
+    },
     /// Container restarts within the window.
     RestartsIncrease {
         /// Namespace.
@@ -136,6 +143,10 @@ impl Sim {
             }
             Live::UnavailableReplicas { ns, deployment } => {
                 replicas(ns, deployment, "/status/unavailableReplicas")
+            }
+            Live::MissingReplicas { ns, deployment } => {
+                let wanted = replicas(ns, deployment, "/spec/replicas")?;
+                Some(wanted - replicas(ns, deployment, "/status/availableReplicas").unwrap_or(0.0))
             }
             Live::RestartsIncrease { ns, pod_prefix, window_s } => {
                 let from = after(now, -window_s);

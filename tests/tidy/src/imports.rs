@@ -35,6 +35,8 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
     ("http", &["api", "stages::intake", "stages::query", "stages::vote"]),
     ("cli", &["api", "demo", "runtime"]),
     ("demo", &["api", "runtime"]),
+    // the demo's stage is a second wiring, around the simulated cluster instead of a configuration
+    ("demo::stage", &["cluster", "http::gate", "notify", "prometheus", "stages", "store"]),
     ("demo::cluster", &["cluster::client"]), // `demo --kubeconfig` writes, and only cluster::client builds a client
     // wiring
     ("runtime", &["*"]),

@@ -12,7 +12,8 @@ pub const MOST: usize = 700;
 pub const LONG: usize = 400;
 /// Unit tests longer than this move to `<file>/tests.rs`.
 pub const INLINE_TESTS: usize = 80;
-/// The simulated cluster as a whole, its tests apart.
+/// The simulated cluster as a whole, its tests apart: lines of code, because its comments say what a real API server
+/// does and are worth their room.
 pub const SIM: usize = 4000;
 
 /// The limits above, for every Rust file that is not `// @generated`.
@@ -37,10 +38,16 @@ pub fn check(tree: &Tree) -> Vec<Violation> {
         }
     }
     let sim = rust(tree).filter(|f| f.path.starts_with("daemon/sim/") && !f.is_test());
-    let total: usize = sim.map(|f| f.text.lines().count() - inline_tests(f).map_or(0, |t| t.1)).sum();
+    let total: usize = sim.map(|f| code_lines(&f.text) - inline_tests(f).map_or(0, |t| t.1)).sum();
     if total > SIM {
         let instead = "answer 501 naming the feature; fidelity beyond the contract test is the lab's work";
-        found.push(Violation::new(RULE, "daemon/sim", 0, format!("{total} lines (at most {SIM})"), instead));
+        found.push(Violation::new(
+            RULE,
+            "daemon/sim",
+            0,
+            format!("{total} lines of code (at most {SIM})"),
+            instead,
+        ));
     }
     found
 }
@@ -57,6 +64,11 @@ pub fn long(tree: &Tree) -> Vec<String> {
 fn rust(tree: &Tree) -> impl Iterator<Item = &File> {
     let made = |f: &File| f.text.lines().next().is_some_and(|first| first.contains("@generated"));
     tree.files.iter().filter(move |f| is_rust(&f.path) && !made(f))
+}
+
+/// Lines that hold more than white space or a comment.
+fn code_lines(text: &str) -> usize {
+    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
 }
 
 /// Line and length of `mod tests { ... }`.

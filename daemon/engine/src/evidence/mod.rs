@@ -61,7 +61,10 @@ pub fn reads(request: &EvidenceRequest) -> Vec<Read> {
 pub fn read(request: &EvidenceRequest, raw: &Raw, at: Timestamp) -> Evidence {
     let asked = reads(request);
     let got = if asked.is_empty() {
-        Err((NotChecked::Unreadable, "a name in the question is not one that Kubernetes gives".to_owned()))
+        Err((
+            NotChecked::Unreadable,
+            "a name in the question is empty or not one that Kubernetes gives".to_owned(),
+        ))
     } else {
         observe(&request.tool, raw)
     };

@@ -23,14 +23,15 @@ pub(super) fn observe(parts: &[RawPart], target: &ObjectRef) -> Result<Observed,
 }
 
 /// Whether the pod is the workload's: labels alone prove nothing. A Deployment's pods are controlled by a
-/// ReplicaSet that is named after it.
+/// ReplicaSet that is named after it and the template's hash.
 fn owned(pod: &Value, target: &ObjectRef) -> bool {
     let owner = list(pod, "/metadata/ownerReferences").iter().find(|o| flag(o, "/controller"));
     let Some(owner) = owner else { return false };
     let (kind, name) = (text(owner, "/kind"), text(owner, "/name"));
     if target.kind == Kind::Deployment {
-        let prefix = name.strip_prefix(&target.name).is_some_and(|rest| rest.starts_with('-'));
-        return kind == "ReplicaSet" && prefix;
+        let hash = entry(pod, "/metadata/labels", "pod-template-hash");
+        let named = name.strip_prefix(&target.name).and_then(|rest| rest.strip_prefix('-'));
+        return kind == "ReplicaSet" && named.is_some_and(|rest| hash.is_empty() || rest == hash);
     }
     kind == target.kind.as_str()
         && name == target.name

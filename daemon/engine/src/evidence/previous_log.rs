@@ -33,7 +33,7 @@ pub(super) fn observe(parts: &[RawPart]) -> Result<Observed, Refusal> {
     let kept = all.get(all.len().saturating_sub(LINES)..).unwrap_or_default();
     let mut reasons = Vec::new();
     if kept.len() < all.len() {
-        reasons.push(format!("the last {} of {} lines", kept.len(), all.len()));
+        reasons.push(format!("only the last {} of {} lines", kept.len(), all.len()));
     }
     let long = kept.iter().filter(|line| line.chars().nth(LINE).is_some()).count();
     if long > 0 {

@@ -1,7 +1,7 @@
 //! `password=…`, `"token": "…"`, `api_key: …`, `--secret …`, `<password>…</password>`: a key, a separator, a value.
 
 use super::Span;
-use super::value::{harmless, name, random};
+use super::value::{harmless, listed, name, random};
 use std::ops::Range;
 
 /// How sure the key makes us.
@@ -24,6 +24,8 @@ pub(super) const KEYWORDS: &[(&str, Class)] = &[
     ("passphrase", Class::Password),
     ("passcode", Class::Password),
     ("pwd", Class::Password),
+    ("requirepass", Class::Password),
+    ("masterauth", Class::Password),
     ("api_key", Class::Key),
     ("api-key", Class::Key),
     ("apikey", Class::Key),
@@ -61,77 +63,32 @@ pub(super) const KEYWORDS: &[(&str, Class)] = &[
 ];
 
 /// Last words of a key that make it a key about a secret, not of one.
-const ABOUT: &[&str] = &[
-    "age",
-    "alg",
-    "algorithm",
-    "bucket",
-    "class",
-    "count",
-    "dir",
-    "enabled",
-    "endpoint",
-    "error",
-    "exception",
-    "expired",
-    "expires",
-    "expiry",
-    "expiration",
-    "file",
-    "id",
-    "ids",
-    "issuer",
-    "kind",
-    "len",
-    "length",
-    "limit",
-    "manager",
-    "max",
-    "min",
-    "mode",
-    "mount",
-    "name",
-    "names",
-    "namespace",
-    "path",
-    "policy",
-    "provider",
-    "ref",
-    "refs",
-    "request",
-    "required",
-    "review",
-    "reviews",
-    "rotation",
-    "size",
-    "state",
-    "status",
-    "store",
-    "total",
-    "ttl",
-    "type",
-    "uri",
-    "url",
-    "usage",
-    "valid",
-    "version",
-];
+const ABOUT: &str = "\
+    age alg algorithm bucket class count cs dir enabled endpoint error exception expiration expired \
+    expires expiry file filter go handler id ids issuer java js json kind kt len length limit manager \
+    max min mode mount name names namespace path php policy provider py rb ref refs request required \
+    review reviews rotation rs scala service size state status store total ts ttl type uri url usage \
+    valid version yaml yml";
 
 /// Longest rest of a key after its keyword.
 const TAIL: usize = 40;
+/// How far behind a comma the next key's separator is looked for.
+const KEY_AHEAD: usize = 64;
+/// How far a line is looked at: a header's value, a sentence.
+pub(super) const LINE: usize = 8_192;
 
 pub(super) fn find(class: Class, text: &str, hit: Range<usize>) -> Option<Span> {
     let key = key(class, text, &hit)?;
     let (value_at, separator) = separator(text, &key)?;
     let value = value(text, value_at)?;
     let raw = text.get(value.at.clone())?;
-    let at = if class == Class::Password
+    // A YAML scalar may hold spaces.
+    let scalar = class == Class::Password
         && !value.quoted
         && separator == Separator::Colon
-        && line_start(text, key.start)
-    {
-        // A YAML scalar may hold spaces.
-        let line = text.get(value.at.start..line_end(text, value.at.start))?;
+        && line_start(text, key.start);
+    let at = if scalar {
+        let line = text.get(value.at.start..)?.lines().next()?;
         let scalar = line.split(" #").next().unwrap_or(line).trim_end();
         value.at.start..value.at.start + scalar.len()
     } else {
@@ -143,7 +100,8 @@ pub(super) fn find(class: Class, text: &str, hit: Range<usize>) -> Option<Span> 
         Class::Token => "token",
         Class::Short => "secret",
     };
-    let yes = !harmless(raw) && likely(class, raw, value.quoted, separator, prose(text, value.at.end));
+    let yes =
+        !harmless(raw) && likely(class, raw, value.quoted, separator, !scalar && prose(text, value.at.end));
     yes.then(|| Span::new(at, kind)).flatten()
 }
 
@@ -196,7 +154,7 @@ fn key(class: Class, text: &str, hit: &Range<usize>) -> Option<Range<usize>> {
     if attached > 0 && !tail.get(..attached).is_some_and(|t| t.eq_ignore_ascii_case("s")) {
         return None; // tokenizer, passwordless
     }
-    (!ABOUT.contains(&last_word(tail).as_str())).then_some(start..end)
+    (!listed(ABOUT, &last_word(tail))).then_some(start..end)
 }
 
 /// The last word of `_key_ref`, `KeyRef` or `.key-ref`, in lower case.
@@ -297,32 +255,33 @@ pub(super) fn value(text: &str, from: usize) -> Option<Found> {
 
 /// A value without quotes.
 fn bare(text: &str, from: usize) -> Found {
-    let rest = text.get(from..).unwrap_or_default();
-    let word_end = rest
-        .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '&' | '<' | '|'))
-        .unwrap_or(rest.len());
-    let mut word = rest.get(..word_end).unwrap_or_default();
+    let rest = text.as_bytes().get(from..).unwrap_or_default();
+    let ends = |b: u8| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`' | b'&' | b'<' | b'|');
     // `password=a,user=b`: a comma ends the value where another key or nothing follows.
-    let mut from_comma = 0;
-    while let Some(comma) = word.get(from_comma..).and_then(|w| w.find([',', ';'])).map(|i| i + from_comma) {
-        let after = word.get(comma + 1..).unwrap_or_default();
-        if after.is_empty() || after.contains(['=', ':']) {
-            word = word.get(..comma).unwrap_or_default();
-            break;
-        }
-        from_comma = comma + 1;
-    }
-    let marked = word.starts_with(super::MARK);
-    let word = if marked { word } else { word.trim_end_matches([')', ']', '}', '>', '\\']) };
+    let goes_on = |i: usize| {
+        let after = rest.get(i..).unwrap_or_default().iter().take(KEY_AHEAD);
+        let mut after = after.take_while(|b| !ends(**b)).peekable();
+        after.peek().is_some() && !after.any(|b| matches!(b, b'=' | b':'))
+    };
+    let end =
+        rest.iter().enumerate().position(|(i, b)| ends(*b) || matches!(b, b',' | b';') && !goes_on(i + 1));
+    let word = text.get(from..from + end.unwrap_or(rest.len())).unwrap_or_default();
+    let closers = [')', ']', '}', '>', '\\'];
+    // What was redacted before keeps its own bracket.
+    let mark = word.find(']').filter(|_| word.starts_with(super::MARK)).map(|end| end + 1);
+    let word = match mark.map(|end| word.split_at(end)) {
+        Some((mark, rest)) if rest.trim_start_matches(closers).is_empty() => mark,
+        Some(_) => word,
+        None => word.trim_end_matches(closers),
+    };
     Found { at: from..from + word.len(), quoted: false }
 }
 
 /// Whether a sentence goes on after a value: a space and a lower-case word that is no key.
 fn prose(text: &str, from: usize) -> bool {
-    let line = text.get(from..line_end(text, from)).unwrap_or_default();
-    let Some(rest) = line.strip_prefix(' ') else { return false };
-    let end = rest.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(rest.len());
-    end > 0 && !rest.get(end..).is_some_and(|r| r.starts_with(['=', '_']))
+    let Some(rest) = text.get(from..).and_then(|rest| rest.strip_prefix(' ')) else { return false };
+    let word = rest.bytes().take(TAIL).take_while(u8::is_ascii_lowercase).count();
+    word > 0 && !rest.get(word..).is_some_and(|r| r.starts_with(['=', '_']))
 }
 
 fn line_start(text: &str, at: usize) -> bool {
@@ -331,6 +290,8 @@ fn line_start(text: &str, at: usize) -> bool {
     head.bytes().rev().take(64).find(|b| !matches!(b, b' ' | b'-')).is_none_or(|b| b == b'\n')
 }
 
+/// Where the line ends, or how far it is looked at: text of one endless line must not cost its square.
 pub(super) fn line_end(text: &str, from: usize) -> usize {
-    text.get(from..).and_then(|rest| rest.find('\n')).map_or(text.len(), |i| from + i)
+    let limit = text.floor_char_boundary(from.saturating_add(LINE));
+    text.get(from..limit).and_then(|rest| rest.find('\n')).map_or(limit, |i| from + i)
 }

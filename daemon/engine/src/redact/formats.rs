@@ -62,7 +62,7 @@ const TABLE: &[(&[&str], &str, &str, Check)] = &[
         Check::Group,
     ),
     (&["webhook.office.com/"], "webhook", r"webhook\.office\.com/([A-Za-z0-9/@_-]{20,})", Check::Group),
-    (&["eyJ"], "jwt", r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}", Check::Start),
+    (&["eyJ"], "jwt", r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}", Check::Random),
     (&["AIza"], "google-key", r"AIza[0-9A-Za-z_-]{35}", Check::Start),
     (&["ya29."], "google-token", r"ya29\.[0-9A-Za-z_-]{20,}", Check::Start),
     (&["GOCSPX-"], "google-key", r"GOCSPX-[0-9A-Za-z_-]{20,}", Check::Start),

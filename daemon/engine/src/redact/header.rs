@@ -1,7 +1,7 @@
 //! Headers and addresses that carry credentials.
 
 use super::Span;
-use super::assign::{line_end, separator, value};
+use super::assign::{LINE, line_end, separator, value};
 use super::value::{harmless, name, random, token_byte};
 use std::ops::Range;
 
@@ -35,7 +35,7 @@ pub(super) fn authorization(text: &str, hit: Range<usize>) -> Option<Span> {
         let word = secret.split_whitespace().next().unwrap_or_default();
         let likely = random(word) || secret.contains('=');
         return (likely && !harmless(secret.trim_end()))
-            .then(|| Span::new(start..at.end, "authorization"))
+            .then(|| Span::new(start..far_end(text, &at), "authorization"))
             .flatten();
     }
     (random(first) && !harmless(first) && !name(first))
@@ -60,7 +60,7 @@ pub(super) fn cookie(text: &str, hit: Range<usize>) -> Option<Span> {
     let (from, _) = separator(text, &key)?;
     let at = whole(text, from)?;
     let raw = text.get(at.clone())?;
-    (raw.contains('=') && !harmless(raw)).then(|| Span::new(at, "cookie")).flatten()
+    (raw.contains('=') && !harmless(raw)).then(|| Span::new(at.start..far_end(text, &at), "cookie")).flatten()
 }
 
 /// A header's value: within its quotes or brackets, else the rest of the line.
@@ -74,6 +74,15 @@ fn whole(text: &str, from: usize) -> Option<Range<usize>> {
     let end =
         line.find(['"', '\'', '`', ']']).filter(|_| !line.starts_with(super::MARK)).unwrap_or(line.len());
     Some(start..start + line.get(..end)?.trim_end().len())
+}
+
+/// Where a value ends that was found to be a secret: beyond what was looked at, at the end of its line.
+fn far_end(text: &str, at: &Range<usize>) -> usize {
+    if at.end < text.floor_char_boundary(at.start + LINE) {
+        return at.end;
+    }
+    let rest = text.get(at.end..).unwrap_or_default();
+    at.end + rest.find(['\n', '"', '\'', '`']).unwrap_or(rest.len())
 }
 
 /// `scheme://user:password@host`: the password; without one, a user that looks like a token.

@@ -1,1 +1,141 @@
+//! No data is never success; red must turn green, and stay so.
+#![allow(
+    clippy::cloned_ref_to_slice_refs,
+    clippy::float_cmp,
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::cast_precision_loss,
+    clippy::needless_pass_by_value,
+    clippy::single_element_loop,
+    clippy::type_complexity,
+    clippy::wildcard_enum_match_arm
+)] // tables of small cases: clones and wildcards read better here
 
+use super::*;
+use crate::samples::{at, spec};
+use nightshift_model::measure::Value as Said;
+use serde_json::json;
+
+fn body(value: &serde_json::Value) -> RawPart {
+    RawPart::Body { status: 200, body: value.to_string().into_bytes(), cut: false }
+}
+
+fn vector(values: &[&str]) -> RawPart {
+    let result: Vec<_> = values.iter().map(|v| json!({"metric": {}, "value": [0, v]})).collect();
+    body(&json!({"status": "success", "data": {"resultType": "vector", "result": result}}))
+}
+
+fn query(value: RawPart, fresh: RawPart) -> Said {
+    let spec = spec();
+    let request = MeasureRequest {
+        stage: Stage::After,
+        measures: vec![spec.measures[0].clone()],
+        selector: String::new(),
+        since: Some(at(100)),
+    };
+    let raw = [Raw { parts: vec![value, fresh] }];
+    measurement(&request, &raw, spec.max_age, at(200)).readings.remove(0).value
+}
+
+fn fresh() -> RawPart {
+    vector(&["1772330595"]) // five seconds old, ninety-five after the write
+}
+
+fn why(said: Said) -> Option<NoData> {
+    if let Said::NoData { why, .. } = said { Some(why) } else { None }
+}
+
+#[test]
+fn a_query_holds_or_fails_or_says_nothing_for_a_named_reason() {
+    assert_eq!(query(vector(&["0"]), fresh()), Said::Holds("0".to_owned()));
+    assert_eq!(query(vector(&["0", "2"]), fresh()), Said::Fails("2".to_owned()), "every sample must hold");
+    let error = |status: u16| RawPart::Body { status, body: b"{\"error\":\"x\"}".to_vec(), cut: false };
+    let warned = body(
+        &json!({"status": "success", "warnings": ["w"], "data": {"resultType": "vector", "result": []}}),
+    );
+    let failed = |why| RawPart::Failed { why, detail: String::new() };
+    let table = [
+        (vector(&[]), fresh(), NoData::Empty),
+        (vector(&["NaN"]), fresh(), NoData::NotFinite),
+        (vector(&["+Inf"]), fresh(), NoData::NotFinite),
+        (vector(&["0"]), vector(&["1772330400"]), NoData::Stale),
+        (vector(&["0"]), vector(&["1772330499"]), NoData::Stale),
+        (vector(&["0"]), vector(&[]), NoData::Empty),
+        (vector(&["0"]), vector(&["NaN"]), NoData::Empty),
+        (error(422), fresh(), NoData::Refused),
+        (error(503), fresh(), NoData::Unreachable),
+        (warned, fresh(), NoData::Warned),
+        (failed(NotChecked::TimedOut), fresh(), NoData::Unreachable),
+        (failed(NotChecked::NotConfigured), fresh(), NoData::NotConfigured),
+        (body(&json!({"status": "success"})), fresh(), NoData::Unreadable),
+    ];
+    for (value, fresh, expected) in table {
+        let text = format!("{value:?}");
+        assert_eq!(why(query(value, fresh)), Some(expected), "{text}");
+    }
+}
+
+fn look(second: u64, stage: Stage, values: [Said; 3]) -> Measurement {
+    let names = ["unavailable", "rolled-out", "template-is"];
+    let readings =
+        names.iter().zip(values).map(|(n, value)| Reading { name: (*n).to_owned(), value }).collect();
+    Measurement { at: at(second), stage, readings }
+}
+
+fn ok() -> Said {
+    Said::Holds("ok".to_owned())
+}
+
+fn bad() -> Said {
+    Said::Fails("1".to_owned())
+}
+
+fn none() -> Said {
+    Said::NoData { why: NoData::Empty, detail: "no series".to_owned() }
+}
+
+fn judge(looks: &[Measurement], second: u64) -> Progress {
+    let applied = Applied { at: at(100), resource_version: String::new(), recovered: false };
+    progress(&spec(), &applied, looks, at(second))
+}
+
+fn outcome(looks: &[Measurement], second: u64) -> &'static str {
+    match judge(looks, second) {
+        Progress::Judged(outcome) => outcome.word(),
+        Progress::Look => "look",
+        Progress::Wait(_) => "wait",
+    }
+}
+
+#[test]
+fn success_needs_red_before_and_green_for_the_whole_soak() {
+    let red = look(90, Stage::Before, [bad(), bad(), bad()]);
+    let green = |second| look(second, Stage::After, [ok(), ok(), ok()]);
+    assert_eq!(outcome(&[red.clone()], 100), "look");
+    assert_eq!(outcome(&[red.clone(), green(110)], 115), "wait");
+    assert_eq!(outcome(&[red.clone(), green(110), green(160)], 161), "wait", "fifty seconds are not sixty");
+    assert_eq!(outcome(&[red.clone(), green(110), green(170)], 170), "Successful");
+    let dip = look(140, Stage::After, [bad(), ok(), ok()]);
+    assert_eq!(
+        outcome(&[red.clone(), green(110), dip, green(170)], 170),
+        "wait",
+        "a break starts the soak again"
+    );
+    let never_red = look(90, Stage::Before, [ok(), ok(), bad()]);
+    assert_eq!(outcome(&[never_red, green(110), green(170)], 170), "Inconclusive");
+    assert_eq!(outcome(&[green(110), green(170)], 170), "Inconclusive", "nothing was measured before");
+}
+
+#[test]
+fn the_end_of_patience_tells_failure_from_missing_data() {
+    let red = look(90, Stage::Before, [bad(), bad(), bad()]);
+    let failing = look(400, Stage::After, [bad(), bad(), ok()]);
+    let blind = look(400, Stage::After, [none(), ok(), ok()]);
+    assert_eq!(outcome(&[red.clone(), failing], 400), "Failed");
+    assert_eq!(outcome(&[red.clone(), blind], 400), "Inconclusive");
+    let undone = look(110, Stage::After, [ok(), ok(), Said::Reverted("argocd-controller".to_owned())]);
+    let Progress::Judged(Outcome::Failed { reverted_by, .. }) = judge(&[red, undone], 110) else {
+        unreachable!("a revert ends it at once")
+    };
+    assert_eq!(reverted_by.as_deref(), Some("argocd-controller"));
+}

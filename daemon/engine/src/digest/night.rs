@@ -1,0 +1,80 @@
+//! The system stream: what was told to whom, what was quiet, what could not be watched.
+
+use crate::digest::Window;
+use nightshift_model::history::InventoryEntry;
+use nightshift_model::{Gap, SystemEvent, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the system stream adds up to at the window's end.
+#[derive(Debug, Default)]
+pub(super) struct Night<'a> {
+    /// By incident and revision: when the message went out first, over whatever channel.
+    pub(super) told: BTreeMap<&'a str, BTreeMap<u64, Timestamp>>,
+    pub(super) undelivered: Vec<GivenUp<'a>>,
+    pub(super) rollouts: u32,
+    pub(super) self_healed: u32,
+    pub(super) starts: u32,
+    pub(super) gaps: &'a [Gap],
+    pub(super) standing: BTreeSet<&'a InventoryEntry>,
+    pub(super) cleared: u32,
+    /// Since when the kill switch is set, and why.
+    pub(super) stopped: Option<(Timestamp, &'a str)>,
+}
+
+#[derive(Debug)]
+pub(super) struct GivenUp<'a> {
+    pub(super) at: Timestamp,
+    pub(super) message: &'a str,
+    pub(super) channel: &'a str,
+    pub(super) why: &'a str,
+}
+
+impl<'a> Night<'a> {
+    /// The next event of the stream, in its order and before the window's end.
+    pub(super) fn hear(&mut self, at: Timestamp, event: &'a SystemEvent, window: &Window) {
+        use SystemEvent as E;
+        let within = window.holds(at);
+        match event {
+            E::Delivered { message, .. } => {
+                if let Some((incident, revision)) = message.rsplit_once(':')
+                    && let Ok(revision) = revision.parse()
+                {
+                    self.told.entry(incident).or_default().entry(revision).or_insert(at);
+                }
+            }
+            E::Undelivered { message, channel, why } if within => {
+                self.undelivered.push(GivenUp { at, message, channel, why });
+            }
+            E::Quiet { seen } if within => {
+                self.rollouts = self.rollouts.saturating_add(seen.rollouts);
+                self.self_healed = self.self_healed.saturating_add(seen.self_healed);
+            }
+            E::Started { .. } if within => self.starts += 1,
+            E::CoverageChanged { gaps } => self.gaps = gaps,
+            E::Inventory { entries } => self.standing.extend(entries),
+            E::InventoryCleared { entries } => {
+                for entry in entries {
+                    if self.standing.remove(entry) && within {
+                        self.cleared += 1;
+                    }
+                }
+            }
+            E::KillSwitchSet { reason, .. } => self.stopped = Some((at, reason)),
+            E::KillSwitchCleared => self.stopped = None,
+            E::Undelivered { .. }
+            | E::Quiet { .. }
+            | E::Started { .. }
+            | E::Stopped { .. }
+            | E::PolicyChanged { .. }
+            | E::KillSwitchClearing { .. }
+            | E::HealthySeen { .. }
+            | E::Invited { .. }
+            | E::SessionOpened { .. }
+            | E::PageViewed { .. }
+            | E::VoteRefused { .. }
+            | E::AnonymousRefused { .. }
+            | E::DigestSent { .. }
+            | E::AuditRead { .. } => {}
+        }
+    }
+}

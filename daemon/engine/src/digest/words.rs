@@ -1,0 +1,183 @@
+//! Sentences for people, shared by digest and messages: the same reason reads the same everywhere.
+
+use crate::digest::schema::NotDoneReason;
+use nightshift_model::measure::Value;
+use nightshift_model::{Action, Escalation, Finding, ObjectRef, Withdrawal};
+
+/// Longest text of foreign origin in one place.
+const LONGEST: usize = 300;
+
+/// Text as it may be shown in a sentence: its first line, capped, with everything invisible made visible.
+pub fn visible(text: &str) -> String {
+    let plain = |byte: u8| (b' '..=b'~').contains(&byte);
+    if text.len() <= LONGEST && text.bytes().all(plain) {
+        return text.trim().to_owned(); // nearly every text, and there are many
+    }
+    let (first, rest) = text.trim().split_once('\n').unwrap_or((text.trim(), ""));
+    let mut out = crate::text::visible(first.trim_end(), LONGEST);
+    if !rest.trim().is_empty() {
+        out.push_str(" …");
+    }
+    out
+}
+
+/// What is wrong with what.
+pub fn trouble(scope: &ObjectRef, symptom: Option<&Finding>) -> String {
+    symptom.map_or_else(
+        || visible(&scope.to_string()),
+        |f| format!("{} in {}", f.reason, visible(&scope.to_string())),
+    )
+}
+
+/// An action with its target, to stand after "would" or "to".
+pub fn action(action: &Action) -> String {
+    match action {
+        Action::RollbackDeployment { target, to } => {
+            format!("roll {} back to revision {}", visible(&target.to_string()), to.number)
+        }
+    }
+}
+
+/// Why a person is needed, in one sentence.
+pub fn escalation(why: &Escalation) -> String {
+    match why {
+        Escalation::NoPlan { reasons, handover: None } => format!("no safe action: {}", joined(reasons)),
+        Escalation::NoPlan { reasons, handover: Some(_) } => {
+            format!("somebody else's to change: {}", joined(reasons))
+        }
+        Escalation::Refused { reasons } => format!("refused by a guard: {}", joined(reasons)),
+        Escalation::NotSealed { why } => {
+            format!("the preview failed, so nothing was sealed: {}", visible(why))
+        }
+        Escalation::Denied { by, reason, .. } => denied(by.as_str(), reason),
+        Escalation::Expired { .. } => "nobody decided in time".to_owned(),
+        Escalation::SupersededTwice => {
+            "replaced twice within an hour: the target does not stand still".to_owned()
+        }
+        Escalation::GrantExpired => "the grant ran out before it could be used".to_owned(),
+        Escalation::RecheckFailed { why } => {
+            format!("the target was not as approved, so nothing was written: {}", visible(why))
+        }
+        Escalation::NotApplied { why } => format!("nothing was written: {}", visible(why)),
+        Escalation::NotVerified { outcome } => {
+            format!("written, and verification ended {}: {}", outcome.word(), visible(outcome.why()))
+        }
+    }
+}
+
+/// What a person does next about it.
+pub fn next_step(why: &Escalation) -> String {
+    match why {
+        Escalation::NoPlan { handover: Some(handover), .. } => visible(handover),
+        Escalation::NoPlan { handover: None, .. } => {
+            "read the evidence; the fault needs a fix that nightshift has no playbook for".to_owned()
+        }
+        Escalation::Refused { .. } => {
+            "act by hand, or lift what refuses it and ask for a fresh look".to_owned()
+        }
+        Escalation::NotSealed { .. } => "see why the preview failed, then ask for a fresh look".to_owned(),
+        Escalation::Denied { .. } => "act by hand, or ask again; whoever asks does not vote".to_owned(),
+        Escalation::Expired { .. } => "press check again for a fresh proposal".to_owned(),
+        Escalation::SupersededTwice => {
+            "find out who changes the target, then ask for a fresh look".to_owned()
+        }
+        Escalation::GrantExpired | Escalation::RecheckFailed { .. } => {
+            "look at the target, then ask for a fresh look".to_owned()
+        }
+        Escalation::NotApplied { .. } => {
+            "see why the write was refused, then ask for a fresh look".to_owned()
+        }
+        Escalation::NotVerified { .. } => {
+            "look at the workload now: the write stands and is not proven".to_owned()
+        }
+    }
+}
+
+/// The class and sentence of a proposal that ended without being executed.
+pub(super) fn withdrawal(why: &Withdrawal) -> (NotDoneReason, String) {
+    match why {
+        Withdrawal::Denied { by, reason } => (NotDoneReason::Denied, denied(by.as_str(), reason)),
+        Withdrawal::Expired => (NotDoneReason::Expired, "nobody decided in time; silence is a no".to_owned()),
+        Withdrawal::Superseded => (NotDoneReason::Superseded, "a newer plan replaced it".to_owned()),
+        Withdrawal::TargetChanged { what } => {
+            (NotDoneReason::TargetChanged, format!("the target changed: {}", visible(what)))
+        }
+        Withdrawal::PolicyChanged => (
+            NotDoneReason::PolicyChanged,
+            "persons, policy or playbooks changed, so votes were void".to_owned(),
+        ),
+        Withdrawal::Stopped => (NotDoneReason::Stopped, "the kill switch was used".to_owned()),
+        Withdrawal::ByPerson { person } => {
+            (NotDoneReason::TakenBack, format!("{} took it back", visible(person.as_str())))
+        }
+    }
+}
+
+/// The class of an escalation that means something was not done; `None` when it was done and not proven, or when
+/// the withdrawal has said it.
+pub(super) fn not_done(why: &Escalation) -> Option<NotDoneReason> {
+    match why {
+        Escalation::NoPlan { handover: None, .. } => Some(NotDoneReason::NoPlan),
+        Escalation::NoPlan { handover: Some(_), .. } => Some(NotDoneReason::HandedOver),
+        Escalation::Refused { .. } => Some(NotDoneReason::Refused),
+        Escalation::NotSealed { .. } => Some(NotDoneReason::NotSealed),
+        Escalation::SupersededTwice => Some(NotDoneReason::Superseded),
+        Escalation::GrantExpired => Some(NotDoneReason::Expired),
+        Escalation::RecheckFailed { .. } => Some(NotDoneReason::TargetChanged),
+        Escalation::NotApplied { .. } => Some(NotDoneReason::NotApplied),
+        Escalation::Denied { .. } | Escalation::Expired { .. } | Escalation::NotVerified { .. } => None,
+    }
+}
+
+/// The reason's word in lists.
+pub fn reason(reason: NotDoneReason) -> &'static str {
+    match reason {
+        NotDoneReason::Denied => "denied",
+        NotDoneReason::Expired => "expired",
+        NotDoneReason::Superseded => "superseded",
+        NotDoneReason::TargetChanged => "target changed",
+        NotDoneReason::PolicyChanged => "policy changed",
+        NotDoneReason::Stopped => "kill switch",
+        NotDoneReason::TakenBack => "taken back",
+        NotDoneReason::NoPlan => "no safe action",
+        NotDoneReason::HandedOver => "handed over",
+        NotDoneReason::Refused => "refused by a guard",
+        NotDoneReason::NotSealed => "not sealed",
+        NotDoneReason::NotApplied => "not applied",
+        NotDoneReason::Observing => "mode: observe",
+    }
+}
+
+/// What a measure read.
+pub fn value(value: &Value) -> String {
+    match value {
+        Value::Holds(text) | Value::Fails(text) => visible(text),
+        Value::Reverted(manager) => format!("put back by {}", visible(manager)),
+        Value::NoData { detail, .. } => format!("no data: {}", visible(detail)),
+    }
+}
+
+fn denied(by: &str, reason: &str) -> String {
+    if reason.is_empty() {
+        format!("denied by {}", visible(by))
+    } else {
+        format!("denied by {}: {}", visible(by), visible(reason))
+    }
+}
+
+fn joined(reasons: &[String]) -> String {
+    visible(&reasons.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn foreign_text_is_one_visible_capped_line() {
+        assert_eq!(visible("a\u{1b}[31mred"), "a␛[31mred");
+        assert_eq!(visible("\u{202e}txt"), "\\u{202e}txt");
+        assert_eq!(visible("first\nsecond"), "first …");
+        assert_eq!(visible(&"x".repeat(400)).chars().count(), 300);
+    }
+}

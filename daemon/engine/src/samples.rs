@@ -1,0 +1,172 @@
+//! What unit tables start from: a registry, rules, a draft, a proposal.
+
+use crate::rules::{Mode, Rules, Standing};
+use nightshift_model::measure::{Check, ClusterCondition, Comparison};
+use nightshift_model::plan::{Blast, Inverse, PLAN_VERSION, Preconditions};
+use nightshift_model::vote::Strength;
+use nightshift_model::{
+    Action, Actor, Cluster, Digest, Draft, Finding, IncidentId, Kind, Measure, ObjectRef, OpId, Plan,
+    Proposal, ProposalId, Registry, Request, RevisionRef, Risk, Role, Sealed, Seconds, Severity, Timestamp,
+    VerificationSpec,
+};
+use nightshift_playbooks::Catalog;
+use std::sync::Arc;
+
+pub(crate) fn at(second: u64) -> Timestamp {
+    Timestamp::from_second(1_772_330_400) + Seconds(second)
+}
+
+pub(crate) fn target() -> ObjectRef {
+    ObjectRef::new(Kind::Deployment, "shop", "cart", "uid-cart")
+}
+
+pub(crate) fn registry() -> Registry {
+    serde_json::from_value(serde_json::json!({
+        "persons": [
+            {"name": "alice", "roles": ["on-call"]},
+            {"name": "bob", "roles": ["on-call"]},
+            {"name": "late", "roles": ["on-call"], "since": at(100).to_string()},
+            {"name": "guest", "roles": ["guest"]},
+            {"name": "robot", "kind": "service", "roles": ["on-call"]},
+        ],
+        "roles": {
+            "on-call": {"owners": ["shop"]},
+            "guest": {"owners": ["*"], "may": ["view"]},
+        },
+        "owners": [{"name": "shop", "namespaces": ["shop"]}],
+    }))
+    .expect("the sample registry")
+}
+
+pub(crate) fn rules() -> Rules {
+    let (registry, playbooks) = (registry(), Catalog::embedded());
+    let mode = Mode::Approve { namespaces: vec!["shop".to_owned()] };
+    Rules {
+        cluster: Cluster { uid: "c".to_owned(), name: "lab".to_owned() },
+        policy: Rules::policy_digest(&registry, &playbooks, &mode),
+        mode,
+        registry: Arc::new(registry),
+        playbooks: Arc::new(playbooks),
+        prometheus: true,
+        home: "nightshift".to_owned(),
+        proofs: Strength::Attested,
+        standing: Standing::default(),
+    }
+}
+
+pub(crate) fn action() -> Action {
+    Action::RollbackDeployment {
+        target: target(),
+        to: RevisionRef {
+            replica_set: ObjectRef::new(Kind::ReplicaSet, "shop", "cart-1", "uid-rs1"),
+            number: 1,
+            template: Digest([1; 32]),
+            images: Vec::new(),
+            healthy_at: at(0),
+        },
+    }
+}
+
+pub(crate) fn spec() -> VerificationSpec {
+    let query = Check::Query {
+        promql: "q".to_owned(),
+        holds: Comparison::Equal,
+        threshold: "0".to_owned(),
+        fresh: "f".to_owned(),
+    };
+    let cluster = |condition| Check::Cluster { condition, target: target() };
+    let measure = |name: &str, check, red_first| Measure { name: name.to_owned(), check, red_first };
+    VerificationSpec {
+        soak: Seconds(60),
+        every: Seconds(10),
+        samples: 2,
+        deadline: Seconds(300),
+        max_age: Seconds(120),
+        measures: vec![
+            measure("unavailable", query, true),
+            measure("rolled-out", cluster(ClusterCondition::RolledOut), true),
+            measure(
+                "template-is",
+                cluster(ClusterCondition::TemplateIs { template: Digest([1; 32]) }),
+                false,
+            ),
+        ],
+        cluster_only: None,
+    }
+}
+
+pub(crate) fn draft(risk: Risk) -> Draft {
+    Draft {
+        playbook: "rollback-deployment".to_owned(),
+        action: action(),
+        cause: "because".to_owned(),
+        evidence: Vec::new(),
+        hazards: Vec::new(),
+        risk,
+        shown: Vec::new(),
+        verification: spec(),
+        inverse: Inverse { action: action(), sentence: "back".to_owned() },
+        selector: "app=cart".to_owned(),
+        blast: Blast { objects: 1, replicas: 2, available: 1 },
+    }
+}
+
+pub(crate) fn proposal(risk: Risk, proposer: Actor) -> Proposal {
+    let id = ProposalId::of(&IncidentId::from("inc-a"), 7);
+    let draft = draft(risk);
+    let plan = Plan {
+        version: PLAN_VERSION,
+        cluster: rules().cluster,
+        incident: IncidentId::from("inc-a"),
+        op: OpId::of(&id, 1),
+        proposal: id,
+        playbook: draft.playbook,
+        action: draft.action,
+        action_version: 1,
+        request: Request {
+            method: "PATCH".to_owned(),
+            path: "/apis/apps/v1/namespaces/shop/deployments/cart".to_owned(),
+            content_type: "application/json-patch+json".to_owned(),
+            field_manager: "nightshift".to_owned(),
+            body: Sealed::Bytes("[]".to_owned()),
+        },
+        shown: Vec::new(),
+        difference: Digest([2; 32]),
+        preconditions: Preconditions {
+            uid: "uid-cart".to_owned(),
+            spec: Digest([3; 32]),
+            generation: 2,
+            autoscaled: false,
+            selector: draft.selector,
+        },
+        blast: draft.blast,
+        cause: draft.cause,
+        hazards: Vec::new(),
+        risk,
+        verification: draft.verification,
+        inverse: draft.inverse,
+        policy: rules().policy,
+        evidence: Vec::new(),
+        proposer,
+        not_after: at(3600),
+    };
+    Proposal::seal(plan, at(10))
+}
+
+pub(crate) fn nightshift() -> Actor {
+    Actor::Nightshift(Role::Responder)
+}
+
+pub(crate) fn finding(template_hash: &str) -> Finding {
+    Finding {
+        reason: nightshift_model::Reason::CrashLoopBackOff,
+        severity: Severity::Warning,
+        object: ObjectRef::new(Kind::Pod, "shop", "cart-2-x", "uid-pod"),
+        container: "app".to_owned(),
+        template_hash: template_hash.to_owned(),
+        exit: None,
+        affected: 1,
+        since: at(0),
+        origin: nightshift_model::Origin::Seen,
+    }
+}

@@ -1,0 +1,36 @@
+//! The morning digest as a page shows it: a verdict and sections of lines, all of it plain text.
+
+use serde::{Deserialize, Serialize};
+
+/// One digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigestSheet {
+    /// The window, as in `Mon 2 Mar, 08:00 to Tue 3 Mar, 08:00 CET`.
+    pub window: String,
+    /// The one line at the top.
+    pub verdict: String,
+    /// What follows, in the order of reading.
+    pub sections: Vec<DigestSection>,
+}
+
+/// One part of the digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigestSection {
+    /// Its heading.
+    pub title: String,
+    /// Its lines; a section without lines is not shown.
+    pub lines: Vec<DigestLine>,
+}
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigestLine {
+    /// What happened, or what to do.
+    pub text: String,
+    /// More of it, in small print; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    /// Where it leads to, as a path of the gate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+}

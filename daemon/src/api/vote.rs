@@ -1,0 +1,102 @@
+//! A posted vote, as a form or as JSON, and its answer.
+
+use nightshift_model::VoteDecision;
+use serde::{Deserialize, Serialize};
+
+/// Body of `POST /p/<proposal>/votes`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VotePost {
+    /// What was decided.
+    pub decision: VoteDecision,
+    /// The digest that was shown, 64 hex digits.
+    pub digest: String,
+    /// The four characters that stand beside the change.
+    #[serde(default)]
+    pub code: String,
+    /// What the person writes.
+    #[serde(default)]
+    pub reason: String,
+    /// The form's token for this decision. A page with several buttons sends one field for each instead.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub csrf: String,
+    /// The token for approving.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub csrf_approve: String,
+    /// The token for denying.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub csrf_deny: String,
+    /// Name of a stronger proof; none can be verified yet but the session itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub proof: String,
+}
+
+impl VotePost {
+    /// The token that was sent for the decision.
+    pub fn token(&self) -> &str {
+        let own = match self.decision {
+            VoteDecision::Approve => &self.csrf_approve,
+            VoteDecision::Deny => &self.csrf_deny,
+            VoteDecision::Withdraw => &self.csrf,
+        };
+        if own.is_empty() { &self.csrf } else { own }
+    }
+}
+
+/// Answer to a vote that was taken, when it was posted as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VoteTaken {
+    /// The proposal.
+    pub proposal: String,
+    /// The decision.
+    pub decision: VoteDecision,
+    /// Where the incident stands after it.
+    pub phase: String,
+}
+
+/// Body of `POST /p/<proposal>/again`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgainPost {
+    /// The form's token.
+    pub csrf: String,
+}
+
+/// Body of `POST /killswitch`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchPost {
+    /// What to do.
+    pub switch: SwitchTo,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+    /// The form's token.
+    pub csrf: String,
+}
+
+/// What to do with the kill switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SwitchTo {
+    /// Hold every execution back.
+    Set,
+    /// Let them go on.
+    Clear,
+}
+
+/// Body of `POST /signin`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignInPost {
+    /// The sign-in link's secret.
+    pub token: String,
+}
+
+/// Body of `POST /signout`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignOutPost {
+    /// The form's token.
+    pub csrf: String,
+}

@@ -1,0 +1,135 @@
+//! The API server: whether it answers, what time it is there, and what we may do, verb by verb.
+
+use super::Finding;
+use crate::clock::Clock;
+use crate::config::{Config, Mode};
+use crate::runtime::offline::probe::Cluster;
+use crate::runtime::offline::rights::{self, Asked};
+use crate::runtime::offline::{access, in_cluster};
+use nightshift_model::{Seconds, Timestamp};
+
+/// Two clocks further apart make expiries and ages wrong.
+const APART: Seconds = Seconds(5);
+
+pub(super) async fn look(config: &Config, clock: Clock) -> Vec<Finding> {
+    let next = "name a kubeconfig in `cluster.kubeconfig`, or run in the cluster";
+    let cluster = match Cluster::connect(&access(&config.cluster)).await {
+        Ok(cluster) => cluster,
+        Err(error) => {
+            return vec![
+                Finding::missing("API server", crate::cli::failure::causes(&error), next),
+                unasked(),
+            ];
+        }
+    };
+    let told = cluster.time().await;
+    if let Err(why) = &told {
+        let next = "see that the address of the kubeconfig can be reached from here";
+        return vec![Finding::missing("API server", format!("it cannot be reached: {why}"), next), unasked()];
+    }
+    let mut found = vec![match cluster.uid().await {
+        Ok(uid) => Finding::ok("API server", format!("cluster {} ({uid})", config.cluster.name)),
+        Err(why) => Finding::missing(
+            "API server",
+            why,
+            "let the account get the namespace kube-system: it names the cluster",
+        ),
+    }];
+    found.push(clocks(told, clock.now()));
+    found.extend(permissions(config, &cluster).await);
+    found
+}
+
+fn unasked() -> Finding {
+    Finding::not_checked("clock, permissions", "the API server did not answer", "mend the line above first")
+}
+
+fn clocks(there: Result<Timestamp, String>, here: Timestamp) -> Finding {
+    match there {
+        Err(why) => Finding::not_checked("clock", why, "compare the clocks by hand"),
+        Ok(there) => {
+            let apart = here.since(there).max(there.since(here));
+            if apart <= APART {
+                Finding::ok("clock", format!("{apart} from the API server's"))
+            } else {
+                let told = format!("{apart} from the API server's: expiries and ages would be wrong");
+                Finding::missing("clock", told, "set this machine's clock by NTP")
+            }
+        }
+    }
+}
+
+async fn permissions(config: &Config, cluster: &Cluster) -> Vec<Finding> {
+    let mut needed = rights::responder(&config.cluster.namespaces);
+    let mut found = Vec::new();
+    found.extend(asked("the responder", cluster.review(&needed).await));
+    if config.mode == Mode::Approve {
+        let (names, patterns): (Vec<String>, Vec<String>) =
+            config.actions.namespaces.iter().cloned().partition(|name| !name.ends_with('*'));
+        let acting = rights::executor(&names);
+        found.extend(asked("the executor", cluster.review(&acting).await));
+        needed.extend(acting);
+        for pattern in patterns {
+            let next = format!("name the namespaces of {pattern} one by one, to have each checked");
+            found.push(Finding::not_checked(
+                format!("rights of the executor in {pattern}"),
+                "a pattern cannot be asked for",
+                next,
+            ));
+        }
+    }
+    found.push(excess(config, &cluster.review(&rights::excess(&needed)).await));
+    found
+}
+
+/// One line a right that is not granted; one for all that are.
+fn asked(who: &str, verdicts: Vec<Asked>) -> Vec<Finding> {
+    let granted = verdicts.iter().filter(|(_, v)| *v == rights::Verdict::Allowed).count();
+    let mut found = Vec::new();
+    if granted > 0 {
+        found.push(Finding::ok(
+            format!("rights of {who}"),
+            format!("{granted} of {} granted", verdicts.len()),
+        ));
+    }
+    for (right, verdict) in verdicts {
+        match verdict {
+            rights::Verdict::Allowed => {}
+            rights::Verdict::Denied => found.push(Finding::missing(
+                format!("rights of {who}"),
+                right.to_string(),
+                format!("grant {right} to its account"),
+            )),
+            rights::Verdict::Unknown(why) => {
+                let next = "kubectl auth can-i --list";
+                found.push(Finding::not_checked(format!("rights of {who}"), format!("{right}: {why}"), next));
+            }
+        }
+    }
+    found
+}
+
+/// In a cluster an excess closes the executor; with a person's kubeconfig it is said and nothing more.
+fn excess(config: &Config, verdicts: &[Asked]) -> Finding {
+    let unknown = verdicts.iter().find(|(_, v)| matches!(v, rights::Verdict::Unknown(_)));
+    let extra: Vec<String> = verdicts
+        .iter()
+        .filter(|(_, v)| *v == rights::Verdict::Allowed)
+        .map(|(right, _)| right.to_string())
+        .collect();
+    let next = "give nightshift an account of its own with the rights above and no others";
+    match (extra.is_empty(), unknown) {
+        (true, None) => Finding::ok("excess rights", "none"),
+        (true, Some((right, _))) => {
+            Finding::not_checked("excess rights", format!("{right} could not be asked"), next)
+        }
+        (false, _) if in_cluster() && config.mode == Mode::Approve => {
+            Finding::missing("excess rights", format!("they close the executor: {}", extra.join(", ")), next)
+        }
+        (false, _) => Finding::ok(
+            "excess rights",
+            format!("one identity, more rights than needed: {}", extra.join(", ")),
+        )
+        .hint(next),
+    }
+}

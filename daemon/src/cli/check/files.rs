@@ -1,0 +1,197 @@
+//! What lies on this machine: keys, history, listener, people, endpoints, playbooks.
+
+use super::{Failure, Finding};
+use crate::cli::source::history;
+use crate::config::{Config, Mode, Secret};
+use crate::runtime::offline;
+use nightshift_model::registry::matches;
+use nightshift_playbooks::Catalog;
+use std::net::TcpListener;
+use std::path::Path;
+
+/// Everything but the playbooks.
+pub(super) async fn look(config: &Config) -> Vec<Finding> {
+    let mut found = vec![people(config), keys(config)];
+    found.extend(store(config).await);
+    found.extend(doors(config));
+    found.extend(endpoints(config));
+    found
+}
+
+fn people(config: &Config) -> Finding {
+    let registry = &config.registry;
+    if config.mode == Mode::Observe && config.registry_file.is_none() {
+        return Finding::ok("persons", "none; mode observe needs nobody");
+    }
+    let namespaces = &config.actions.namespaces;
+    let nobody: Vec<&String> =
+        namespaces.iter().filter(|n| registry.approvers(n.trim_end_matches('*')).is_empty()).collect();
+    if let Some(first) = nobody.first() {
+        let names: Vec<&str> = nobody.iter().map(|n| n.as_str()).collect();
+        return Finding::missing(
+            "persons",
+            format!("nobody may approve in {}", names.join(", ")),
+            format!(
+                "give a person a role over the owner of {first}: `nightshift person list` shows who may what"
+            ),
+        );
+    }
+    let forbidden = |n: &&String| registry.policy.forbidden_namespaces.iter().any(|f| matches(f, n));
+    if let Some(namespace) = namespaces.iter().find(forbidden) {
+        return Finding::missing(
+            "persons",
+            format!("policy forbids every write in {namespace}, which `actions.namespaces` names"),
+            "take it out of `actions.namespaces` or of `policy.forbidden_namespaces`",
+        );
+    }
+    Finding::ok("persons", format!("{} in the registry", registry.persons.len()))
+}
+
+fn keys(config: &Config) -> Finding {
+    let folder = &config.gate.keys_dir;
+    let mut made = Vec::new();
+    for name in ["links.key", "forms.key"] {
+        let path = folder.join(name);
+        if !path.exists() {
+            made.push(name);
+        } else if let Err(error) = Secret::read(&path) {
+            return Finding::missing(
+                "keys of the gate",
+                error.to_string(),
+                "mend the file, or remove it: a new one is made",
+            );
+        }
+    }
+    let place = folder.display();
+    if made.is_empty() {
+        return Finding::ok("keys of the gate", format!("in {place}"));
+    }
+    match writable(folder) {
+        Ok(()) => Finding::ok("keys of the gate", format!("{} will be made in {place}", made.join(" and "))),
+        Err(why) => Finding::missing(
+            "keys of the gate",
+            format!("{} cannot be made in {place}: {why}", made.join(" and ")),
+            "make the folder and let nightshift write there, or name another in `gate.keys_dir`",
+        ),
+    }
+}
+
+async fn store(config: &Config) -> Vec<Finding> {
+    let path = &config.store.path;
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let next = "let nightshift write there, or name another file in `store.path`";
+    if let Err(why) = writable(folder) {
+        return vec![Finding::missing(
+            "store",
+            format!("{} cannot be written: {why}", folder.display()),
+            next,
+        )];
+    }
+    if !path.exists() {
+        return vec![Finding::ok("store", format!("{} will be made", path.display()))];
+    }
+    if let Err(error) = std::fs::OpenOptions::new().append(true).open(path) {
+        return vec![Finding::missing(
+            "store",
+            format!("{} cannot be written: {error}", path.display()),
+            next,
+        )];
+    }
+    let store = match history(path).await {
+        Ok(store) => store,
+        Err(Failure { what, next, .. }) => return vec![Finding::missing("store", what, next)],
+    };
+    let mut found = vec![Finding::ok("store", format!("{}, schema up to date", path.display()))];
+    found.push(match offline::verify(&store, 0).await {
+        Err(error) => Finding::not_checked("audit chain", error.to_string(), "nightshift audit verify"),
+        Ok(report) if report.problems.is_empty() => {
+            Finding::ok("audit chain", format!("{} rows hold", report.rows))
+        }
+        Ok(report) => Finding::missing(
+            "audit chain",
+            format!("{} rows are not as they were recorded", report.problems.len()),
+            "nightshift audit verify; keep the file as it is",
+        ),
+    });
+    found
+}
+
+/// A listener that is taken is most often a nightshift that runs.
+fn doors(config: &Config) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (what, field, address) in [
+        ("the gate", "gate.listen", config.gate.listen),
+        ("health and metrics", "health.listen", config.health.listen),
+    ] {
+        found.push(match TcpListener::bind(address) {
+            Ok(_) => Finding::ok(format!("listener of {what}"), address.to_string()),
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Finding::not_checked(
+                format!("listener of {what}"),
+                format!("somebody listens on {address} already"),
+                format!("stop it if it is not nightshift, or change `{field}`"),
+            ),
+            Err(error) => Finding::missing(
+                format!("listener of {what}"),
+                format!("{address} cannot be listened on: {error}"),
+                format!("change `{field}`"),
+            ),
+        });
+    }
+    found.push(match (&config.gate.public_url, offline::gate_url(config)) {
+        (Some(url), _) => Finding::ok("links", format!("begin with {}", url.origin())),
+        (None, Some(url)) => {
+            Finding::ok("links", format!("begin with {url}, so they work on this machine only"))
+                .hint("set `gate.public_url` for everybody else")
+        }
+        (None, None) => Finding::missing("links", "messages carry no link", "set `gate.public_url`"),
+    });
+    if let Some(tls) = &config.gate.tls {
+        for path in [&tls.cert, &tls.key] {
+            if let Err(error) = std::fs::File::open(path) {
+                let what = format!("{} cannot be read: {error}", path.display());
+                found.push(Finding::missing("TLS of the gate", what, "mend `gate.tls`"));
+            }
+        }
+    }
+    found
+}
+
+fn endpoints(config: &Config) -> Vec<Finding> {
+    if config.notify.webhooks.is_empty() {
+        return vec![
+            Finding::ok("messages", "no endpoint: nobody is woken").hint("add one to `notify.webhooks`"),
+        ];
+    }
+    let one = |hook: &crate::config::Webhook| match Secret::read(&hook.secret_file) {
+        Ok(_) => {
+            Finding::ok(format!("messages to {}", hook.name), "URL and key can be read; nothing was sent")
+        }
+        Err(error) => Finding::missing(
+            format!("messages to {}", hook.name),
+            error.to_string(),
+            format!("put the endpoint's signing key into {}", hook.secret_file.display()),
+        ),
+    };
+    config.notify.webhooks.iter().map(one).collect()
+}
+
+/// The playbooks in force, if they can be read.
+pub(super) fn playbooks(config: &Config) -> (Option<Catalog>, Finding) {
+    match offline::catalog(&config.playbooks) {
+        Ok(catalog) => {
+            let told = format!("{} in force, digest {}", catalog.iter().count(), catalog.digest().short());
+            (Some(catalog), Finding::ok("playbooks", told))
+        }
+        Err(error) => {
+            let told = crate::cli::failure::causes(&error);
+            (None, Finding::missing("playbooks", told, "nightshift playbooks check FOLDER"))
+        }
+    }
+}
+
+/// Whether a file could be made in a folder, or in the nearest folder above that is there.
+fn writable(folder: &Path) -> Result<(), String> {
+    let there = folder.ancestors().find(|place| place.as_os_str().is_empty() || place.exists());
+    let there = there.filter(|place| !place.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    tempfile::tempfile_in(there).map(drop).map_err(|error| error.to_string())
+}

@@ -1,0 +1,125 @@
+//! `nightshift config`.
+
+use super::output::{Format, OutputArg, Screen, json};
+use super::source::ConfigArg;
+use super::{Answer, Exit, Failure};
+use crate::config::{Config, LogFormat, Mode};
+use clap::Subcommand;
+use nightshift_engine::Rules;
+use serde_json::{Value, json};
+
+/// What a configuration file looks like.
+const EXAMPLE: &str = include_str!("../../assets/nightshift.example.yaml");
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// A file to begin with
+    Example,
+    /// Read the file and everything it names, and say what is wrong
+    Check(FileArgs),
+    /// What is in force, defaults included; of secrets the paths only
+    Show(FileArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct FileArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    #[command(flatten)]
+    out: OutputArg,
+}
+
+pub(super) fn run(args: &Args, screen: &Screen) -> Answer {
+    match &args.what {
+        What::Example => Ok((EXAMPLE.to_owned(), Exit::Done)),
+        What::Check(args) => check(args, screen),
+        What::Show(args) => show(args),
+    }
+}
+
+fn check(args: &FileArgs, screen: &Screen) -> Answer {
+    let path = &args.config.config;
+    match (Config::load(path), args.out.output) {
+        (Ok(_), Format::Text) => {
+            let ok = screen.style.good("ok");
+            let next = format!(" next: nightshift check --config {}", path.display());
+            Ok((format!("{ok} {} and what it names\n{next}\n", path.display()), Exit::Done))
+        }
+        (Ok(_), Format::Json) => Ok((super::output::json(&json!({"problems": []})), Exit::Done)),
+        (Err(error), Format::Text) => Err(error.into()),
+        (Err(error), Format::Json) => {
+            let one = |p: &crate::config::Problem| json!({"file": p.file, "line": p.line, "field": p.field, "what": p.what});
+            let problems: Vec<Value> = error.problems.iter().map(one).collect();
+            Ok((super::output::json(&json!({ "problems": problems })), Exit::Usage))
+        }
+    }
+}
+
+fn show(args: &FileArgs) -> Answer {
+    let config = Config::load(&args.config.config)?;
+    let value = effective(&config);
+    let text = match args.out.output {
+        Format::Json => json(&value),
+        Format::Text => serde_saphyr::to_string(&value).map_err(|error| Failure::io(error.to_string()))?,
+    };
+    Ok((text, Exit::Done))
+}
+
+/// Every field, as the program took it. Secrets are files; here stand their paths.
+pub(super) fn effective(config: &Config) -> Value {
+    let (gate, registry) = (&config.gate, &config.registry);
+    let hooks = config.notify.webhooks.iter().map(|hook| {
+        json!({"name": hook.name, "url": host_of(&hook.url), "secret_file": hook.secret_file, "allow_private": hook.allow_private})
+    });
+    let playbooks = crate::runtime::offline::catalog(&config.playbooks).ok();
+    let policy = playbooks
+        .map(|p| Rules::policy_digest(registry, &p, &crate::runtime::offline::mode(config)).to_string());
+    json!({
+        "mode": match config.mode { Mode::Observe => "observe", Mode::Approve => "approve" },
+        "actions": {"namespaces": config.actions.namespaces},
+        "cluster": {
+            "name": config.cluster.name, "kubeconfig": config.cluster.kubeconfig,
+            "context": config.cluster.context, "namespaces": config.cluster.namespaces,
+        },
+        "store": {"path": config.store.path},
+        "gate": {
+            "listen": gate.listen.to_string(),
+            "public_url": gate.public_url.as_ref().map(crate::config::PublicUrl::origin),
+            "tls": gate.tls.as_ref().map(|tls| json!({"cert": tls.cert, "key": tls.key})),
+            "trusted_proxy": gate.trusted_proxy, "keys_dir": gate.keys_dir,
+        },
+        "health": {"listen": config.health.listen.to_string()},
+        "prometheus": config.prometheus.as_ref().map(|p| json!({
+            "url": p.url, "ca_file": p.ca_file, "bearer_token_file": p.bearer_token_file, "timeout": p.timeout,
+        })),
+        "notify": {
+            "webhooks": hooks.collect::<Vec<_>>(),
+            "digest": {"at": config.notify.digest.at.0.strftime("%H:%M").to_string(), "zone": config.notify.digest.zone},
+        },
+        "registry": config.registry_file, "persons": registry.persons.len(),
+        "policy": {"digest": policy, "numbers": registry.policy},
+        "playbooks": config.playbooks, "kill_switch": config.kill_switch,
+        "log": {
+            "format": match config.log.format { LogFormat::Json => "json", LogFormat::Pretty => "pretty" },
+            "level": config.log.level,
+        },
+    })
+}
+
+/// A webhook's path is often its secret: scheme and host are shown.
+fn host_of(url: &str) -> String {
+    url::Url::parse(url).map_or_else(
+        |_| "(unreadable)".to_owned(),
+        |url| {
+            let origin = url.origin().ascii_serialization();
+            if url.path().len() > 1 || url.query().is_some() { format!("{origin}/…") } else { origin }
+        },
+    )
+}

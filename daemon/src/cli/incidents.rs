@@ -1,0 +1,207 @@
+//! `nightshift incidents`.
+
+use super::evidence;
+use super::history::{self, closure, withdrawal};
+use super::output::{Format, OutputArg, Screen, json, many, section, table, wrapped};
+use super::source::{Source, SourceArg, one};
+use super::{Answer, Exit, Failure};
+use crate::clock::Clock;
+use crate::runtime::offline::{Course, Filter, HistoryStore as _, Which};
+use clap::Subcommand;
+use nightshift_engine::digest::words;
+use nightshift_model::{Draft, Gap, Incident, Phase};
+use std::fmt::Write as _;
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Open incidents, newest first
+    List(ListArgs),
+    /// One incident: cause, evidence, proposals, history
+    Show(ShowArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct ListArgs {
+    /// Closed ones too
+    #[arg(short, long)]
+    all: bool,
+    /// How many
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
+    limit: u32,
+    #[command(flatten)]
+    source: SourceArg,
+    #[command(flatten)]
+    out: OutputArg,
+}
+
+#[derive(Debug, clap::Args)]
+struct ShowArgs {
+    /// The id, or its beginning
+    id: String,
+    #[command(flatten)]
+    source: SourceArg,
+    #[command(flatten)]
+    out: OutputArg,
+}
+
+pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
+    match args.what {
+        None => list(args.list, screen).await,
+        Some(What::List(args)) => list(args, screen).await,
+        Some(What::Show(args)) => show(args, screen, clock).await,
+    }
+}
+
+async fn list(args: ListArgs, screen: &Screen) -> Answer {
+    let source = args.source.open().await?;
+    let which = if args.all { Which::All } else { Which::Open };
+    let filter = Filter { which, ..Filter::newest(args.limit) };
+    let incidents = source.store.snapshots(&filter).await?;
+    let text = match args.out.output {
+        Format::Json => json(&incidents),
+        Format::Text => lines(screen, &incidents, args.all),
+    };
+    Ok((text, Exit::Done))
+}
+
+/// The list for people.
+pub(super) fn lines(screen: &Screen, incidents: &[Incident], all: bool) -> String {
+    if incidents.is_empty() {
+        return if all { "No incident yet.\n".to_owned() } else { "No incident is open.\n".to_owned() };
+    }
+    let row = |i: &Incident| {
+        vec![
+            i.id.to_string(),
+            screen.time(i.opened_at),
+            i.phase.word().to_owned(),
+            format!("{}/{}", i.scope.namespace, i.scope.name),
+            i.symptom.as_ref().map_or_else(String::new, |f| f.reason.to_string()),
+        ]
+    };
+    let rows: Vec<Vec<String>> = incidents.iter().map(row).collect();
+    table(screen, &["ID", "OPENED", "PHASE", "SCOPE", "REASON"], &rows)
+}
+
+async fn show(args: ShowArgs, screen: &Screen, clock: Clock) -> Answer {
+    let source = args.source.open().await?;
+    let course = course(&source, clock, &args.id).await?;
+    let text = match args.out.output {
+        Format::Json => {
+            let rows: Vec<_> = course.rows.iter().map(history::row).collect();
+            json(&serde_json::json!({"incident": course.incident, "history": rows}))
+        }
+        Format::Text => page(screen, &course),
+    };
+    Ok((text, Exit::Done))
+}
+
+/// One incident by the beginning of its id.
+pub(super) async fn course(source: &Source, clock: Clock, asked: &str) -> Result<Course, Failure> {
+    let reads = source.reads(clock);
+    let id = one(reads.incident_by_prefix(asked).await?, "incident", asked)?;
+    let course = reads.incident(&id).await?;
+    course.ok_or_else(|| {
+        Failure::io(format!("the events of incident {id} do not add up"))
+            .then("look at the file with `nightshift audit verify`")
+    })
+}
+
+/// One incident for people.
+pub(super) fn page(screen: &Screen, course: &Course) -> String {
+    let i = &course.incident;
+    let mut out = screen.style.title(&words::trouble(&i.scope, i.symptom.as_ref()));
+    let severity = i.symptom.as_ref().map(|f| format!(" · {}", f.severity)).unwrap_or_default();
+    let _ = writeln!(out, "\n{} · {}{severity} · opened {}", i.id, i.phase.word(), screen.time(i.opened_at));
+    out.push('\n');
+    out.push_str(&wrapped(screen, 0, &state(screen, &i.phase)));
+    let findings: String = i.findings.iter().map(|f| wrapped(screen, 2, &finding(screen, f))).collect();
+    section(screen, &mut out, "Wrong now", &findings);
+    if let Some(draft) = plan(course) {
+        section(screen, &mut out, "Cause", &wrapped(screen, 2, &draft.cause));
+    }
+    if let Phase::Drafted { draft } = &i.phase {
+        let action = wrapped(screen, 2, &words::action(&draft.action));
+        let whole = format!("{action}{}", evidence::difference(&draft.shown));
+        section(screen, &mut out, "Would have been proposed", &whole);
+    }
+    section(screen, &mut out, "Evidence", &evidence::answered(screen, &i.evidence));
+    let told = |gap: &&Gap| i.evidence.iter().any(|piece| piece.source == gap.what);
+    let gaps: String =
+        i.coverage.iter().filter(|gap| !told(gap)).map(|gap| wrapped(screen, 2, &gap.to_string())).collect();
+    section(screen, &mut out, "Not checked", &(evidence::not_checked(screen, &i.evidence) + &gaps));
+    let proposals: String = i
+        .proposals
+        .iter()
+        .map(|p| {
+            let end = p.withdrawn.as_ref().map(|why| format!(", {}", withdrawal(why))).unwrap_or_default();
+            wrapped(screen, 2, &format!("{} {}, sealed {}{end}", p.id, p.action, screen.clock(p.at)))
+        })
+        .collect();
+    section(screen, &mut out, "Proposals", &proposals);
+    section(screen, &mut out, "History", &history::told(screen, &course.rows));
+    out
+}
+
+/// The last draft of an incident's course, which names the cause.
+fn plan(course: &Course) -> Option<&Draft> {
+    use nightshift_model::{HistoryEvent, IncidentEvent};
+    course.rows.iter().rev().find_map(|row| match &row.event {
+        HistoryEvent::Incident(IncidentEvent::Planned { draft }) => Some(draft),
+        HistoryEvent::Incident(_) | HistoryEvent::System(_) => None,
+    })
+}
+
+fn finding(screen: &Screen, f: &nightshift_model::Finding) -> String {
+    let container =
+        if f.container.is_empty() { String::new() } else { format!(", container {}", f.container) };
+    let exit = f.exit.as_ref().map(|e| format!(", exit code {}: {}", e.code, e.class.meaning()));
+    let affected = many(usize::try_from(f.affected).unwrap_or(usize::MAX), "object", "objects");
+    format!(
+        "{} ({}) on {}{container}{}, {affected}, since {}",
+        f.reason,
+        f.severity,
+        f.object,
+        exit.unwrap_or_default(),
+        screen.time(f.since)
+    )
+}
+
+/// Where it stands and what comes next.
+fn state(screen: &Screen, phase: &Phase) -> String {
+    match phase {
+        Phase::Investigating { .. } => "Evidence is being gathered.".to_owned(),
+        Phase::Drafted { .. } => {
+            "This is what would have been proposed; in mode observe nothing more happens.".to_owned()
+        }
+        Phase::Proposed { proposal, votes } => format!(
+            "Proposal {} waits for a person until {}; {}.\nnext: nightshift proposals show {}",
+            proposal.id(),
+            screen.time(proposal.plan().not_after),
+            many(votes.len(), "vote", "votes"),
+            proposal.id()
+        ),
+        Phase::Granted { grant, .. } => {
+            format!("Granted by {}; it is about to be carried out.", history::persons(&grant.persons))
+        }
+        Phase::Executing { proposal, .. } => format!("Proposal {} is being carried out.", proposal.id()),
+        Phase::Verifying { proposal, applied, .. } => format!(
+            "Written at {}; until it has held for {} it counts as unproven.",
+            screen.time(applied.at),
+            proposal.plan().verification.soak
+        ),
+        Phase::Escalated { why } => {
+            format!("A person is needed: {}\nnext: {}", words::escalation(why), words::next_step(why))
+        }
+        Phase::Closed { why } => format!("Over: {}.", closure(why)),
+    }
+}

@@ -1,0 +1,124 @@
+//! The command line: one file a command. Answers go to stdout, everything else to stderr.
+
+mod audit;
+mod check;
+mod completions;
+mod config;
+mod demo;
+mod digest;
+mod evidence;
+mod failure;
+mod history;
+mod incidents;
+mod output;
+mod person;
+mod playbooks;
+mod proposals;
+mod run;
+mod source;
+
+pub use failure::{Exit, Failure};
+
+use crate::clock::Clock;
+use clap::{CommandFactory as _, Parser, Subcommand};
+use output::Screen;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// What every `--help` ends with.
+const EXITS: &str = "Exit codes:
+  0  done, nothing wrong
+  1  it failed, or a problem was found
+  2  wrong usage or configuration
+  3  a file, the store or the network could not be used
+`audit verify` has its own: 0 whole, 1 tampered, 2 incomplete, 3 unreadable.";
+
+/// Watches a cluster at night, explains failures, and carries out what a person approved.
+#[derive(Debug, Parser)]
+#[command(name = "nightshift", version, after_help = EXITS, max_term_width = 100, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Do the work: watch, explain, ask, carry out, prove
+    Run(run::Args),
+    /// See all of it once, on a simulated cluster
+    Demo(demo::Args),
+    /// Say what is missing before the work can be done
+    Check(check::Args),
+    /// Incidents: what is wrong, and why
+    Incidents(incidents::Args),
+    /// Proposals: what waits for a person, and what became of it
+    Proposals(proposals::Args),
+    /// The morning digest, of any window
+    Digest(digest::Args),
+    /// Prove that the history is whole, or copy it
+    Audit(audit::Args),
+    /// Playbooks: what may be done about a fault
+    Playbooks(playbooks::Args),
+    /// People: who may decide, and a sign-in link
+    Person(person::Args),
+    /// The configuration: an example, a check, what is in force
+    Config(config::Args),
+    /// Completions for a shell
+    Completions(completions::Args),
+}
+
+/// What a command answers: text for stdout, and how the program ends.
+type Answer = Result<(String, Exit), Failure>;
+
+/// Reads the arguments, does what they say, and tells how it went.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(told) => {
+            let _ = told.print();
+            let code = if told.use_stderr() { Exit::Usage } else { Exit::Done };
+            return code.into();
+        }
+    };
+    let clock = Clock::wall();
+    let screen = Screen::of_terminal(clock.now());
+    let answer = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io(format!("the program cannot start: {error}")))
+        .and_then(|runtime| {
+            let answer = runtime.block_on(carry_out(cli.command, &screen, clock));
+            runtime.shutdown_background();
+            answer
+        });
+    match answer {
+        Ok((text, exit)) => {
+            // A reader that went away (`| head`) has what it wanted.
+            let _ = std::io::stdout().lock().write_all(text.as_bytes());
+            exit.into()
+        }
+        Err(failure) => {
+            let _ = std::io::stderr().lock().write_all(failure.told(screen.style).as_bytes());
+            failure.exit.into()
+        }
+    }
+}
+
+async fn carry_out(command: Command, screen: &Screen, clock: Clock) -> Answer {
+    match command {
+        Command::Run(args) => run::run(args, screen).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Check(args) => check::run(args, screen, clock).await,
+        Command::Incidents(args) => incidents::run(args, screen, clock).await,
+        Command::Proposals(args) => proposals::run(args, screen, clock).await,
+        Command::Digest(args) => digest::run(args, screen, clock).await,
+        Command::Audit(args) => audit::run(args, screen).await,
+        Command::Playbooks(args) => playbooks::run(args, screen, clock).await,
+        Command::Person(args) => person::run(args, screen, clock).await,
+        Command::Config(args) => config::run(&args, screen),
+        Command::Completions(args) => Ok(completions::run(&args, &mut Cli::command())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! `nightshift person`.
+
+use super::output::{Format, OutputArg, Screen, json, table};
+use super::source::ConfigArg;
+use super::{Answer, Exit, Failure};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::runtime::offline::{self, OpenMode, SqliteStore};
+use clap::Subcommand;
+use nightshift_model::PersonId;
+use nightshift_model::registry::{Person, PersonKind, Power};
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Print a sign-in link: it works once, for 10 minutes
+    Invite(InviteArgs),
+    /// Who is in the registry, and what they may do
+    List(ListArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct InviteArgs {
+    /// The name, as the registry has it
+    name: String,
+    #[command(flatten)]
+    config: ConfigArg,
+    #[command(flatten)]
+    out: OutputArg,
+}
+
+#[derive(Debug, clap::Args)]
+struct ListArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    #[command(flatten)]
+    out: OutputArg,
+}
+
+pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
+    match args.what {
+        What::Invite(args) => invite(args, clock).await,
+        What::List(args) => list(&args, screen),
+    }
+}
+
+async fn invite(args: InviteArgs, clock: Clock) -> Answer {
+    let config = Config::load(&args.config.config)?;
+    let name = PersonId(args.name);
+    let registry = config.registry_file.as_ref().map_or_else(
+        || "a file, and name it in `registry`".to_owned(),
+        |file| format!("{} and restart nightshift", file.display()),
+    );
+    match config.registry.person(&name) {
+        None => {
+            let next = format!("add `- {{ name: {name}, roles: [...] }}` to `persons` of {registry}");
+            return Err(Failure::usage(
+                format!("{name} is not in the registry: a link signs in only who is"),
+                next,
+            ));
+        }
+        Some(person) if person.kind == PersonKind::Service => {
+            return Err(Failure::usage(
+                format!("{name} is a service: services never vote"),
+                "invite a person",
+            ));
+        }
+        Some(_) => {}
+    }
+    let Some(base) = offline::gate_url(&config) else {
+        return Err(Failure::usage(
+            format!("nobody knows under which URL {} is reached", config.gate.listen),
+            "set `gate.public_url`",
+        ));
+    };
+    let store = SqliteStore::open(&config.store.path, OpenMode::ReadWrite).await?;
+    let made = offline::invite(&config, store.clone(), clock, &name).await;
+    store.close().await;
+    let link = format!("{base}/signin/{}", made?);
+    let text = match args.out.output {
+        Format::Json => json(&serde_json::json!({"person": name, "link": link, "valid_seconds": 600})),
+        Format::Text => format!("{link}\nSigns {name} in once, within 10 minutes. Hand it to nobody else.\n"),
+    };
+    Ok((text, Exit::Done))
+}
+
+fn list(args: &ListArgs, screen: &Screen) -> Answer {
+    let config = Config::load(&args.config.config)?;
+    let persons = &config.registry.persons;
+    let text = match args.out.output {
+        Format::Json => {
+            let one = |p: &Person| serde_json::json!({"name": p.name, "kind": p.kind, "roles": p.roles, "may": may(&config, p)});
+            json(&persons.iter().map(one).collect::<Vec<_>>())
+        }
+        Format::Text if persons.is_empty() => {
+            "Nobody is in the registry, so nobody can decide.\n next: name a file of persons and roles in `registry`\n".to_owned()
+        }
+        Format::Text => {
+            let row = |p: &Person| {
+                let kind = if p.kind == PersonKind::Service { "service" } else { "person" };
+                vec![p.name.to_string(), kind.to_owned(), p.roles.join(", "), may(&config, p).join("; ")]
+            };
+            let rows: Vec<Vec<String>> = persons.iter().map(row).collect();
+            table(screen, &["NAME", "KIND", "ROLES", "MAY"], &rows)
+        }
+    };
+    Ok((text, Exit::Done))
+}
+
+/// `approve shop, bank`, one a power.
+fn may(config: &Config, person: &Person) -> Vec<String> {
+    let roles: Vec<_> = person.roles.iter().filter_map(|role| config.registry.roles.get(role)).collect();
+    [(Power::View, "view"), (Power::Approve, "approve"), (Power::Admin, "admin")]
+        .into_iter()
+        .filter_map(|(power, word)| {
+            let mut owners: Vec<&str> = roles
+                .iter()
+                .filter(|r| r.may.contains(&power))
+                .flat_map(|r| r.owners.iter().map(String::as_str))
+                .collect();
+            owners.sort_unstable();
+            owners.dedup();
+            (!owners.is_empty()).then(|| format!("{word} {}", owners.join(", ")))
+        })
+        .collect()
+}

@@ -1,0 +1,235 @@
+#![allow(
+    clippy::cloned_ref_to_slice_refs,
+    clippy::float_cmp,
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::cast_precision_loss,
+    clippy::needless_pass_by_value,
+    clippy::single_element_loop,
+    clippy::type_complexity,
+    clippy::wildcard_enum_match_arm
+)] // tables of small cases: clones and wildcards read better here
+use super::output::{Screen, Style};
+use super::{Answer, Cli, Command, Exit, carry_out};
+use crate::clock::Clock;
+use clap::{CommandFactory as _, Parser as _};
+use expect_test::{ExpectFile, expect, expect_file};
+use jiff::tz::TimeZone;
+use std::path::Path;
+
+mod fixture;
+
+fn golden(name: &str) -> ExpectFile {
+    expect_file![format!("{}/testdata/cli/{name}.txt", env!("CARGO_MANIFEST_DIR"))]
+}
+
+fn screen() -> Screen {
+    Screen { style: Style::plain(), width: 80, zone: TimeZone::UTC, now: fixture::at(1_200) }
+}
+
+/// What a command line answers; a folder's name is taken out of it.
+async fn ask(folder: &Path, line: &str) -> (String, Exit) {
+    let place = folder.display().to_string();
+    let line = line.replace("FOLDER", &place);
+    let words = std::iter::once("nightshift").chain(line.split(' '));
+    let answer: Answer = match Cli::try_parse_from(words) {
+        Ok(Cli { command }) => {
+            let start = fixture::at(1_200);
+            // A folder's name has another length everywhere, so that only lines without one are wrapped.
+            let width = if line.starts_with("check") { 400 } else { 80 };
+            let screen = Screen { width, ..screen() };
+            carry_out(command, &screen, Clock::scaled(start, 1)).await
+        }
+        Err(told) => return (told.to_string(), Exit::Usage),
+    };
+    let (text, exit) = answer.unwrap_or_else(|failure| (failure.told(Style::plain()), failure.exit));
+    (text.replace(&place, "FOLDER"), exit)
+}
+
+#[test]
+fn the_arguments_are_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn help_tells_the_commands_and_the_exit_codes() {
+    let mut command = Cli::command().term_width(80);
+    golden("help").assert_eq(&command.render_help().to_string());
+    let shown: String = command
+        .get_subcommands_mut()
+        .map(|sub| {
+            format!("== {}\n{}\n", sub.get_name().to_owned(), sub.clone().term_width(80).render_help())
+        })
+        .collect();
+    golden("help-commands").assert_eq(&shown);
+}
+
+#[tokio::test]
+async fn the_history_is_told_to_people() {
+    let folder = tempfile::tempdir().unwrap();
+    fixture::history(folder.path()).await;
+    for (name, line) in [
+        ("incidents-open", "incidents --db FOLDER/nightshift.db"),
+        ("incidents-all", "incidents list --all --db FOLDER/nightshift.db"),
+        ("incident-waiting", "incidents show inc-0 --db FOLDER/nightshift.db"),
+        ("incident-proven", "incidents show inc-1 --db FOLDER/nightshift.db"),
+        ("proposals-all", "proposals list --all --db FOLDER/nightshift.db"),
+        ("explain", "playbooks explain inc-0 --db FOLDER/nightshift.db"),
+        ("digest", "digest --from 2027-01-14T22:00:00Z --to 2027-01-15T02:20:00Z --db FOLDER/nightshift.db"),
+    ] {
+        let (text, exit) = ask(folder.path(), line).await;
+        assert_eq!(exit, Exit::Done, "{line}\n{text}");
+        golden(name).assert_eq(&text);
+    }
+    let (list, _) = ask(folder.path(), "proposals --all -o json --db FOLDER/nightshift.db").await;
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    for (name, at) in [("proposal-waiting", 0), ("proposal-proven", 1)] {
+        let id = list[at]["proposal"]["id"].as_str().unwrap();
+        let (text, _) = ask(folder.path(), &format!("proposals show {id} --db FOLDER/nightshift.db")).await;
+        golden(name).assert_eq(&text);
+        assert!(!text.contains('\u{1b}'), "a log line must not steer the terminal");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_is_json_too() {
+    let folder = tempfile::tempdir().unwrap();
+    fixture::history(folder.path()).await;
+    std::fs::write(folder.path().join("n.yaml"), "store: { path: nightshift.db }\n").unwrap();
+    for line in [
+        "incidents -o json --db FOLDER/nightshift.db",
+        "incidents show inc-1 -o json --db FOLDER/nightshift.db",
+        "playbooks explain inc-1 -o json --db FOLDER/nightshift.db",
+        "playbooks list -o json",
+        "playbooks show escalate -o json",
+        "digest --last-night -o json --config FOLDER/n.yaml",
+        "audit verify -o json --db FOLDER/nightshift.db",
+        "config show -o json --config FOLDER/n.yaml",
+        "config check -o json --config FOLDER/n.yaml",
+        "person list -o json --config FOLDER/n.yaml",
+    ] {
+        let (text, _) = ask(folder.path(), line).await;
+        assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{line}\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_is_one_sentence_and_the_next_step() {
+    let folder = tempfile::tempdir().unwrap();
+    fixture::history(folder.path()).await;
+    std::fs::write(folder.path().join("field.yaml"), "mode: observe\ngates: {}\n").unwrap();
+    std::fs::write(folder.path().join("time.yaml"), "prometheus:\n  url: http://p:9090\n  timeout: 10\n")
+        .unwrap();
+    std::fs::write(folder.path().join("no.db"), "this is no database, whatever its name says").unwrap();
+    let mut told = String::new();
+    for (line, exit) in [
+        ("config check --config FOLDER/none.yaml", Exit::Usage),
+        ("config check --config FOLDER/field.yaml", Exit::Usage),
+        ("config check --config FOLDER/time.yaml", Exit::Usage),
+        ("incidents --db FOLDER/none.db", Exit::Io),
+        ("incidents --db FOLDER/no.db", Exit::Io),
+        ("incidents show inc- --db FOLDER/nightshift.db", Exit::Found),
+        ("incidents show nothing --db FOLDER/nightshift.db", Exit::Found),
+        ("playbooks show nothing", Exit::Found),
+        ("playbooks check FOLDER/field.yaml", Exit::Usage),
+        ("digest --from tomorrow --db FOLDER/nightshift.db", Exit::Usage),
+        ("person invite alice --config FOLDER/empty.yaml", Exit::Usage),
+        ("audit verify --jsonl FOLDER/none.jsonl", Exit::Io),
+        ("audit verify --db FOLDER/no.db", Exit::Io),
+        ("run --config FOLDER/field.yaml", Exit::Usage),
+    ] {
+        std::fs::write(folder.path().join("empty.yaml"), "").unwrap();
+        let (text, ended) = ask(folder.path(), line).await;
+        assert_eq!(ended, exit, "{line}\n{text}");
+        told.push_str(&format!("$ nightshift {line}\n{text}"));
+    }
+    golden("errors").assert_eq(&told);
+}
+
+#[tokio::test]
+async fn a_history_is_proven_whole_only_against_what_was_kept_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    fixture::history(folder.path()).await;
+    let (text, exit) = ask(folder.path(), "audit verify --db FOLDER/nightshift.db").await;
+    assert_eq!(exit, Exit::Usage, "incomplete: {text}");
+    let tip = text.lines().find_map(|line| line.strip_prefix("tip ")).unwrap().to_owned();
+    let (text, exit) =
+        ask(folder.path(), &format!("audit verify --db FOLDER/nightshift.db --tip {tip}")).await;
+    assert_eq!(exit, Exit::Done, "{text}");
+    let (text, exit) = ask(folder.path(), "audit export --db FOLDER/nightshift.db --jsonl FOLDER/copy").await;
+    assert_eq!(exit, Exit::Done, "{text}");
+    let (text, exit) = ask(folder.path(), &format!("audit verify --jsonl FOLDER/copy --tip {tip}")).await;
+    assert_eq!(exit, Exit::Done, "{text}");
+    // The end cut off: the chain alone still holds.
+    let copy = std::fs::read_to_string(folder.path().join("copy")).unwrap();
+    let kept: Vec<&str> = copy.lines().take(10).collect();
+    std::fs::write(folder.path().join("short"), kept.join("\n")).unwrap();
+    let (text, exit) = ask(folder.path(), "audit verify --jsonl FOLDER/short").await;
+    assert_eq!(exit, Exit::Usage, "{text}");
+    let (text, exit) = ask(folder.path(), &format!("audit verify --jsonl FOLDER/short --tip {tip}")).await;
+    assert_eq!(exit, Exit::Found, "{text}");
+    assert!(text.contains("the history's end was cut off"), "{text}");
+    let changed = copy.replace("seen, thanks", "never seen");
+    std::fs::write(folder.path().join("changed"), changed).unwrap();
+    let (text, exit) = ask(folder.path(), "audit verify --jsonl FOLDER/changed").await;
+    assert_eq!(exit, Exit::Found, "{text}");
+}
+
+#[tokio::test]
+async fn a_person_of_the_registry_gets_a_link_that_is_kept_as_a_hash() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("n.yaml"), "store: { path: nightshift.db }\nregistry: r.yaml\n")
+        .unwrap();
+    let registry = "persons: [{ name: alice, roles: [oncall] }, { name: bot, kind: service }]\n\
+                    roles: { oncall: { owners: [shop] } }\nowners: [{ name: shop, namespaces: [shop] }]\n";
+    std::fs::write(folder.path().join("r.yaml"), registry).unwrap();
+    let (text, exit) = ask(folder.path(), "person invite alice --config FOLDER/n.yaml").await;
+    assert_eq!(exit, Exit::Done, "{text}");
+    let link = text.lines().next().unwrap();
+    let secret = link.strip_prefix("http://127.0.0.1:8080/signin/").unwrap();
+    let file = std::fs::read(folder.path().join("nightshift.db")).unwrap();
+    assert!(!file.windows(secret.len()).any(|w| w == secret.as_bytes()), "the secret lies in the file");
+    let (text, exit) = ask(folder.path(), "person invite bot --config FOLDER/n.yaml").await;
+    assert_eq!(exit, Exit::Usage);
+    assert!(text.contains("services never vote"), "{text}");
+    let (text, _) = ask(folder.path(), "person list --config FOLDER/n.yaml").await;
+    expect![[r"
+        NAME   KIND     ROLES   MAY
+        alice  person   oncall  view shop; approve shop
+        bot    service
+    "]]
+    .assert_eq(&text);
+}
+
+#[tokio::test]
+async fn the_effective_configuration_holds_paths_and_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "notify:\n  webhooks:\n    - { name: a, url: \"https://hooks.example.com/s3cr3t\", secret_file: a.key }\n";
+    std::fs::write(folder.path().join("n.yaml"), text).unwrap();
+    std::fs::write(folder.path().join("a.key"), "whsec_canary").unwrap();
+    let (text, exit) = ask(folder.path(), "config show --config FOLDER/n.yaml").await;
+    assert_eq!(exit, Exit::Done, "{text}");
+    assert!(text.contains("a.key") && !text.contains("canary") && !text.contains("s3cr3t"), "{text}");
+}
+
+#[tokio::test]
+async fn check_says_what_is_missing_with_one_next_step_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "mode: approve\nactions: { namespaces: [shop] }\nregistry: r.yaml\nstore: { path: nightshift.db }\n\
+                gate: { listen: \"127.0.0.1:0\", keys_dir: keys }\nhealth: { listen: \"127.0.0.1:0\" }\n\
+                cluster: { kubeconfig: none }\nprometheus: { url: \"http://127.0.0.1:9\", timeout: 1s }\n\
+                notify: { webhooks: [{ name: a, url: \"https://hooks.example.com\", secret_file: none }] }\n";
+    std::fs::write(folder.path().join("n.yaml"), text).unwrap();
+    std::fs::write(folder.path().join("r.yaml"), "{}").unwrap();
+    let (text, exit) = ask(folder.path(), "check --config FOLDER/n.yaml").await;
+    assert_eq!(exit, Exit::Found, "{text}");
+    golden("check").assert_eq(&text);
+}
+
+#[test]
+fn completions_know_the_commands() {
+    let Cli { command } = Cli::try_parse_from(["nightshift", "completions", "bash"]).unwrap();
+    let Command::Completions(args) = command else { panic!("completions") };
+    let (text, _) = super::completions::run(&args, &mut Cli::command());
+    assert!(text.contains("proposals"));
+}

@@ -1,0 +1,215 @@
+//! The configuration file: one struct a concern, every mistake told at once with its line.
+//!
+//! Environment variables and arguments never hold a secret: secrets are files, and this file names them.
+
+mod cluster;
+mod gate;
+mod keys;
+mod log;
+mod notify;
+mod prometheus;
+mod read;
+mod registry;
+mod store;
+
+pub use cluster::Cluster;
+pub use gate::{Gate, Health, PublicUrl, Tls};
+pub use keys::{Key, KeyError, KeyRing, Keys, Secret};
+pub use log::{Log, LogFormat};
+pub use notify::{At, DigestTime, Notify, Webhook};
+pub use prometheus::Prometheus;
+pub use read::Problem;
+pub use store::Store;
+
+use nightshift_model::Registry;
+use read::Document;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// The sections of the file, in the order in which their mistakes are told.
+const SECTIONS: &[&str] = &[
+    "mode",
+    "actions",
+    "cluster",
+    "store",
+    "gate",
+    "health",
+    "prometheus",
+    "notify",
+    "registry",
+    "playbooks",
+    "kill_switch",
+    "log",
+];
+
+/// What `nightshift run --config` reads. Paths are absolute or relative to the file itself.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What nightshift may do.
+    pub mode: Mode,
+    /// Where it may act.
+    pub actions: Actions,
+    /// Which cluster, and how it is reached.
+    pub cluster: Cluster,
+    /// Where the history is kept.
+    pub store: Store,
+    /// Where people decide.
+    pub gate: Gate,
+    /// Where health and metrics are read.
+    pub health: Health,
+    /// Where measurements come from; absent means *cluster only*.
+    pub prometheus: Option<Prometheus>,
+    /// Who is told, and when the digest goes out.
+    pub notify: Notify,
+    /// Persons, roles, owners, policy.
+    pub registry: Registry,
+    /// Where the registry was read from.
+    pub registry_file: Option<PathBuf>,
+    /// Folders with playbooks beside the shipped ones.
+    pub playbooks: Vec<PathBuf>,
+    /// Holds every execution back until it is taken out again.
+    pub kill_switch: bool,
+    /// How nightshift itself logs.
+    pub log: Log,
+}
+
+/// `mode:`. Observing needs nothing; approving needs namespaces and a registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Watch, explain, say what would have been proposed.
+    #[default]
+    Observe,
+    /// Propose, and execute what people approved.
+    Approve,
+}
+
+/// `actions:`.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Actions {
+    /// Namespaces in which nightshift may write; a trailing `*` matches any ending.
+    #[serde(default)]
+    pub namespaces: Vec<String>,
+}
+
+/// Everything that is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct ConfigError {
+    /// At least one, in the file's order of sections.
+    pub problems: Vec<Problem>,
+}
+
+impl Config {
+    /// Reads the file and everything it names that decides (the registry), and checks all of it.
+    ///
+    /// # Errors
+    /// Every problem that was found, each with file, line, field and what to do.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let document = Document::open(path).map_err(|problem| ConfigError { problems: vec![problem] })?;
+        let config = Self::read(&document, &mut problems);
+        if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
+    }
+
+    /// The configuration in a text, as if it stood in a file of that name.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let config = Self::read(&Document::new(path, text), &mut problems);
+        if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
+    }
+
+    fn read(file: &Document, problems: &mut Vec<Problem>) -> Self {
+        if !file.is_mapping(SECTIONS, problems) {
+            return Self::empty();
+        }
+        let mut config = Self {
+            mode: file.section("mode", problems).unwrap_or_default(),
+            actions: file.section("actions", problems).unwrap_or_default(),
+            cluster: file.section("cluster", problems).unwrap_or_default(),
+            store: file.section("store", problems).unwrap_or_default(),
+            gate: file.section("gate", problems).unwrap_or_default(),
+            health: file.section("health", problems).unwrap_or_default(),
+            prometheus: file.section("prometheus", problems),
+            notify: file.section("notify", problems).unwrap_or_default(),
+            registry: Registry::default(),
+            registry_file: file.section("registry", problems).map(|p: PathBuf| file.beside(&p)),
+            playbooks: file.section("playbooks", problems).unwrap_or_default(),
+            kill_switch: file.section("kill_switch", problems).unwrap_or_default(),
+            log: file.section("log", problems).unwrap_or_default(),
+        };
+        config.resolve(file);
+        config.check(file, problems);
+        if let Some(path) = &config.registry_file {
+            config.registry = registry::load(path, problems);
+        }
+        config
+    }
+
+    fn empty() -> Self {
+        Self {
+            mode: Mode::Observe,
+            actions: Actions::default(),
+            cluster: Cluster::default(),
+            store: Store::default(),
+            gate: Gate::default(),
+            health: Health::default(),
+            prometheus: None,
+            notify: Notify::default(),
+            registry: Registry::default(),
+            registry_file: None,
+            playbooks: Vec::new(),
+            kill_switch: false,
+            log: Log::default(),
+        }
+    }
+
+    /// Makes every path absolute or relative to where the program runs.
+    fn resolve(&mut self, file: &Document) {
+        let gate = [&mut self.gate.keys_dir, &mut self.store.path].into_iter();
+        let tls = self.gate.tls.iter_mut().flat_map(|t| [&mut t.cert, &mut t.key]);
+        let prometheus = self.prometheus.iter_mut().flat_map(|p| [&mut p.ca_file, &mut p.bearer_token_file]);
+        let hooks = self.notify.webhooks.iter_mut().map(|w| &mut w.secret_file);
+        let cluster = self.cluster.kubeconfig.iter_mut();
+        for path in gate
+            .chain(tls)
+            .chain(prometheus.flatten())
+            .chain(hooks)
+            .chain(cluster)
+            .chain(self.playbooks.iter_mut())
+        {
+            *path = file.beside(path);
+        }
+    }
+
+    fn check(&self, file: &Document, problems: &mut Vec<Problem>) {
+        if self.mode == Mode::Approve {
+            if self.actions.namespaces.is_empty() {
+                let what = "mode approve needs the namespaces in which nightshift may act: \
+                            add `actions: { namespaces: [...] }`, or set `mode: observe`";
+                problems.push(file.problem("mode", what));
+            }
+            if self.registry_file.is_none() {
+                let what = "mode approve needs to know who may decide: name the file of persons, roles and \
+                            owners in `registry`";
+                problems.push(file.problem("mode", what));
+            }
+        }
+        for namespace in self.actions.namespaces.iter().filter(|n| n.is_empty() || n.as_str() == "*") {
+            let what = format!("`{namespace}` would be every namespace: write them one by one");
+            problems.push(file.problem("actions.namespaces", what));
+        }
+        self.gate.check(file, problems);
+        self.notify.check(file, problems);
+        if let Some(prometheus) = &self.prometheus {
+            prometheus.check(file, problems);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,240 @@
+//! The list of what is open, and the page of one incident.
+
+use super::evidence::{self, EvidenceView};
+use super::page::{reasons, sentence};
+use super::render::{Frame, ago, clock};
+use crate::stages::query::Course;
+use askama::Template;
+use nightshift_model::incident::PastProposal;
+use nightshift_model::{
+    Actor, Closure, HistoryEvent, Incident, IncidentEvent, Phase, Role, Sealed, Timestamp,
+};
+
+#[derive(Template)]
+#[template(path = "list.html")]
+pub(super) struct ListPage {
+    pub(super) frame: Frame,
+    pub(super) waiting: Vec<LineView>,
+    pub(super) open: Vec<LineView>,
+    pub(super) closed: Vec<LineView>,
+}
+
+/// One incident in a list.
+pub(super) struct LineView {
+    href: String,
+    title: String,
+    badge: &'static str,
+    tone: &'static str,
+    detail: String,
+}
+
+#[derive(Template)]
+#[template(path = "incident.html")]
+pub(super) struct IncidentPage {
+    pub(super) frame: Frame,
+    pub(super) title: String,
+    pub(super) id: String,
+    pub(super) badge: &'static str,
+    pub(super) tone: &'static str,
+    pub(super) state: Vec<String>,
+    pub(super) wrong: &'static str,
+    pub(super) findings: Vec<String>,
+    pub(super) proposals: Vec<LineView>,
+    pub(super) draft: Option<DraftView>,
+    pub(super) evidence: Vec<EvidenceView>,
+    pub(super) coverage: Vec<String>,
+    pub(super) moments: Vec<MomentView>,
+}
+
+/// What would have been proposed, in `mode: observe`.
+pub(super) struct DraftView {
+    title: String,
+    cause: String,
+    changes: Vec<(String, String, String)>,
+}
+
+/// One event of the history.
+pub(super) struct MomentView {
+    at: String,
+    who: String,
+    what: String,
+}
+
+fn tone(phase: &Phase) -> &'static str {
+    match phase {
+        Phase::Proposed { .. } => "wait",
+        Phase::Investigating { .. }
+        | Phase::Drafted { .. }
+        | Phase::Granted { .. }
+        | Phase::Executing { .. }
+        | Phase::Verifying { .. } => "run",
+        Phase::Escalated { .. } => "bad",
+        Phase::Closed { .. } => "good",
+    }
+}
+
+/// One line of the list.
+pub(super) fn line(incident: &Incident, now: Timestamp) -> LineView {
+    let proposal = incident.phase.proposal();
+    let href = proposal.map_or_else(|| format!("/i/{}", incident.id), |p| format!("/p/{}", p.id()));
+    let what = incident.symptom.as_ref().map_or("trouble", |f| f.reason.as_str());
+    let detail = match &incident.phase {
+        Phase::Proposed { proposal, .. } => {
+            let left = super::render::span(proposal.plan().not_after.since(now));
+            format!("{}. Expires in {left}.", sentence(&proposal.plan().action))
+        }
+        Phase::Escalated { why } => reasons(why).first().cloned().unwrap_or_default(),
+        Phase::Closed { why } => closure(why),
+        Phase::Investigating { .. }
+        | Phase::Drafted { .. }
+        | Phase::Granted { .. }
+        | Phase::Executing { .. }
+        | Phase::Verifying { .. } => String::new(),
+    };
+    let began = ago(incident.opened_at, now);
+    LineView {
+        href,
+        title: format!("{what} on {}", incident.scope),
+        badge: incident.phase.word(),
+        tone: tone(&incident.phase),
+        detail: if detail.is_empty() {
+            format!("Opened {began}.")
+        } else {
+            format!("{detail} Opened {began}.")
+        },
+    }
+}
+
+fn closure(why: &Closure) -> String {
+    match why {
+        Closure::Verified { .. } => "Proven: it worked.".to_owned(),
+        Closure::Healed => "Healed by itself.".to_owned(),
+        Closure::ByPerson { person, note } => format!("{person} closed it. {note}"),
+    }
+}
+
+/// The page of one incident.
+pub(super) fn incident(
+    frame: Frame,
+    course: &Course,
+    now: Timestamp,
+    zone: &jiff::tz::TimeZone,
+) -> IncidentPage {
+    let i = &course.incident;
+    let what = i.symptom.as_ref().map_or("Trouble", |f| f.reason.as_str());
+    let title = format!("{what} on {}", i.scope);
+    let told_about = if i.findings.is_empty() { i.symptom.as_slice() } else { i.findings.as_slice() };
+    let findings = told_about.iter().map(|f| {
+        let container =
+            if f.container.is_empty() { String::new() } else { format!(", container {}", f.container) };
+        let exit = f.exit.as_ref().map(|e| format!(", exit code {}: {}", e.code, e.class.meaning()));
+        let began = clock(f.since, now, zone);
+        format!(
+            "{} ({}) on {}{container}{}, since {began}",
+            f.reason,
+            f.severity,
+            f.object,
+            exit.unwrap_or_default()
+        )
+    });
+    let state = match &i.phase {
+        Phase::Escalated { why } => reasons(why),
+        Phase::Closed { why } => vec![closure(why)],
+        Phase::Investigating { .. } => vec!["Evidence is being gathered.".to_owned()],
+        Phase::Drafted { .. } => vec!["This would have been proposed.".to_owned()],
+        Phase::Proposed { .. } => vec!["A proposal waits for a person.".to_owned()],
+        Phase::Granted { .. } | Phase::Executing { .. } | Phase::Verifying { .. } => {
+            vec!["A proposal is being carried out.".to_owned()]
+        }
+    };
+    IncidentPage {
+        frame: Frame { title: title.clone(), ..frame },
+        title,
+        id: i.id.to_string(),
+        badge: i.phase.word(),
+        tone: tone(&i.phase),
+        state,
+        wrong: if i.findings.is_empty() || matches!(i.phase, Phase::Closed { .. }) {
+            "What was wrong"
+        } else {
+            "What is wrong"
+        },
+        findings: findings.collect(),
+        proposals: i
+            .proposals
+            .iter()
+            .rev()
+            .enumerate()
+            .map(|(at, p)| past(i, p, at == 0, now, zone))
+            .collect(),
+        draft: draft(&i.phase),
+        evidence: evidence::views(&i.evidence, now, zone),
+        coverage: evidence::gaps(i),
+        moments: moments(course, now, zone),
+    }
+}
+
+/// A proposal of an incident: the newest stands where the incident stands.
+fn past(i: &Incident, p: &PastProposal, newest: bool, now: Timestamp, zone: &jiff::tz::TimeZone) -> LineView {
+    let (badge, tone) = match (&p.withdrawn, newest) {
+        (Some(_), _) => ("Withdrawn", "over"),
+        (None, true) => (i.phase.word(), tone(&i.phase)),
+        (None, false) => ("Closed", "over"),
+    };
+    let detail = format!("Sealed {}.", clock(p.at, now, zone));
+    LineView { href: format!("/p/{}", p.id), title: p.action.to_string(), badge, tone, detail }
+}
+
+fn draft(phase: &Phase) -> Option<DraftView> {
+    let Phase::Drafted { draft } = phase else { return None };
+    let change =
+        |c: &nightshift_model::FieldChange| (c.path.clone(), c.before.to_string(), c.after.to_string());
+    Some(DraftView {
+        title: sentence(&draft.action),
+        cause: draft.cause.clone(),
+        changes: draft.shown.iter().map(change).collect(),
+    })
+}
+
+/// The course in lines; what repeats without a break is one line with its number.
+fn moments(course: &Course, now: Timestamp, zone: &jiff::tz::TimeZone) -> Vec<MomentView> {
+    let mut moments: Vec<(MomentView, u32)> = Vec::new();
+    for row in &course.rows {
+        let what = told(&row.event);
+        let by_itself = row.actor == Actor::Nightshift(Role::Responder);
+        let who = if by_itself { String::new() } else { row.actor.to_string() };
+        match moments.last_mut() {
+            Some((last, times)) if last.what == what && last.who == who => *times += 1,
+            _ => moments.push((MomentView { at: clock(row.at, now, zone), who, what }, 1)),
+        }
+    }
+    let counted = |(mut moment, times): (MomentView, u32)| {
+        if times > 1 {
+            moment.what = format!("{} ({times} times)", moment.what);
+        }
+        moment
+    };
+    moments.into_iter().map(counted).collect()
+}
+
+/// One event in a line.
+#[expect(clippy::wildcard_enum_match_arm)] // the kind says enough of the others
+fn told(event: &HistoryEvent) -> String {
+    let HistoryEvent::Incident(event) = event else { return event.kind().to_owned() };
+    match event {
+        IncidentEvent::EvidenceGot { evidence } => format!("evidence {}: {}", evidence.id, evidence.source),
+        IncidentEvent::Sealed { proposal } => match &proposal.plan().request.body {
+            Sealed::Bytes(_) | Sealed::Reference { .. } => {
+                format!("sealed {}, digest {}", proposal.id(), proposal.digest().short())
+            }
+        },
+        IncidentEvent::Voted { vote } => format!("{} voted {}", vote.person, vote.decision.as_str()),
+        IncidentEvent::Granted { grant } => {
+            let persons: Vec<&str> = grant.persons.iter().map(nightshift_model::PersonId::as_str).collect();
+            format!("granted by {}", persons.join(", "))
+        }
+        IncidentEvent::Judged { outcome } => format!("judged {} {}", outcome.word(), outcome.why()),
+        IncidentEvent::Escalated { why } => format!("escalated: {}", reasons(why).join(" ")),
+        other => other.kind().replace('-', " "),
+    }
+}

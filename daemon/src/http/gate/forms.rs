@@ -1,0 +1,213 @@
+//! What makes a form ours: tokens and typed codes, derived from the session, so that nothing is kept.
+
+use crate::config::{Key, Keys};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::HeaderMap;
+use http::header::{CONTENT_TYPE, ORIGIN};
+use nightshift_model::{Digest, ProposalId, VoteDecision};
+use serde::de::DeserializeOwned;
+use subtle::ConstantTimeEq as _;
+
+/// Letters and digits of a code: none looks like another.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// What a form does.
+#[derive(Clone, Debug)]
+pub enum Purpose<'a> {
+    /// One decision on one proposal's bytes.
+    Vote(&'a ProposalId, Digest, VoteDecision),
+    /// A fresh look after this proposal.
+    Again(&'a ProposalId),
+    /// The kill switch.
+    Switch,
+    /// The end of the session.
+    SignOut,
+    /// The page's own cookie.
+    Page,
+}
+
+/// The form's token for a session.
+pub fn token(keys: &Keys, session: Digest, purpose: &Purpose<'_>) -> String {
+    sign(&keys.forms.active, session, purpose)
+}
+
+/// Whether a token was made for this session and purpose, with the key in force or the one before it.
+pub fn fits(keys: &Keys, session: Digest, purpose: &Purpose<'_>, token: &str) -> bool {
+    keys.forms.all().any(|key| bool::from(sign(key, session, purpose).as_bytes().ct_eq(token.as_bytes())))
+}
+
+fn sign(key: &Key, session: Digest, purpose: &Purpose<'_>) -> String {
+    const DOMAIN: &str = "nightshift/form/v1";
+    let mac = match purpose {
+        Purpose::Vote(proposal, digest, decision) => {
+            let parts: [&[u8]; 5] =
+                [&session.0, b"vote", proposal.as_str().as_bytes(), &digest.0, decision.as_str().as_bytes()];
+            key.mac(DOMAIN, &parts)
+        }
+        Purpose::Again(proposal) => key.mac(DOMAIN, &[&session.0, b"again", proposal.as_str().as_bytes()]),
+        Purpose::Switch => key.mac(DOMAIN, &[&session.0, b"switch"]),
+        Purpose::SignOut => key.mac(DOMAIN, &[&session.0, b"signout"]),
+        Purpose::Page => key.mac(DOMAIN, &[&session.0, b"page"]),
+    };
+    URL_SAFE_NO_PAD.encode(mac)
+}
+
+/// The four characters that stand beside the change, for one session and one digest. They stop reflexes and robots
+/// and prove nobody's identity.
+pub fn code(keys: &Keys, session: Digest, digest: Digest) -> String {
+    code_with(&keys.forms.active, session, digest)
+}
+
+fn code_with(key: &Key, session: Digest, digest: Digest) -> String {
+    let mac = key.mac("nightshift/code/v1", &[&digest.0, &session.0]);
+    let letter = |byte: &u8| ALPHABET.get(usize::from(byte % 32)).copied().unwrap_or(b'0');
+    mac.iter().take(4).map(letter).map(char::from).collect()
+}
+
+/// Whether a person typed the code: case, spaces and look-alikes do not matter.
+pub fn code_fits(keys: &Keys, session: Digest, digest: Digest, typed: &str) -> bool {
+    let typed: String = typed
+        .chars()
+        .filter(|c| !c.is_whitespace() && *c != '-')
+        .map(|c| match c.to_ascii_uppercase() {
+            'O' => '0',
+            'I' | 'L' => '1',
+            other => other,
+        })
+        .collect();
+    keys.forms.all().any(|key| bool::from(code_with(key, session, digest).as_bytes().ct_eq(typed.as_bytes())))
+}
+
+/// Whether a browser says that one of our own pages sent the request. `Origin: null` is nobody's.
+pub fn own_origin(headers: &HeaderMap, own: &[String]) -> bool {
+    let one = |name: &str| {
+        let mut values = headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => value.to_str().ok(),
+            _ => None,
+        }
+    };
+    let origin = one(ORIGIN.as_str()).is_some_and(|origin| own.iter().any(|o| o == origin));
+    origin && one("sec-fetch-site") == Some("same-origin")
+}
+
+/// The form of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// From a page: answered with a page.
+    Page,
+    /// From a program: answered with JSON.
+    Json,
+}
+
+impl Form {
+    /// From `Content-Type`.
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        let kind = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+        match kind.split(';').next().unwrap_or(kind).trim() {
+            "application/x-www-form-urlencoded" => Some(Self::Page),
+            "application/json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+
+    /// Reads a body; unknown and repeated fields are refused.
+    pub fn read<T: DeserializeOwned>(self, body: &[u8]) -> Option<T> {
+        match self {
+            Self::Page => {
+                let mut fields = serde_json::Map::new();
+                for (name, value) in url::form_urlencoded::parse(body) {
+                    let twice = fields.insert(name.into_owned(), value.into_owned().into());
+                    if twice.is_some() {
+                        return None;
+                    }
+                }
+                serde_json::from_value(fields.into()).ok()
+            }
+            Self::Json => serde_json::from_slice(body).ok(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::vote::VotePost;
+
+    #[test]
+    fn a_token_fits_one_session_and_one_purpose() {
+        let keys = Keys::random().unwrap();
+        let (one, two) = (Digest([1; 32]), Digest([2; 32]));
+        let proposal = ProposalId::from("pro-1");
+        let vote = |digest, decision| Purpose::Vote(&proposal, digest, decision);
+        let approve = token(&keys, one, &vote(one, VoteDecision::Approve));
+        assert!(fits(&keys, one, &vote(one, VoteDecision::Approve), &approve));
+        for (session, purpose) in [
+            (two, vote(one, VoteDecision::Approve)),
+            (one, vote(two, VoteDecision::Approve)),
+            (one, vote(one, VoteDecision::Deny)),
+            (one, Purpose::Again(&proposal)),
+            (one, Purpose::Switch),
+        ] {
+            assert!(!fits(&keys, session, &purpose, &approve), "{purpose:?}");
+        }
+        assert!(!fits(&keys, one, &Purpose::Switch, ""));
+    }
+
+    #[test]
+    fn a_code_is_typed_as_people_type() {
+        let keys = Keys::random().unwrap();
+        let (session, digest) = (Digest([1; 32]), Digest([2; 32]));
+        let shown = code(&keys, session, digest);
+        assert_eq!(shown.len(), 4);
+        let typed = format!(" {} ", shown.to_lowercase().replace('0', "o").replace('1', "l"));
+        assert!(code_fits(&keys, session, digest, &typed));
+        assert!(!code_fits(&keys, session, digest, ""));
+        assert!(!code_fits(&keys, session, digest, &format!("{shown}0")));
+        assert!(!code_fits(&keys, digest, digest, &shown) || !code_fits(&keys, session, session, &shown));
+    }
+
+    #[test]
+    fn only_our_own_pages_are_our_origin() {
+        let own = ["https://night.example".to_owned()];
+        let headers = |pairs: &[(&'static str, &'static str)]| {
+            let mut map = HeaderMap::new();
+            for (name, value) in pairs {
+                map.append(*name, http::HeaderValue::from_static(value));
+            }
+            map
+        };
+        let same = ("sec-fetch-site", "same-origin");
+        assert!(own_origin(&headers(&[("origin", "https://night.example"), same]), &own));
+        for foreign in [
+            vec![same],
+            vec![("origin", "null"), same],
+            vec![("origin", "https://night.example.evil"), same],
+            vec![("origin", "http://night.example"), same],
+            vec![("origin", "https://night.example")],
+            vec![("origin", "https://night.example"), ("sec-fetch-site", "cross-site")],
+            vec![("origin", "https://night.example"), ("sec-fetch-site", "none")],
+            vec![("origin", "https://night.example"), ("origin", "https://evil.example"), same],
+        ] {
+            assert!(!own_origin(&headers(&foreign), &own), "{foreign:?}");
+        }
+    }
+
+    #[test]
+    fn bodies_are_read_strictly() {
+        let read = |form: Form, text: &str| form.read::<VotePost>(text.as_bytes());
+        let post =
+            read(Form::Page, "decision=approve&digest=ab&code=K7QF&csrf_approve=t&csrf_deny=u").unwrap();
+        assert_eq!(post.token(), "t");
+        assert_eq!(read(Form::Json, r#"{"decision":"deny","digest":"ab","csrf":"v"}"#).unwrap().token(), "v");
+        for wrong in [
+            "decision=approve",
+            "decision=yes&digest=ab",
+            "decision=deny&digest=ab&digest=cd",
+            "decision=deny&digest=a&x=y",
+        ] {
+            assert!(read(Form::Page, wrong).is_none(), "{wrong}");
+        }
+    }
+}

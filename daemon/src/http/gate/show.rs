@@ -1,0 +1,310 @@
+//! GET: everything that can be looked at. Nothing here decides anything.
+
+use super::Gate;
+use super::course::{self, IncidentPage, ListPage};
+use super::forms::{self, Purpose};
+use super::link::{BadLink, LinkToken};
+use super::page::{Desk, proposal_page, sentence};
+use super::render::{Frame, SwitchView, VisitorView, clock, message, page, span};
+use crate::api::digest::DigestSheet;
+use crate::stages::query::Story;
+use crate::stages::vote::anywhere;
+use crate::stages::vote::people::Visitor;
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use http::header::SET_COOKIE;
+use http::{HeaderMap, Method, StatusCode};
+use nightshift_engine::drive::StoreError;
+use nightshift_engine::rules::{KillSwitch, Rules};
+use nightshift_model::registry::Power;
+use nightshift_model::vote::Strength;
+use nightshift_model::{Actor, Incident, IncidentId, Phase, ProposalId, Timestamp};
+use std::sync::Arc;
+
+#[derive(Template)]
+#[template(path = "teaser.html")]
+struct TeaserPage {
+    frame: Frame,
+    title: String,
+    cluster: String,
+    target: String,
+    reason: String,
+    risk: String,
+    digest: String,
+    until: String,
+    left: String,
+    foreign: String,
+}
+
+#[derive(Template)]
+#[template(path = "digest.html")]
+struct DigestPage {
+    frame: Frame,
+    sheet: DigestSheet,
+}
+
+impl Gate {
+    /// What stands around a page for a signed-in person.
+    pub(super) async fn frame(&self, title: &str, visitor: &Visitor, rules: &Rules) -> Frame {
+        let set = match &rules.standing.kill_switch {
+            KillSwitch::Clear => None,
+            KillSwitch::Set { reason } => Some(reason.clone()),
+        };
+        let clearing = match (&set, self.votes.switch().await) {
+            (Some(_), Ok(system)) => system.clearing.iter().map(person).collect(),
+            (None, _) | (_, Err(_)) => Vec::new(),
+        };
+        let may = |powers| anywhere(&rules.registry, &visitor.person, powers);
+        let token = |purpose| forms::token(&self.keys, visitor.session, &purpose);
+        Frame {
+            title: title.to_owned(),
+            cluster: rules.cluster.name.clone(),
+            visitor: Some(VisitorView {
+                name: visitor.person.name.to_string(),
+                signout: token(Purpose::SignOut),
+            }),
+            switch: Some(SwitchView {
+                set,
+                clearing,
+                may_set: may(&[Power::Approve, Power::Admin]),
+                may_clear: may(&[Power::Admin]),
+                csrf: token(Purpose::Switch),
+            }),
+            one_identity: rules.proofs == Strength::Attested,
+            refresh: None,
+        }
+    }
+
+    /// The page that asks a stranger to sign in; the same whatever was asked for.
+    pub(super) fn sign_in_first(&self) -> Response {
+        self.refuse_anonymous("no-session");
+        message(
+            StatusCode::UNAUTHORIZED,
+            &Frame::anonymous("Sign in first"),
+            "You are not signed in on this device.",
+            &[
+                "Open a link that nightshift sent you, or get a sign-in link:",
+                "nightshift person invite YOUR-NAME",
+            ],
+            None,
+        )
+    }
+
+    /// The store did not answer.
+    pub(super) fn unavailable(error: &StoreError) -> Response {
+        tracing::error!(%error, "a page could not be read from the history");
+        message(
+            StatusCode::SERVICE_UNAVAILABLE,
+            &Frame::anonymous("Not available"),
+            "The history cannot be read now. Nothing was done.",
+            &["Try again in a minute. If it stays so, look at nightshift's log."],
+            None,
+        )
+    }
+
+    /// An answer with the cookie that posts from our pages carry.
+    pub(super) fn with_page_cookie(&self, mut answer: Response, visitor: &Visitor) -> Response {
+        let token = forms::token(&self.keys, visitor.session, &Purpose::Page);
+        if let Some(cookie) = self.cookies.set_page(&token) {
+            answer.headers_mut().append(SET_COOKIE, cookie);
+        }
+        answer
+    }
+
+    async fn whole_page(&self, method: &Method, story: &Story, visitor: &Visitor, rules: &Rules) -> Response {
+        if method == Method::GET {
+            self.votes.viewed(&visitor.person.name, story.proposal.id()).await;
+        }
+        let desk = Desk {
+            frame: self.frame("", visitor, rules).await,
+            visitor,
+            rules,
+            keys: &self.keys,
+            now: self.clock.now(),
+            zone: &self.site.zone,
+        };
+        match proposal_page(story, desk) {
+            Ok(text) => self.with_page_cookie(Html(text).into_response(), visitor),
+            Err(error) => {
+                tracing::error!(%error, "a proposal's page cannot be rendered");
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+        }
+    }
+
+    fn teaser(
+        &self,
+        story: &Story,
+        expires: Timestamp,
+        visitor: Option<&Visitor>,
+        rules: &Rules,
+    ) -> Response {
+        let plan = story.proposal.plan();
+        let now = self.clock.now();
+        let reason = story.sealed_on.symptom.as_ref().map_or("", |f| f.reason.as_str());
+        let teaser = TeaserPage {
+            frame: Frame::anonymous(&sentence(&plan.action)),
+            title: format!("{reason} on {}", plan.action.target()),
+            cluster: rules.cluster.name.clone(),
+            target: plan.action.target().to_string(),
+            reason: reason.to_owned(),
+            risk: plan.risk.to_string(),
+            digest: story.proposal.digest().short(),
+            until: clock(expires, now, &self.site.zone),
+            left: span(expires.since(now)),
+            foreign: visitor.map(|v| v.person.name.to_string()).unwrap_or_default(),
+        };
+        page(StatusCode::OK, &teaser)
+    }
+
+    /// Checks a link and reads what it shows.
+    async fn follow(&self, id: &ProposalId, token: &str) -> Result<(Story, Timestamp), Follow> {
+        let now = self.clock.now();
+        let token = LinkToken::open(token, &self.keys.links, id, now).map_err(Follow::Bad)?;
+        let works = self.people.link_works(&token.nonce, id).await.map_err(Follow::Store)?;
+        if !works {
+            return Err(Follow::Bad(BadLink::Revoked));
+        }
+        let story = self.reads.proposal(id).await.map_err(Follow::Store)?;
+        let story = story.ok_or(Follow::Bad(BadLink::Foreign))?;
+        if LinkToken::head(story.proposal.digest()) != token.digest {
+            return Err(Follow::Bad(BadLink::OtherDigest));
+        }
+        Ok((story, token.expires))
+    }
+}
+
+enum Follow {
+    Bad(BadLink),
+    Store(StoreError),
+}
+
+fn person(actor: &Actor) -> String {
+    match actor {
+        Actor::Person(name) => name.to_string(),
+        Actor::Nightshift(_) | Actor::Operator => actor.to_string(),
+    }
+}
+
+fn may_view(rules: &Rules, visitor: &Visitor, namespace: &str) -> bool {
+    rules.registry.may(&visitor.person, Power::View, namespace)
+}
+
+pub(super) async fn list(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> Response {
+    let Some(visitor) = gate.visitor(&headers).await else { return gate.sign_in_first() };
+    let rules = gate.votes.rules().await;
+    let incidents = match tokio::try_join!(gate.reads.open(), gate.reads.lately()) {
+        Ok((open, lately)) => (open, lately),
+        Err(error) => return Gate::unavailable(&error),
+    };
+    let now = gate.clock.now();
+    let lines = |from: &[Incident], want: fn(&Phase) -> bool| {
+        let mine = from.iter().filter(|i| may_view(&rules, &visitor, &i.scope.namespace));
+        mine.filter(|i| want(&i.phase)).map(|i| course::line(i, now)).collect()
+    };
+    let list = ListPage {
+        frame: gate.frame("Tonight", &visitor, &rules).await,
+        waiting: lines(&incidents.0, |p| matches!(p, Phase::Proposed { .. } | Phase::Escalated { .. })),
+        open: lines(&incidents.0, |p| !matches!(p, Phase::Proposed { .. } | Phase::Escalated { .. })),
+        closed: lines(&incidents.1, |p| matches!(p, Phase::Closed { .. })),
+    };
+    gate.with_page_cookie(page(StatusCode::OK, &list), &visitor)
+}
+
+pub(super) async fn incident(
+    State(gate): State<Arc<Gate>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(visitor) = gate.visitor(&headers).await else { return gate.sign_in_first() };
+    let rules = gate.votes.rules().await;
+    match gate.reads.incident(&IncidentId(id)).await {
+        Ok(Some(course)) if may_view(&rules, &visitor, &course.incident.scope.namespace) => {
+            let frame = gate.frame("", &visitor, &rules).await;
+            let shown: IncidentPage = course::incident(frame, &course, gate.clock.now(), &gate.site.zone);
+            gate.with_page_cookie(page(StatusCode::OK, &shown), &visitor)
+        }
+        Ok(_) => Gate::nothing_here(),
+        Err(error) => Gate::unavailable(&error),
+    }
+}
+
+pub(super) async fn proposal(
+    State(gate): State<Arc<Gate>>,
+    Path(id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
+    let Some(visitor) = gate.visitor(&headers).await else { return gate.sign_in_first() };
+    let rules = gate.votes.rules().await;
+    match gate.reads.proposal(&ProposalId(id)).await {
+        Ok(Some(story)) if may_view(&rules, &visitor, &story.incident.scope.namespace) => {
+            gate.whole_page(&method, &story, &visitor, &rules).await
+        }
+        Ok(_) => Gate::nothing_here(),
+        Err(error) => Gate::unavailable(&error),
+    }
+}
+
+pub(super) async fn link(
+    State(gate): State<Arc<Gate>>,
+    Path((id, token)): Path<(String, String)>,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
+    let id = ProposalId(id);
+    let visitor = gate.visitor(&headers).await;
+    match gate.follow(&id, &token).await {
+        Ok((story, expires)) => {
+            let rules = gate.votes.rules().await;
+            match &visitor {
+                Some(visitor) if may_view(&rules, visitor, &story.incident.scope.namespace) => {
+                    gate.whole_page(&method, &story, visitor, &rules).await
+                }
+                _ => gate.teaser(&story, expires, visitor.as_ref(), &rules),
+            }
+        }
+        // The page itself offers to check again; it decides anew whether this person may see it.
+        Err(Follow::Bad(BadLink::Expired)) if visitor.is_some() => {
+            Redirect::to(&format!("/p/{id}")).into_response()
+        }
+        Err(Follow::Bad(why)) => gate.bad_link(why),
+        Err(Follow::Store(error)) => Gate::unavailable(&error),
+    }
+}
+
+pub(super) async fn digest(
+    State(gate): State<Arc<Gate>>,
+    Path(date): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let dates = date.parse().ok().into_iter().collect();
+    gate.first_digest(&headers, dates).await
+}
+
+/// The newest one: today's once it is out, until then yesterday's.
+pub(super) async fn last_digest(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> Response {
+    let today = gate.clock.now().get().to_zoned(gate.site.zone.clone()).date();
+    let dates = [Some(today), today.yesterday().ok()].into_iter().flatten().collect();
+    gate.first_digest(&headers, dates).await
+}
+
+impl Gate {
+    /// The first of these days that has a digest.
+    async fn first_digest(&self, headers: &HeaderMap, dates: Vec<jiff::civil::Date>) -> Response {
+        let Some(visitor) = self.visitor(headers).await else { return self.sign_in_first() };
+        let rules = self.votes.rules().await;
+        // The digest tells about every owner, so it is for those who may look somewhere at all.
+        if !anywhere(&rules.registry, &visitor.person, &[Power::View]) {
+            return Self::nothing_here();
+        }
+        for date in dates {
+            if let Some(sheet) = (self.digest)(date).await {
+                let frame = self.frame("Morning digest", &visitor, &rules).await;
+                return self.with_page_cookie(page(StatusCode::OK, &DigestPage { frame, sheet }), &visitor);
+            }
+        }
+        Self::nothing_here()
+    }
+}

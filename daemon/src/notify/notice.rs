@@ -1,0 +1,308 @@
+//! What a message says: a pure function of the incident as it stands when the message goes out.
+
+use nightshift_engine::digest::{Digest, Moment, top, words};
+use nightshift_model::incident::Closure;
+use nightshift_model::{
+    Draft, Escalation, Incident, IncidentId, OperationState, Outcome, Phase, Proposal, ProposalId, Risk,
+    Severity, Timestamp,
+};
+use serde::Serialize;
+
+/// What a receiver gets as `data`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Outgoing {
+    /// About an incident.
+    Incident(Box<Notice>),
+    /// The morning digest's top.
+    Digest(Box<DigestNotice>),
+}
+
+/// Whether somebody must look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A person must look.
+    Page,
+    /// Something that was paged changed.
+    Update,
+}
+
+/// A message about one incident. Every text is capped and has control characters made visible.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Notice {
+    /// Page or update.
+    #[serde(skip)]
+    pub kind: Kind,
+    /// The incident.
+    pub incident: IncidentId,
+    /// `cluster.name`.
+    pub cluster: String,
+    /// The scope as people name it.
+    pub scope: String,
+    /// What is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// How much it hurts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// The phase's word.
+    pub phase: &'static str,
+    /// One line.
+    pub title: String,
+    /// The lines below it.
+    pub lines: Vec<String>,
+    /// Why, in one sentence from rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// How much can go wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub risk: Option<Risk>,
+    /// The proposal that waits or was carried out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<ProposalId>,
+    /// The first digits of its digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// When it ends by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// Where to look: a link that shows and never decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// What to type where there is no link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+}
+
+/// The digest's top: the rest is a page away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DigestNotice {
+    /// `cluster.name`.
+    pub cluster: String,
+    /// The verdict.
+    pub title: String,
+    /// At most 12 lines.
+    pub lines: Vec<String>,
+    /// From then.
+    pub from: Timestamp,
+    /// Until then.
+    pub to: Timestamp,
+    /// What waits for a person.
+    pub needs_you: usize,
+    /// Where the whole digest stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// What to type where there is no link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+}
+
+/// What a message needs beside the incident.
+#[derive(Clone, Debug)]
+pub struct Around {
+    /// `cluster.name`.
+    pub cluster: String,
+    /// The zone of local times.
+    pub zone: jiff::tz::TimeZone,
+    /// Now.
+    pub now: Timestamp,
+    /// A link for this recipient, if there is a public URL.
+    pub link: Option<String>,
+}
+
+impl Outgoing {
+    /// The message's `type`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Incident(notice) => match notice.kind {
+                Kind::Page => "incident.page",
+                Kind::Update => "incident.update",
+            },
+            Self::Digest(_) => "digest",
+        }
+    }
+
+    /// For a terminal: title, lines, and where to look.
+    pub fn text(&self) -> String {
+        let (title, lines, link, command) = match self {
+            Self::Incident(n) => (Some(&n.title), &n.lines, &n.link, &n.command),
+            Self::Digest(d) => (None, &d.lines, &d.link, &d.command),
+        };
+        let rest = lines.iter().chain(link).chain(command);
+        title.into_iter().chain(rest).map(String::as_str).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// A message about an incident as it stands.
+pub fn notice(incident: &Incident, kind: Kind, around: &Around) -> Notice {
+    let trouble = words::trouble(&incident.scope, incident.symptom.as_ref());
+    let (title, mut lines) = match &incident.phase {
+        Phase::Proposed { proposal, .. } => waiting(&trouble, proposal, around),
+        Phase::Drafted { draft } => would_have(&trouble, draft),
+        Phase::Escalated { why } => escalated(&trouble, why),
+        Phase::Executing { operation, .. } => match &operation.state {
+            OperationState::Unknown { why, .. } => (
+                format!("Unknown outcome: {trouble}"),
+                vec![
+                    format!("Nobody can tell whether the write took effect: {}", words::visible(why)),
+                    "Look at the target, then end the incident.".to_owned(),
+                ],
+            ),
+            OperationState::Claimed { .. }
+            | OperationState::Sending
+            | OperationState::Applied(_)
+            | OperationState::NotApplied { .. } => under_way(&trouble, "the write is under way"),
+        },
+        Phase::Investigating { .. } => under_way(&trouble, "evidence is being gathered"),
+        Phase::Granted { .. } => under_way(&trouble, "approved, about to be carried out"),
+        Phase::Verifying { .. } => under_way(&trouble, "carried out, being proven"),
+        Phase::Closed { why } => closed(&trouble, why),
+    };
+    if let Some(symptom) = &incident.symptom {
+        let since = Moment::new(symptom.since, &around.zone);
+        lines.push(format!(
+            "{} · {} · since {} {}",
+            words::visible(&around.cluster),
+            symptom.severity,
+            since.local,
+            zone(around)
+        ));
+    }
+    let sealed = incident.phase.proposal();
+    Notice {
+        kind,
+        incident: incident.id.clone(),
+        cluster: words::visible(&around.cluster),
+        scope: words::visible(&incident.scope.to_string()),
+        reason: incident.symptom.as_ref().map(|f| f.reason.as_str()),
+        severity: incident.symptom.as_ref().map(|f| f.severity),
+        phase: incident.phase.word(),
+        title,
+        lines,
+        cause: cause(&incident.phase).map(words::visible),
+        risk: sealed.map(|p| p.plan().risk),
+        proposal: sealed.map(|p| p.id().clone()),
+        digest: sealed.map(|p| p.digest().short()),
+        expires_at: match &incident.phase {
+            Phase::Proposed { proposal, .. } => Some(proposal.plan().not_after),
+            Phase::Investigating { .. }
+            | Phase::Drafted { .. }
+            | Phase::Granted { .. }
+            | Phase::Executing { .. }
+            | Phase::Verifying { .. }
+            | Phase::Escalated { .. }
+            | Phase::Closed { .. } => None,
+        },
+        command: around.link.is_none().then(|| command(incident)),
+        link: around.link.clone(),
+    }
+}
+
+/// The digest as a message.
+pub fn digest_notice(digest: &Digest, link: Option<String>) -> DigestNotice {
+    DigestNotice {
+        cluster: digest.cluster.clone(),
+        title: digest.verdict.line.clone(),
+        lines: top(digest, 80).lines().map(str::to_owned).collect(),
+        from: digest.from.at,
+        to: digest.to.at,
+        needs_you: digest.needs_you.len(),
+        command: link.is_none().then(|| "nightshift digest".to_owned()),
+        link,
+    }
+}
+
+fn zone(around: &Around) -> &str {
+    around.zone.iana_name().unwrap_or("UTC")
+}
+
+fn command(incident: &Incident) -> String {
+    match &incident.phase {
+        Phase::Proposed { proposal, .. } => format!("nightshift proposals show {}", proposal.id()),
+        Phase::Investigating { .. }
+        | Phase::Drafted { .. }
+        | Phase::Granted { .. }
+        | Phase::Executing { .. }
+        | Phase::Verifying { .. }
+        | Phase::Escalated { .. }
+        | Phase::Closed { .. } => format!("nightshift incidents show {}", incident.id),
+    }
+}
+
+fn cause(phase: &Phase) -> Option<&str> {
+    if let Phase::Drafted { draft } = phase {
+        return Some(&draft.cause);
+    }
+    phase.proposal().map(|p| p.plan().cause.as_str())
+}
+
+fn waiting(trouble: &str, proposal: &Proposal, around: &Around) -> (String, Vec<String>) {
+    let plan = proposal.plan();
+    let expires = Moment::new(plan.not_after, &around.zone);
+    let lines = vec![
+        format!("Proposed: {}", words::action(&plan.action)),
+        format!("Why: {}", words::visible(&plan.cause)),
+        format!("Risk {} · digest {}", plan.risk, proposal.digest().short()),
+        format!("Expires {} {} (in {})", expires.local, zone(around), plan.not_after.since(around.now)),
+    ];
+    (format!("Your decision: {trouble}"), lines)
+}
+
+fn would_have(trouble: &str, draft: &Draft) -> (String, Vec<String>) {
+    let lines = vec![
+        format!("Would have proposed: {}", words::action(&draft.action)),
+        format!("Why: {}", words::visible(&draft.cause)),
+        format!("Risk {} · mode: observe, so it is yours to do", draft.risk),
+    ];
+    (format!("Seen: {trouble}"), lines)
+}
+
+fn escalated(trouble: &str, why: &Escalation) -> (String, Vec<String>) {
+    let title = match why {
+        Escalation::NotVerified { outcome } => match outcome {
+            Outcome::Failed { .. } => format!("Fix failed: {trouble}"),
+            Outcome::Inconclusive { .. } | Outcome::Error { .. } | Outcome::Successful => {
+                format!("Fix not proven: {trouble}")
+            }
+        },
+        Escalation::NoPlan { .. }
+        | Escalation::Refused { .. }
+        | Escalation::NotSealed { .. }
+        | Escalation::Denied { .. }
+        | Escalation::Expired { .. }
+        | Escalation::SupersededTwice
+        | Escalation::GrantExpired
+        | Escalation::RecheckFailed { .. }
+        | Escalation::NotApplied { .. } => format!("Needs you: {trouble}"),
+    };
+    (title, vec![sentence(&words::escalation(why)), format!("Next: {}", words::next_step(why))])
+}
+
+fn closed(trouble: &str, why: &Closure) -> (String, Vec<String>) {
+    match why {
+        Closure::Verified { .. } => {
+            (format!("Fixed: {trouble}"), vec!["The fix was carried out and every measure held.".to_owned()])
+        }
+        Closure::Healed => (
+            format!("Healed: {trouble}"),
+            vec!["It went away by itself. Nothing was written; nothing waits for you.".to_owned()],
+        ),
+        Closure::ByPerson { person, note } => {
+            let note = if note.is_empty() { String::new() } else { format!(": {}", words::visible(note)) };
+            (format!("Ended: {trouble}"), vec![format!("Ended by {}{note}", words::visible(person.as_str()))])
+        }
+    }
+}
+
+fn under_way(trouble: &str, what: &str) -> (String, Vec<String>) {
+    (format!("Under way: {trouble}"), vec![sentence(what)])
+}
+
+/// With a capital first letter.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests;

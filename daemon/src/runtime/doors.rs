@@ -1,0 +1,159 @@
+//! The doors of a running nightshift: the gate for people, and health and metrics for machines.
+
+use super::Running;
+use crate::api::ready::Readiness;
+use crate::cluster::WatchState;
+use crate::config::{self, Keys};
+use crate::http::gate::{DigestOf, Gate, Parts, Site};
+use crate::http::health::{self, Health};
+use crate::http::listen::{self, TlsError};
+use crate::http::metrics::GateMetrics;
+use crate::stages::query::Reads;
+use crate::stages::vote::people::People;
+use crate::stages::vote::{Votes, Wake};
+use nightshift_model::Gap;
+use prometheus_client::registry::Registry;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The open doors.
+pub struct Doors {
+    /// The gate: makes links.
+    pub gate: Arc<Gate>,
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Why a door could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum DoorError {
+    /// The address is taken, or is none of ours.
+    #[error("cannot listen on {address}: free the port, or set another one")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Certificate or key.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// Opens the gate. Readiness and metrics have a listener of their own: [`health`].
+///
+/// # Errors
+/// [`DoorError`] names the address or the file.
+pub async fn open(
+    running: &Running,
+    gate: &config::Gate,
+    keys: Keys,
+    zone: jiff::tz::TimeZone,
+    digest: DigestOf,
+    registry: &mut Registry,
+) -> Result<Doors, DoorError> {
+    let failed = |source| DoorError::Listen { address: gate.listen, source };
+    let listener = listen::bind(gate.listen).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let tls = gate.tls.as_ref().map(listen::tls).transpose()?;
+    let metrics = GateMetrics::default();
+    metrics.register(registry);
+    let (store, clock, rules) = (running.store(), running.clock(), running.rules_now());
+    let parts = Parts {
+        votes: Votes::new(store.clone(), Arc::clone(&rules), clock, wake(running)),
+        reads: Reads::new(store.clone(), clock),
+        people: People::new(store, rules, clock),
+        keys: Arc::new(keys),
+        clock,
+        site: Site::of(gate, address, zone),
+        metrics,
+        digest,
+    };
+    let gate = Gate::new(parts);
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    tasks.spawn(listen::serve(listener, tls, gate.router(), clock, stop.clone()));
+    let counting = Arc::clone(&gate);
+    let until = stop.clone();
+    tasks.spawn(async move {
+        tokio::select! { () = until.cancelled() => {}, () = counting.keep_counts() => {} }
+        counting.write_counts().await;
+    });
+    Ok(Doors { gate, address, stop, tasks })
+}
+
+/// Opens the listener of health and metrics.
+///
+/// # Errors
+/// [`DoorError`] names the address.
+pub async fn health(
+    running: &Running,
+    listen: SocketAddr,
+    registry: Registry,
+) -> Result<SocketAddr, DoorError> {
+    let failed = |source| DoorError::Listen { address: listen, source };
+    let listener = listen::bind(listen).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let app = health::router(Health { ready: ready(running), metrics: Arc::new(registry) });
+    running.tasks.spawn(listen::serve(listener, None, app, running.clock(), running.stop.clone()));
+    Ok(address)
+}
+
+/// Ready means: every kind that detection needs was listed, and no watch is down.
+fn ready(running: &Running) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
+    let (coverage, seen) = (running.coverage.clone(), running.seen.clone());
+    Arc::new(move || {
+        let mut gaps: Vec<Gap> = coverage.borrow().iter().filter_map(gap).collect();
+        let synced = seen.synced.load(Ordering::Relaxed);
+        if !synced {
+            gaps.push(Gap { what: "first look".to_owned(), why: "lists are still being read".to_owned() });
+        }
+        let blind = coverage.borrow().iter().any(|w| matches!(w.state, WatchState::Down { .. }));
+        Readiness { ready: synced && !blind, gaps }
+    })
+}
+
+/// What a watch does not see, if anything.
+pub fn gap(watch: &crate::cluster::Watch) -> Option<Gap> {
+    let place = if watch.namespace.is_empty() { String::new() } else { format!(" in {}", watch.namespace) };
+    let what = format!("watch {}{place}", watch.kind.name());
+    let why = match &watch.state {
+        WatchState::Live { .. } => return None,
+        WatchState::Fallback { .. } => "this API server has no streaming lists, pages are read".to_owned(),
+        WatchState::Syncing => "the list is still being read".to_owned(),
+        WatchState::Forbidden => "403 Forbidden: permission to list and watch is missing".to_owned(),
+        WatchState::Down { since, why } => format!("{why}, since {since}"),
+    };
+    Some(Gap { what, why })
+}
+
+/// A decision wakes its incident; without one, every open incident: the sweep finds them.
+fn wake(running: &Running) -> Wake {
+    let wakers = running.wakers.clone();
+    Arc::new(move |id| {
+        if let Some(id) = id {
+            for waker in &wakers {
+                waker.wake(id.clone());
+            }
+        }
+    })
+}
+
+impl Doors {
+    /// What links begin with when nothing else is configured.
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Closes the gate; open requests finish first.
+    pub async fn shutdown(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}

@@ -1,0 +1,282 @@
+//! The wiring of a running nightshift, readable top to bottom.
+
+pub mod doors;
+pub mod incidents;
+pub mod offline;
+pub mod rules;
+pub mod run;
+pub mod sweep;
+pub mod tell;
+pub mod view;
+pub mod world;
+
+pub use run::run;
+
+use crate::clock::Clock;
+use crate::cluster::stream::Timing;
+use crate::cluster::{Access, ClientError, Reader, Watch, Writer, identity, watch};
+use crate::prometheus::{Prometheus, PrometheusError, Settings};
+use crate::stages::RulesNow;
+use crate::stages::detect::{Detect, Setup as DetectSetup};
+use crate::store::{SqliteStore, SystemAppend};
+use incidents::{Drives, Waker, queue};
+use nightshift_detectors::Params;
+use nightshift_engine::drive::StoreError;
+use nightshift_engine::rules::{Mode, Rules};
+use nightshift_model::effect::Me;
+use nightshift_model::{Actor, Cluster, Epoch, IncidentId, Registry, Role, SystemEvent};
+use nightshift_playbooks::Catalog;
+use rules::{Fixed, RuleBook};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use view::{Seen, ViewTask};
+use world::Outside;
+
+/// Incidents that the responder drives at a time.
+const RESPONDER_AT_ONCE: usize = 8;
+/// A first question to the API server that takes longer counts as unreachable.
+const FIRST_DEADLINE: Duration = Duration::from_secs(10);
+
+/// What a runtime is made of. `run` builds it from the configuration, `demo` around a simulated cluster.
+pub struct Setup {
+    /// The clock.
+    pub clock: Clock,
+    /// The history, open for writing.
+    pub store: SqliteStore,
+    /// Which roles run in this process.
+    pub parts: Parts,
+    /// How the responder reaches the API server.
+    pub responder: Access,
+    /// How the executor does.
+    pub executor: Access,
+    /// `cluster.name`.
+    pub cluster_name: String,
+    /// Namespaces that are watched; none means all.
+    pub namespaces: Vec<String>,
+    /// What nightshift may do.
+    pub mode: Mode,
+    /// Persons, roles, owners, policy.
+    pub registry: Registry,
+    /// The playbooks.
+    pub playbooks: Catalog,
+    /// Where measurements come from.
+    pub prometheus: Option<Settings>,
+    /// `kill_switch: true`.
+    pub kill_switch: bool,
+    /// Our own namespace; empty outside a cluster.
+    pub home: String,
+    /// Patience of the watches.
+    pub timing: Timing,
+    /// Thresholds of the detectors.
+    pub params: Params,
+    /// Seed of ids and jitter.
+    pub seed: u64,
+}
+
+/// Which roles run in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// Watches, diagnoses, serves the gate, verifies, digests.
+    pub responder: bool,
+    /// Previews and executes.
+    pub executor: bool,
+}
+
+impl Parts {
+    /// Both roles in one process.
+    pub const ALL: Self = Self { responder: true, executor: true };
+
+    /// Whether no other process holds a role.
+    fn is_whole(self) -> bool {
+        self.responder && self.executor
+    }
+}
+
+/// Why a runtime did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No client for the API server.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The cluster does not say who it is.
+    #[error(transparent)]
+    Identity(#[from] identity::IdentityError),
+    /// No client for Prometheus.
+    #[error(transparent)]
+    Prometheus(#[from] PrometheusError),
+    /// The history does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A running nightshift.
+pub struct Running {
+    /// The rules in force.
+    pub rules: RuleBook,
+    /// Wakes incidents in every role's loop.
+    pub wakers: Vec<Waker>,
+    /// What the view says about itself.
+    pub seen: Seen,
+    /// What every watch says about itself.
+    pub coverage: tokio::sync::watch::Receiver<Vec<Watch>>,
+    /// Ends everything.
+    pub stop: CancellationToken,
+    /// Everything that runs.
+    pub tasks: TaskTracker,
+    store: SqliteStore,
+    clock: Clock,
+    roles: Vec<Me>,
+}
+
+/// Starts detection and the roles' loops.
+///
+/// # Errors
+/// [`StartError`]: nothing runs then.
+pub async fn start(setup: Setup) -> Result<Running, StartError> {
+    let reader = Reader::connect(&setup.responder).await?;
+    let uid = identity::cluster_uid(&reader, FIRST_DEADLINE).await?;
+    let prometheus = setup.prometheus.as_ref().map(Prometheus::new).transpose()?.map(Arc::new);
+    let (clock, store) = (setup.clock, setup.store.clone());
+    let seen = Seen::default();
+    let rules = RuleBook {
+        fixed: Arc::new(Fixed {
+            cluster: Cluster { uid, name: setup.cluster_name },
+            mode: setup.mode,
+            registry: Arc::new(setup.registry),
+            playbooks: Arc::new(setup.playbooks),
+            prometheus: prometheus.is_some(),
+            home: setup.home,
+            kill_switch: setup.kill_switch,
+        }),
+        store: store.clone(),
+        clock,
+        nodes_not_ready: Arc::clone(&seen.nodes_not_ready),
+    };
+
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let instance: Arc<str> = format!("nightshift-{}", std::process::id()).into();
+    let outside = |reader: Reader, writer: Option<Writer>| Outside {
+        reader,
+        writer,
+        prometheus: prometheus.clone(),
+        store: store.clone(),
+        clock,
+        instance: Arc::clone(&instance),
+    };
+    let (mut wakers, mut roles) = (Vec::new(), Vec::new());
+    let mut spawn = |me: Me, at_once: usize, outside: Outside| {
+        let (waker, woken) = queue();
+        wakers.push(waker);
+        let drives = Drives { me, at_once, rules: rules.clone(), store: store.clone(), outside };
+        tasks.spawn(drives.run(woken, stop.clone()));
+    };
+    let (board, mut coverage) = tokio::sync::watch::channel(Vec::new());
+    drop(board);
+    if setup.parts.responder {
+        let me = take_role(&store, clock, Role::Responder).await?;
+        note_policy(&store, clock, &me, &rules).await?;
+        spawn(me.clone(), RESPONDER_AT_ONCE, outside(reader.clone(), None));
+        roles.push(me.clone());
+        let healthy_after = rules.fixed.registry.policy.healthy_after;
+        let detect = DetectSetup { me, seed: setup.seed, params: setup.params, healthy_after };
+        let detect = Detect::load(store.clone(), clock, detect).await?;
+        let watching = watch::start(&reader, clock, setup.timing, &setup.namespaces, setup.seed);
+        coverage = watching.coverage.clone();
+        let view = ViewTask { watching, detect, rules: rules_now(&rules), clock, seen: seen.clone() };
+        tasks.spawn(view.run(stop.clone()));
+    } else {
+        seen.synced.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+    if setup.parts.executor {
+        let me = take_role(&store, clock, Role::Executor).await?;
+        roles.push(me.clone());
+        let (reader, writer) =
+            (Reader::connect(&setup.executor).await?, Writer::connect(&setup.executor).await?);
+        spawn(me, 1, outside(reader, Some(writer)));
+    }
+    let look = if setup.parts.is_whole() { sweep::ALONE } else { sweep::SHARED };
+    tasks.spawn(sweep::run(store.clone(), clock, wakers.clone(), look, stop.clone()));
+    Ok(Running { rules, wakers, seen, coverage, stop, tasks, store, clock, roles })
+}
+
+impl Running {
+    /// The rules as stages ask for them.
+    pub fn rules_now(&self) -> RulesNow {
+        rules_now(&self.rules)
+    }
+
+    /// The history.
+    pub fn store(&self) -> SqliteStore {
+        self.store.clone()
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// The epoch of a role that runs here: the fence of what it writes.
+    pub fn epoch(&self, role: Role) -> Option<(Role, Epoch)> {
+        self.roles.iter().find(|me| me.role == role).map(|me| (role, me.epoch))
+    }
+
+    /// Wakes one incident, or all that are open, in every role's loop.
+    pub fn wake(&self, id: &IncidentId) {
+        self.wakers.iter().for_each(|waker| waker.wake(id.clone()));
+    }
+
+    /// Stops at a safe point: no request is cut short, everything queued is written, then the file is closed.
+    pub async fn shutdown(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        for me in &self.roles {
+            let event = SystemEvent::Stopped { role: me.role, epoch: me.epoch };
+            if let Err(error) = record(&self.store, self.clock, me, event).await {
+                tracing::warn!(%error, "the stop could not be recorded");
+            }
+        }
+        self.store.close().await;
+    }
+}
+
+fn rules_now(book: &RuleBook) -> RulesNow {
+    let book = book.clone();
+    Arc::new(move || {
+        let book = book.clone();
+        Box::pin(async move { book.now().await })
+    })
+}
+
+async fn take_role(store: &SqliteStore, clock: Clock, role: Role) -> Result<Me, StoreError> {
+    let holder = format!("pid {}", std::process::id());
+    let epoch = store.take(role, &holder, Epoch(0)).await?;
+    let me = Me { role, epoch, actor: Actor::Nightshift(role) };
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    record(store, clock, &me, SystemEvent::Started { role, epoch, version }).await?;
+    Ok(me)
+}
+
+/// A change of persons, roles, owners, policy, playbooks or mode since the last run is history, and voids votes.
+async fn note_policy(store: &SqliteStore, clock: Clock, me: &Me, rules: &RuleBook) -> Result<(), StoreError> {
+    let before = rules::system(store).await?.policy;
+    let fixed = &rules.fixed;
+    let after = Rules::policy_digest(&fixed.registry, &fixed.playbooks, &fixed.mode);
+    if before != Some(after) {
+        record(store, clock, me, SystemEvent::PolicyChanged { before, after }).await?;
+    }
+    Ok(())
+}
+
+async fn record(store: &SqliteStore, clock: Clock, me: &Me, event: SystemEvent) -> Result<(), StoreError> {
+    let append = SystemAppend {
+        fence: Some((me.role, me.epoch)),
+        actor: me.actor.clone(),
+        at: clock.now(),
+        events: vec![event],
+        outbox: Vec::new(),
+    };
+    crate::store::HistoryStore::append_system(store, append).await.map(|_| ())
+}

@@ -1,0 +1,147 @@
+//! What commands need besides a running nightshift: the history read-only, a look at the cluster and at Prometheus,
+//! a sign-in link.
+
+mod anchor;
+pub mod digest;
+pub mod probe;
+pub mod rights;
+
+pub use crate::stages::query::{Course, End, Found, Reads, Story};
+pub use crate::stages::vote::people::PeopleError;
+pub use crate::store::audit::{
+    Exit as AuditExit, ExportError, Problem, Report, export, verify, verify_jsonl,
+};
+pub use crate::store::{Filter, HistoryStore, OpenError, OpenMode, SqliteStore, StoreError, Which};
+pub use anchor::{Anchor, anchored, anchored_jsonl};
+
+pub use super::run::access;
+
+use super::rules::{Fixed, RuleBook};
+use crate::clock::Clock;
+use crate::config::{Config, Mode as Wanted};
+use crate::http::gate::Site;
+use crate::stages::vote::people::People;
+use nightshift_engine::Mode;
+use nightshift_model::{Actor, Cluster, PersonId};
+use nightshift_playbooks::catalog::EMBEDDED;
+use nightshift_playbooks::{Catalog, LoadError, Source};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+/// Which loops a process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleArg {
+    /// Both, one loop each.
+    All,
+    /// Watches, explains, serves the gate, proves, tells; reads only.
+    Responder,
+    /// Carries out what was granted, nothing else.
+    Executor,
+}
+
+/// Why playbooks are not in force.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// A file or folder cannot be read.
+    #[error("the playbooks in {path} cannot be read")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Everything that is wrong with them.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Wrong(Vec<LoadError>),
+}
+
+/// Opens a history to look at it. Nothing is changed, also when it is damaged.
+///
+/// # Errors
+/// [`OpenError`] says what a person can do.
+pub async fn open(path: &Path) -> Result<SqliteStore, OpenError> {
+    SqliteStore::open(path, OpenMode::ReadOnly).await
+}
+
+/// The shipped playbooks and those of some folders or files, in the order of their names.
+///
+/// # Errors
+/// [`CatalogError`] with file, line and what to do.
+pub fn catalog(places: &[PathBuf]) -> Result<Catalog, CatalogError> {
+    let mut texts: Vec<(String, String)> = Vec::new();
+    for place in places {
+        let read = |source| CatalogError::Read { path: place.clone(), source };
+        let mut files = Vec::new();
+        if place.is_dir() {
+            for entry in std::fs::read_dir(place).map_err(read)? {
+                let path = entry.map_err(read)?.path();
+                if path.extension().is_some_and(|e| e == "yaml" || e == "yml") {
+                    files.push(path);
+                }
+            }
+        } else {
+            files.push(place.clone());
+        }
+        files.sort();
+        for file in files {
+            let read = |source| CatalogError::Read { path: file.clone(), source };
+            texts.push((file.display().to_string(), std::fs::read_to_string(&file).map_err(read)?));
+        }
+    }
+    let more = texts.iter().map(|(file, text)| Source { file, text });
+    let all: Vec<Source<'_>> = EMBEDDED.iter().copied().chain(more).collect();
+    nightshift_playbooks::load(&all).map_err(CatalogError::Wrong)
+}
+
+/// Whether this process runs in a Pod.
+pub fn in_cluster() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+}
+
+/// The configured mode as decisions take it.
+pub fn mode(config: &Config) -> Mode {
+    match config.mode {
+        Wanted::Observe => Mode::Observe,
+        Wanted::Approve => Mode::Approve { namespaces: config.actions.namespaces.clone() },
+    }
+}
+
+/// Rules as the configuration and the history have them, without asking the cluster.
+pub fn rules(config: &Config, playbooks: Catalog, store: SqliteStore, clock: Clock) -> RuleBook {
+    RuleBook {
+        fixed: Arc::new(Fixed {
+            cluster: Cluster { uid: String::new(), name: config.cluster.name.clone() },
+            mode: mode(config),
+            registry: Arc::new(config.registry.clone()),
+            playbooks: Arc::new(playbooks),
+            prometheus: config.prometheus.is_some(),
+            home: String::new(),
+            kill_switch: config.kill_switch,
+        }),
+        store,
+        clock,
+        nodes_not_ready: Arc::new(AtomicU32::new(0)),
+    }
+}
+
+/// What links to the gate begin with, if links can be made.
+pub fn gate_url(config: &Config) -> Option<String> {
+    Site::of(&config.gate, config.gate.listen, jiff::tz::TimeZone::UTC).base
+}
+
+/// Makes a sign-in link's secret for a person of the registry, beside a running nightshift or without one.
+///
+/// # Errors
+/// [`PeopleError`]: there is no link then.
+pub async fn invite(
+    config: &Config,
+    store: SqliteStore,
+    clock: Clock,
+    person: &PersonId,
+) -> Result<String, PeopleError> {
+    let book = rules(config, Catalog::embedded(), store.clone(), clock);
+    let people = People::new(store, super::rules_now(&book), clock);
+    people.invite(person, &Actor::Operator).await
+}

@@ -1,0 +1,115 @@
+//! A look at the outside for `check`: nothing is written anywhere.
+
+use super::rights::Asked;
+use crate::cluster::review::{self, Identity, Right};
+use crate::cluster::{Access, ClientError, Reader, date, identity};
+use crate::config;
+use crate::prometheus::{Prometheus, PrometheusError};
+use crate::runtime::run::settings;
+use nightshift_model::Timestamp;
+use nightshift_model::effect::RawPart;
+use std::time::Duration;
+
+/// A question that takes longer counts as not answered.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// A cluster that can be asked.
+pub struct Cluster {
+    reader: Reader,
+}
+
+impl Cluster {
+    /// Builds the client; nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn connect(access: &Access) -> Result<Self, ClientError> {
+        Ok(Self { reader: Reader::connect(access).await? })
+    }
+
+    /// The cluster's uid: it answers, and knows us.
+    ///
+    /// # Errors
+    /// One sentence.
+    pub async fn uid(&self) -> Result<String, String> {
+        identity::cluster_uid(&self.reader, DEADLINE).await.map_err(|error| error.to_string())
+    }
+
+    /// What the API server's clock shows.
+    ///
+    /// # Errors
+    /// One clause.
+    pub async fn time(&self) -> Result<Timestamp, String> {
+        date::server_time(&self.reader, DEADLINE).await
+    }
+
+    /// The API server's word on each right, in order.
+    pub async fn review(&self, rights: &[Right]) -> Vec<Asked> {
+        let verdicts = review::review(Identity::Reader(&self.reader), rights, DEADLINE).await;
+        rights.iter().cloned().zip(verdicts).collect()
+    }
+}
+
+/// What a query said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// There are samples.
+    Data,
+    /// There are none.
+    NoData,
+    /// It was refused or could not be asked; one clause.
+    Not(String),
+}
+
+/// Asks each query as it stands, bound to nothing.
+///
+/// # Errors
+/// When no client can be built.
+pub async fn queries(
+    prometheus: &config::Prometheus,
+    queries: &[String],
+) -> Result<Vec<Answered>, PrometheusError> {
+    let client = Prometheus::new(&settings(prometheus))?;
+    let mut answers = Vec::with_capacity(queries.len());
+    for query in queries {
+        answers.push(read(client.query(query, None, prometheus.timeout.duration()).await));
+    }
+    Ok(answers)
+}
+
+fn read(answer: RawPart) -> Answered {
+    let (status, body) = match answer {
+        RawPart::Failed { why, detail } => return Answered::Not(format!("{}: {detail}", why.clause())),
+        RawPart::Body { status, body, .. } => (status, body),
+    };
+    let json: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+    if status != 200 {
+        let said = json.get("error").and_then(|e| e.as_str()).unwrap_or("no reason given");
+        return Answered::Not(format!(
+            "Prometheus answered {status}: {}",
+            nightshift_engine::text::visible(said, 200)
+        ));
+    }
+    match json.pointer("/data/result").and_then(|r| r.as_array()) {
+        Some(samples) if samples.is_empty() => Answered::NoData,
+        Some(_) => Answered::Data,
+        None => Answered::Not("the answer could not be read: is this a Prometheus?".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_data_no_data_or_a_reason() {
+        let body = |status, text: &str| RawPart::Body { status, body: text.into(), cut: false };
+        assert_eq!(read(body(200, r#"{"data":{"result":[]}}"#)), Answered::NoData);
+        assert_eq!(read(body(200, r#"{"data":{"result":[{"value":[1,"2"]}]}}"#)), Answered::Data);
+        let refused = read(body(400, r#"{"error":"bad\u001b[31m"}"#));
+        assert!(
+            matches!(&refused, Answered::Not(why) if why.contains("400: bad") && !why.contains('\u{1b}'))
+        );
+        assert!(matches!(read(body(200, "<html>")), Answered::Not(_)));
+    }
+}

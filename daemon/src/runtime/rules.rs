@@ -1,0 +1,100 @@
+//! The rules in force: configuration, and what the history adds up to now.
+
+use crate::clock::Clock;
+use crate::store::{Filter, HistoryStore as _, SqliteStore, Which};
+use nightshift_engine::drive::StoreError;
+use nightshift_engine::rules::{KillSwitch, Mode, Rules, Standing};
+use nightshift_engine::standing::{System, standing};
+use nightshift_model::history::Row;
+use nightshift_model::vote::Strength;
+use nightshift_model::{Cluster, Registry, Seconds};
+use nightshift_playbooks::Catalog;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Makes [`Rules`] for every drive and every vote.
+#[derive(Clone)]
+pub struct RuleBook {
+    /// What does not change while this process runs.
+    pub fixed: Arc<Fixed>,
+    /// The history.
+    pub store: SqliteStore,
+    /// The clock.
+    pub clock: Clock,
+    /// Nodes that are not Ready, as the view counts them.
+    pub nodes_not_ready: Arc<AtomicU32>,
+}
+
+/// The part of the rules that configuration fixes.
+pub struct Fixed {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// What nightshift may do.
+    pub mode: Mode,
+    /// Persons, roles, owners, policy.
+    pub registry: Arc<Registry>,
+    /// The playbooks.
+    pub playbooks: Arc<Catalog>,
+    /// Whether a Prometheus is configured.
+    pub prometheus: bool,
+    /// Our own namespace; empty outside a cluster.
+    pub home: String,
+    /// `kill_switch: true` of the configuration.
+    pub kill_switch: bool,
+}
+
+impl RuleBook {
+    /// The rules in force. When the history cannot be read, the kill switch counts as set.
+    pub async fn now(&self) -> Rules {
+        let fixed = &self.fixed;
+        let mut standing = match self.standing().await {
+            Ok(standing) => standing,
+            Err(error) => {
+                tracing::error!(%error, "the history cannot be read: the kill switch counts as set");
+                let reason = "the history cannot be read".to_owned();
+                Standing { kill_switch: KillSwitch::Set { reason }, ..Standing::default() }
+            }
+        };
+        if fixed.kill_switch {
+            standing.kill_switch = KillSwitch::Set { reason: "set in the configuration".to_owned() };
+        }
+        Rules {
+            cluster: fixed.cluster.clone(),
+            mode: fixed.mode.clone(),
+            registry: Arc::clone(&fixed.registry),
+            playbooks: Arc::clone(&fixed.playbooks),
+            policy: Rules::policy_digest(&fixed.registry, &fixed.playbooks, &fixed.mode),
+            prometheus: fixed.prometheus,
+            home: fixed.home.clone(),
+            proofs: Strength::Attested,
+            standing,
+        }
+    }
+
+    async fn standing(&self) -> Result<Standing, StoreError> {
+        let now = self.clock.now();
+        let system = system(&self.store).await?;
+        let reach = Seconds(86_400).max(self.fixed.registry.policy.denied_for);
+        let rows = self.store.events(now - reach, now + Seconds(1), &["claimed", "withdrawn"]).await?;
+        let mut incidents = Vec::new();
+        if !rows.is_empty() {
+            let filter = Filter { which: Which::All, ..Filter::newest(1_000) };
+            incidents = self.store.snapshots(&filter).await?;
+        }
+        Ok(standing(&system, &rows, &incidents, self.nodes_not_ready.load(Ordering::Relaxed), now))
+    }
+}
+
+/// The fold of the system stream, as far as decisions need it.
+pub async fn system(store: &SqliteStore) -> Result<System, StoreError> {
+    const KINDS: &[&str] = &[
+        "policy-changed",
+        "kill-switch-set",
+        "kill-switch-clearing",
+        "kill-switch-cleared",
+        "inventory",
+        "inventory-cleared",
+    ];
+    let rows: Vec<Row> = store.system_events(KINDS).await?;
+    Ok(System::of(&rows))
+}

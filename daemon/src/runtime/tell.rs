@@ -1,0 +1,136 @@
+//! Telling people: the outbox with its channels, and the digest at its hour.
+
+use super::{Running, doors::Doors};
+use crate::config;
+use crate::http::gate::DigestOf;
+use crate::notify::outbound::{Destination, DestinationError, Limits, Outbound, OutboundError};
+use crate::notify::reach::Reach;
+use crate::notify::webhook::{KeyError, Keys, Webhook};
+use crate::notify::{Channel, Notifier, Way};
+use crate::stages::digest::{Daily, DigestStage, sheet};
+use crate::stages::outbox::Outbox;
+use nightshift_engine::digest::Acting;
+use nightshift_engine::rules::Mode;
+use nightshift_model::{IncidentId, ProposalId, Role};
+use std::sync::{Arc, Mutex};
+
+/// Why a channel cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ChannelError {
+    /// Its URL.
+    #[error("the webhook `{name}` cannot be reached as configured")]
+    Destination {
+        /// The channel.
+        name: String,
+        /// What is wrong.
+        #[source]
+        source: DestinationError,
+    },
+    /// Its key.
+    #[error("the key of the webhook `{name}` cannot be used")]
+    Key {
+        /// The channel.
+        name: String,
+        /// What is wrong.
+        #[source]
+        source: KeyError,
+    },
+    /// The client.
+    #[error(transparent)]
+    Client(#[from] OutboundError),
+}
+
+/// The channels of the configuration.
+///
+/// # Errors
+/// [`ChannelError`] names the channel.
+pub fn channels(notify: &config::Notify) -> Result<Vec<Channel>, ChannelError> {
+    let outbound = Outbound::new(Limits::default(), None)?;
+    notify
+        .webhooks
+        .iter()
+        .map(|webhook| {
+            let name = webhook.name.clone();
+            let reach = if webhook.allow_private { Reach::Private } else { Reach::Public };
+            let destination = Destination::new(&webhook.url, reach)
+                .map_err(|source| ChannelError::Destination { name: name.clone(), source })?;
+            let keys = Keys::read(&webhook.secret_file)
+                .map_err(|source| ChannelError::Key { name: name.clone(), source })?;
+            let way = Way::Webhook(Box::new(Webhook::new(outbound.clone(), destination, keys)));
+            Ok(Channel { name, way })
+        })
+        .collect()
+}
+
+/// The digest of a running nightshift.
+pub fn digests(running: &Running, daily: Daily) -> Arc<DigestStage> {
+    let fixed = &running.rules.fixed;
+    Arc::new(DigestStage {
+        store: running.store(),
+        daily,
+        registry: Arc::clone(&fixed.registry),
+        cluster: fixed.cluster.name.clone(),
+        mode: if fixed.mode == Mode::Observe { Acting::Observe } else { Acting::Approve },
+        clock: running.clock(),
+        fence: running.epoch(Role::Responder),
+        queued: Mutex::new(None),
+    })
+}
+
+/// Digests as the gate shows them.
+pub fn sheets(digests: &Arc<DigestStage>) -> DigestOf {
+    let digests = Arc::clone(digests);
+    Arc::new(move |date| {
+        let digests = Arc::clone(&digests);
+        Box::pin(async move {
+            match digests.of(date).await {
+                Ok(digest) => digest.as_ref().map(sheet),
+                Err(error) => {
+                    tracing::error!(%error, "the digest cannot be told");
+                    None
+                }
+            }
+        })
+    })
+}
+
+/// Starts the outbox and the digest's clock.
+pub fn start(running: &Running, doors: &Doors, digests: Arc<DigestStage>, channels: Vec<Channel>) {
+    let wakers = running.wakers.clone();
+    let telling = Arc::clone(&digests);
+    let outbox = Outbox {
+        store: running.store(),
+        notifier: Notifier::new(channels),
+        wake: Arc::new(move |_, id: &IncidentId| wakers.iter().for_each(|waker| waker.wake(id.clone()))),
+        mint: mint(running, doors),
+        tell: Arc::new(move |from, to| {
+            let telling = Arc::clone(&telling);
+            Box::pin(async move { telling.tell(from, to).await })
+        }),
+        clock: running.clock(),
+        cluster: digests.cluster.clone(),
+        zone: digests.daily.zone.clone(),
+        fence: digests.fence,
+    };
+    let stop = running.stop.clone();
+    running.tasks.spawn(async move { outbox.run(&stop).await });
+    let stop = running.stop.clone();
+    running.tasks.spawn(async move { digests.run(&stop).await });
+}
+
+/// Links are made when a message is sent, for its recipient.
+fn mint(running: &Running, doors: &Doors) -> crate::stages::outbox::Mint {
+    let (gate, store, base) = (Arc::clone(&doors.gate), running.store(), doors.gate.base());
+    Arc::new(move |proposal: Option<ProposalId>, recipient: String| {
+        let (gate, store, base) = (Arc::clone(&gate), store.clone(), base.clone());
+        Box::pin(async move {
+            let Some(id) = proposal else { return base };
+            let incident = crate::store::HistoryStore::incident_of(&store, &id).await.ok()??;
+            let incident = crate::store::HistoryStore::snapshot(&store, &incident).await.ok()?;
+            gate.link(&recipient, incident.phase.proposal()?).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "no link could be made");
+                None
+            })
+        })
+    })
+}

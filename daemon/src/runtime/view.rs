@@ -1,0 +1,117 @@
+//! The task that owns the view: deltas in, scopes looked at, per-scope timers kept.
+
+use crate::clock::Clock;
+use crate::cluster::{Update, Watching};
+use crate::stages::RulesNow;
+use crate::stages::detect::Detect;
+use nightshift_detectors::View;
+use nightshift_detectors::facts::Truth;
+use nightshift_model::{Kind, ObjectRef, Seconds, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use tokio_util::sync::CancellationToken;
+
+/// Deltas taken before scopes are looked at: a burst about one scope is one look.
+const BATCH: usize = 256;
+/// After a store that did not answer, a scope is looked at again.
+const AGAIN: Seconds = Seconds(5);
+/// How often quiet counts are recorded.
+const QUIET_EVERY: Seconds = Seconds(900);
+
+/// What others may know of the view.
+#[derive(Clone, Default)]
+pub struct Seen {
+    /// Whether every watch has listed once and the first look was recorded.
+    pub synced: Arc<AtomicBool>,
+    /// Nodes that are not Ready.
+    pub nodes_not_ready: Arc<AtomicU32>,
+}
+
+/// The task.
+pub struct ViewTask {
+    /// The running watches.
+    pub watching: Watching,
+    /// The stage.
+    pub detect: Detect,
+    /// The rules.
+    pub rules: RulesNow,
+    /// The clock.
+    pub clock: Clock,
+    /// What others may know.
+    pub seen: Seen,
+}
+
+impl ViewTask {
+    /// Runs until stopped.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut view = View::default();
+        let mut due: BTreeMap<ObjectRef, Timestamp> = BTreeMap::new();
+        let mut touched: BTreeSet<ObjectRef> = BTreeSet::new();
+        let mut quiet_at = self.clock.now() + QUIET_EVERY;
+        let mut batch: Vec<Update> = Vec::with_capacity(BATCH);
+        let mut down: BTreeSet<String> = BTreeSet::new();
+        loop {
+            let next = due.values().min().copied().unwrap_or(quiet_at).min(quiet_at);
+            tokio::select! {
+                () = stop.cancelled() => break,
+                taken = self.watching.updates.recv_many(&mut batch, BATCH) => if taken == 0 { break },
+                () = self.clock.sleep_until(next) => {}
+            }
+            let now = self.clock.now();
+            for update in batch.drain(..) {
+                touched.extend(view.apply(update.delta, now));
+            }
+            if !self.seen.synced.load(Ordering::Relaxed) {
+                if !view.synced() {
+                    continue;
+                }
+                if let Err(error) = self.detect.first_sight(&view).await {
+                    tracing::error!(%error, "the first look could not be recorded; it is tried again");
+                    self.clock.sleep_real(AGAIN.duration()).await;
+                    continue;
+                }
+                touched.extend(view.scopes());
+                self.seen.synced.store(true, Ordering::Relaxed);
+            }
+            self.count_nodes(&view, &touched, &mut down);
+            touched.extend(due.iter().filter(|(_, at)| **at <= now).map(|(scope, _)| scope.clone()));
+            for scope in std::mem::take(&mut touched) {
+                due.remove(&scope);
+                match self.detect.look(&view, &scope, &self.rules).await {
+                    Ok(None) => {}
+                    Ok(Some(at)) => {
+                        due.insert(scope, at);
+                    }
+                    Err(error) => {
+                        tracing::error!(%scope, %error, "a scope could not be judged; it is looked at again");
+                        due.insert(scope, self.clock.now() + AGAIN);
+                    }
+                }
+            }
+            if now >= quiet_at {
+                quiet_at = now + QUIET_EVERY;
+                self.flush().await;
+            }
+        }
+        self.flush().await;
+    }
+
+    async fn flush(&mut self) {
+        if let Err(error) = self.detect.flush_quiet().await {
+            tracing::warn!(%error, "what needed nobody could not be recorded yet");
+        }
+    }
+
+    /// More than one node that is not Ready is a storm: the guards ask.
+    fn count_nodes(&self, view: &View, touched: &BTreeSet<ObjectRef>, down: &mut BTreeSet<String>) {
+        for node in touched.iter().filter(|scope| scope.kind == Kind::Node) {
+            if view.node(&node.name).is_some_and(|facts| facts.ready.status != Truth::True) {
+                down.insert(node.name.clone());
+            } else {
+                down.remove(&node.name);
+            }
+        }
+        self.seen.nodes_not_ready.store(u32::try_from(down.len()).unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+}

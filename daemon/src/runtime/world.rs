@@ -1,0 +1,161 @@
+//! The outside of one role: the cluster as its identity sees it, Prometheus, the history, the clock.
+
+use crate::clock::Clock;
+use crate::cluster::events::{Notice, publish};
+use crate::cluster::{Reader, Writer, actuate};
+use crate::prometheus::{self, Prometheus};
+use crate::store::{HistoryStore as _, SqliteStore};
+use nightshift_engine::evidence::BUDGET;
+use nightshift_engine::wire::{HttpWrite, Wire};
+use nightshift_engine::{Shell, World};
+use nightshift_model::effect::{RawPart, Read};
+use nightshift_model::{Answer, Ask, NotChecked, ObjectRef, Sent, Timestamp, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Bytes of one answer.
+pub const READ_BYTES_CAP: usize = 2 << 20;
+/// A read that takes longer counts as not answered.
+const READ_DEADLINE: Duration = Duration::from_secs(10);
+/// A write that takes longer may or may not have been carried out.
+const WRITE_DEADLINE: Duration = Duration::from_secs(15);
+
+/// What every drive of a role shares.
+#[derive(Clone)]
+pub struct Outside {
+    /// Reads with the role's identity.
+    pub reader: Reader,
+    /// Writes; the responder has none.
+    pub writer: Option<Writer>,
+    /// Where measurements come from.
+    pub prometheus: Option<Arc<Prometheus>>,
+    /// The history.
+    pub store: SqliteStore,
+    /// The clock.
+    pub clock: Clock,
+    /// This process, as Kubernetes Events name it.
+    pub instance: Arc<str>,
+}
+
+/// The outside for one drive: a budget, and the wire under the engine's steps.
+pub struct RoleWorld {
+    shell: Shell<RoleWire>,
+}
+
+/// The wire of one drive.
+struct RoleWire {
+    outside: Outside,
+    calls: AtomicU64,
+    bytes: AtomicU64,
+    started: Duration,
+}
+
+impl RoleWorld {
+    /// A world with a fresh budget.
+    pub fn new(outside: Outside) -> Self {
+        let started = outside.clock.monotonic();
+        Self {
+            shell: Shell(RoleWire { outside, calls: AtomicU64::new(0), bytes: AtomicU64::new(0), started }),
+        }
+    }
+}
+
+impl World for RoleWorld {
+    async fn ask(&self, ask: &Ask) -> Answer {
+        tracing::debug!(ask = ask.name(), "asking");
+        self.shell.ask(ask).await
+    }
+
+    async fn send(&self, write: &Write) -> Sent {
+        let sent = self.shell.send(write).await;
+        tracing::info!(op = %write.mark.op, mark = %write.mark, sent = ?sent, "the one request of an operation was answered");
+        if matches!(sent, Sent::Applied { .. }) {
+            self.shell.0.announce(write).await;
+        }
+        sent
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shell.now()
+    }
+}
+
+impl RoleWire {
+    /// Counts a read against the budget of a diagnosis.
+    fn admit(&self) -> Result<(), RawPart> {
+        let over = |detail: String| RawPart::Failed { why: NotChecked::OverBudget, detail };
+        if self.calls.fetch_add(1, Ordering::Relaxed) >= u64::from(BUDGET.calls) {
+            return Err(over(format!("{} calls", BUDGET.calls)));
+        }
+        if self.bytes.load(Ordering::Relaxed) >= BUDGET.bytes as u64 {
+            return Err(over(format!("{} bytes", BUDGET.bytes)));
+        }
+        let spent = self.outside.clock.monotonic().saturating_sub(self.started);
+        if spent >= BUDGET.seconds.duration() {
+            return Err(over(format!("{}", BUDGET.seconds)));
+        }
+        Ok(())
+    }
+
+    async fn healthy(&self, workload: &ObjectRef) -> RawPart {
+        match self.outside.store.healthy_revisions(workload).await {
+            Ok(list) => match serde_json::to_vec(&list) {
+                Ok(body) => RawPart::Body { status: 200, body, cut: false },
+                Err(error) => RawPart::Failed { why: NotChecked::Unreadable, detail: error.to_string() },
+            },
+            Err(error) => RawPart::Failed { why: NotChecked::Unreachable, detail: error.to_string() },
+        }
+    }
+
+    /// One Kubernetes Event per action: `kubectl describe` of the target tells what was done.
+    async fn announce(&self, write: &Write) {
+        let (Some(writer), target) = (&self.outside.writer, write.plan.action.target()) else { return };
+        let notice = Notice {
+            about: target.clone(),
+            api_version: "apps/v1".to_owned(),
+            reason: "RolledBack".to_owned(),
+            action: write.plan.action.kind().as_str().to_owned(),
+            note: format!("operation {}: {}", write.mark.op, write.plan.cause),
+            warning: false,
+        };
+        if let Err(error) = publish(writer, &self.outside.instance, &notice, WRITE_DEADLINE).await {
+            tracing::warn!(op = %write.mark.op, %error, "the action's Kubernetes Event was not written");
+        }
+    }
+}
+
+impl Wire for RoleWire {
+    async fn read(&self, read: &Read) -> RawPart {
+        if let Err(part) = self.admit() {
+            return part;
+        }
+        let outside = &self.outside;
+        let part = match read {
+            Read::Get { path, query, accept } => {
+                outside.reader.get(path, query, *accept, READ_BYTES_CAP, READ_DEADLINE).await
+            }
+            Read::Query { promql } => {
+                prometheus::query(outside.prometheus.as_deref(), promql, None, READ_DEADLINE).await
+            }
+            Read::Healthy { workload } => self.healthy(workload).await,
+        };
+        if let RawPart::Body { body, .. } = &part {
+            self.bytes.fetch_add(u64::try_from(body.len()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+        part
+    }
+
+    async fn write(&self, write: &HttpWrite) -> RawPart {
+        match &self.outside.writer {
+            Some(writer) => actuate::send(writer, write, WRITE_DEADLINE).await,
+            None => {
+                RawPart::Failed { why: NotChecked::Unreachable, detail: "this role has no writer".to_owned() }
+            }
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.outside.clock.now()
+    }
+}

@@ -1,0 +1,250 @@
+//! Detect and correlate: what is true of a scope now becomes events of its incidents.
+
+use super::RulesNow;
+use crate::clock::Clock;
+use crate::store::{Filter, HistoryStore as _, SqliteStore, SystemAppend};
+use nightshift_detectors::rollout::{healthy, rollout_state};
+use nightshift_detectors::{Detection, Params, View, detect};
+use nightshift_engine::correlate::{RELAPSE_WITHIN, correlate};
+use nightshift_engine::drive::{Store as _, StoreError};
+use nightshift_engine::inventory::Inventory;
+use nightshift_engine::{Rules, advance};
+use nightshift_model::effect::Me;
+use nightshift_model::history::QuietNight;
+use nightshift_model::{
+    Appended, Finding, Ids, Incident, IncidentEvent, IncidentId, Kind, ObjectRef, Phase, Seconds,
+    SystemEvent, Timestamp,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How often an append that lost a race is tried again before the sweep comes back to the scope.
+const TRIES: u32 = 8;
+
+/// The stage, with what it remembers of the history.
+pub struct Detect {
+    store: SqliteStore,
+    clock: Clock,
+    me: Me,
+    ids: Ids,
+    params: Params,
+    healthy_after: Seconds,
+    inventory: Inventory,
+    /// Incidents of a scope, open or recently closed.
+    known: BTreeMap<ObjectRef, BTreeSet<IncidentId>>,
+    /// The revision of each Deployment that was recorded healthy last.
+    recorded: BTreeMap<String, String>,
+    /// Scopes that look bad and are no finding yet.
+    worried: BTreeSet<ObjectRef>,
+    quiet: QuietNight,
+}
+
+/// What the stage needs besides the store.
+pub struct Setup {
+    /// Who appends.
+    pub me: Me,
+    /// Seed of incident ids.
+    pub seed: u64,
+    /// Thresholds.
+    pub params: Params,
+    /// When a revision counts as healthy.
+    pub healthy_after: Seconds,
+}
+
+impl Detect {
+    /// Reads what the history knows.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn load(store: SqliteStore, clock: Clock, setup: Setup) -> Result<Self, StoreError> {
+        let mut inventory = Inventory::default();
+        let mut recorded = BTreeMap::new();
+        for row in store.system_events(&["inventory", "inventory-cleared", "healthy-seen"]).await? {
+            if let nightshift_model::HistoryEvent::System(event) = &row.event {
+                inventory.fold(event);
+                if let SystemEvent::HealthySeen { revision } = event {
+                    recorded.insert(revision.workload.uid.clone(), revision.template_hash.clone());
+                }
+            }
+        }
+        let now = clock.now();
+        let mut known: BTreeMap<ObjectRef, BTreeSet<IncidentId>> = BTreeMap::new();
+        for incident in store.snapshots(&Filter::newest(10_000)).await? {
+            let open = !matches!(incident.phase, Phase::Closed { .. });
+            if open || now.since(incident.changed_at) <= RELAPSE_WITHIN {
+                known.entry(incident.scope.clone()).or_default().insert(incident.id);
+            }
+        }
+        Ok(Self {
+            store,
+            clock,
+            me: setup.me,
+            ids: Ids::new(setup.seed),
+            params: setup.params,
+            healthy_after: setup.healthy_after,
+            inventory,
+            known,
+            recorded,
+            worried: BTreeSet::new(),
+            quiet: QuietNight { rollouts: 0, self_healed: 0 },
+        })
+    }
+
+    /// The first look at a whole cluster, once every watch has listed. What is broken at the very first sight goes
+    /// into one inventory; what is broken at a later start and stands nowhere broke while nobody watched.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn first_sight(&mut self, view: &View) -> Result<(), StoreError> {
+        if self.inventory.taken() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let mut entries = Vec::new();
+        for scope in view.scopes() {
+            if self.known.contains_key(&scope) {
+                continue;
+            }
+            entries.extend(Inventory::entries(&scope, &detect(view, &scope, now, &self.params).findings));
+        }
+        tracing::info!(broken = entries.len(), "first sight: what is broken already is listed, not paged");
+        self.record(SystemEvent::Inventory { entries }).await
+    }
+
+    /// One look at a scope; says when to look again.
+    ///
+    /// # Errors
+    /// Those of the store: the scope is looked at again later.
+    pub async fn look(
+        &mut self,
+        view: &View,
+        scope: &ObjectRef,
+        rules: &RulesNow,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let now = self.clock.now();
+        let Detection { findings, recheck_at, unchecked: _ } = detect(view, scope, now, &self.params);
+        self.count_self_healed(view, scope, &findings, recheck_at);
+        let split = self.inventory.split(scope, findings);
+        if !split.cleared.is_empty() {
+            self.record(SystemEvent::InventoryCleared { entries: split.cleared }).await?;
+        }
+        if !split.fresh.is_empty() || self.known.contains_key(scope) {
+            self.correlate(scope, &split.fresh, rules).await?;
+        }
+        let healthy = self.healthy(view, scope, now).await?;
+        Ok([recheck_at, healthy].into_iter().flatten().min())
+    }
+
+    async fn correlate(
+        &mut self,
+        scope: &ObjectRef,
+        findings: &[Finding],
+        rules: &RulesNow,
+    ) -> Result<(), StoreError> {
+        for _ in 0..TRIES {
+            let now = self.clock.now();
+            let mut incidents = Vec::new();
+            for id in self.known.get(scope).cloned().unwrap_or_default() {
+                incidents.push(self.store.load(&id).await?);
+            }
+            let changes = correlate(&incidents, scope, findings, now, &mut self.ids);
+            if changes.is_empty() {
+                return Ok(());
+            }
+            let (mut again, rules) = (false, rules().await);
+            for change in changes {
+                let before = incidents.iter().find(|i| i.id == change.id);
+                again |= !self.append(before, &change.id, change.events, &rules, now).await?;
+                self.known.entry(scope.clone()).or_default().insert(change.id);
+            }
+            if !again {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the append took; a lost race is looked at again.
+    async fn append(
+        &self,
+        before: Option<&Incident>,
+        id: &IncidentId,
+        events: Vec<IncidentEvent>,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let fence = Some((self.me.role, self.me.epoch));
+        let append = advance(before, id, events, fence, self.me.actor.clone(), now, rules)?;
+        Ok(matches!(self.store.append(append).await?, Appended::Committed | Appended::Fenced))
+    }
+
+    /// Records a revision once all its wanted replicas were available for long enough.
+    async fn healthy(
+        &mut self,
+        view: &View,
+        scope: &ObjectRef,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        if scope.kind != Kind::Deployment {
+            return Ok(None);
+        }
+        if let Some(state) = rollout_state(view, scope)
+            && self.recorded.get(&scope.uid) == Some(&state.template_hash)
+        {
+            return Ok(None);
+        }
+        let health = healthy(view, scope, now, self.healthy_after);
+        if let Some(revision) = health.seen {
+            let before = self.recorded.insert(scope.uid.clone(), revision.template_hash.clone());
+            if before.is_some() {
+                self.quiet.rollouts += 1;
+            }
+            tracing::info!(workload = %scope, revision = revision.number, "a revision was seen healthy");
+            self.record(SystemEvent::HealthySeen { revision }).await?;
+        }
+        Ok(health.recheck_at)
+    }
+
+    /// A scope that looked bad and is well again without ever having been a finding.
+    fn count_self_healed(
+        &mut self,
+        view: &View,
+        scope: &ObjectRef,
+        findings: &[Finding],
+        recheck_at: Option<Timestamp>,
+    ) {
+        let restarted =
+            || view.pods_of(scope).iter().any(|pod| pod.containers.iter().any(|c| c.restarts > 0));
+        if !findings.is_empty() {
+            self.worried.remove(scope);
+        } else if recheck_at.is_some() && restarted() {
+            self.worried.insert(scope.clone());
+        } else if recheck_at.is_none() && self.worried.remove(scope) {
+            self.quiet.self_healed += 1;
+        }
+    }
+
+    /// Records what needed nobody since the last call, for the digest.
+    ///
+    /// # Errors
+    /// Those of the store; then it is counted on.
+    pub async fn flush_quiet(&mut self) -> Result<(), StoreError> {
+        if self.quiet.rollouts == 0 && self.quiet.self_healed == 0 {
+            return Ok(());
+        }
+        self.record(SystemEvent::Quiet { seen: self.quiet.clone() }).await?;
+        self.quiet = QuietNight { rollouts: 0, self_healed: 0 };
+        Ok(())
+    }
+
+    async fn record(&mut self, event: SystemEvent) -> Result<(), StoreError> {
+        self.inventory.fold(&event);
+        let append = SystemAppend {
+            fence: Some((self.me.role, self.me.epoch)),
+            actor: self.me.actor.clone(),
+            at: self.clock.now(),
+            events: vec![event],
+            outbox: Vec::new(),
+        };
+        self.store.append_system(append).await.map(|_| ())
+    }
+}

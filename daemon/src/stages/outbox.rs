@@ -1,0 +1,300 @@
+//! Due rows of the outbox -> channels and wake-ups.
+//!
+//! At least once, each row on its own: a slow or dead endpoint holds nothing up but its own messages. What was told,
+//! and what was given up, is in the history.
+
+use crate::clock::Clock;
+use crate::notify::notice::{Around, digest_notice, notice};
+use crate::notify::{Channel, Handed, Kind, Notifier, Outgoing};
+use crate::store::outbox::OutboxRow;
+use crate::store::{HistoryStore as _, SqliteStore, SystemAppend};
+use futures::StreamExt as _;
+use futures::future::{BoxFuture, join_all};
+use nightshift_engine::digest::Digest;
+use nightshift_engine::{Store as _, StoreError};
+use nightshift_model::{
+    Actor, Epoch, HistoryEvent, Incident, IncidentId, MessageBody, ProposalId, Role, Seconds, SystemEvent,
+    Timestamp,
+};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Rows taken up in one turn.
+const ROWS: u32 = 32;
+/// Rows on their way at a time.
+const AT_ONCE: usize = 8;
+/// Nobody else sees a row that was taken up for so long: more than any attempt takes.
+const HOLD: Seconds = Seconds(120);
+/// Another process may have written a row without our being told.
+const LOOK_AGAIN: Seconds = Seconds(5);
+/// How far back it is looked up which channels have a message already: longer than a message is tried.
+const TRIED: Seconds = Seconds(2 * 86_400);
+
+/// Wakes the loop of a role in this process; another process notices by itself.
+pub type Wake = Arc<dyn Fn(Role, &IncidentId) + Send + Sync>;
+/// Makes a link for one recipient: to a proposal's page or, without one, to the digest. `None` without a public URL.
+pub type Mint = Arc<dyn Fn(Option<ProposalId>, String) -> BoxFuture<'static, Option<String>> + Send + Sync>;
+/// Tells a digest.
+pub type TellDigest =
+    Arc<dyn Fn(Timestamp, Timestamp) -> BoxFuture<'static, Result<Digest, StoreError>> + Send + Sync>;
+
+/// What the stage is made of.
+pub struct Outbox {
+    /// The history and its outbox.
+    pub store: SqliteStore,
+    /// The channels.
+    pub notifier: Notifier,
+    /// Where wake-ups go.
+    pub wake: Wake,
+    /// Where links come from.
+    pub mint: Mint,
+    /// Where digests come from.
+    pub tell: TellDigest,
+    /// The clock.
+    pub clock: Clock,
+    /// `cluster.name`.
+    pub cluster: String,
+    /// The zone of local times.
+    pub zone: jiff::tz::TimeZone,
+    /// The responder's epoch, which must be current for every row written.
+    pub fence: Option<(Role, Epoch)>,
+}
+
+/// How long to wait after so many attempts; `None`: after a day it is over.
+pub fn again(attempts: u64) -> Option<Seconds> {
+    Some(Seconds(match attempts {
+        0 | 1 => 5,
+        2 => 30,
+        3 => 120,
+        4 => 600,
+        5 => 1800,
+        6..=28 => 3600,
+        _ => return None,
+    }))
+}
+
+impl Outbox {
+    /// Turns until it is stopped; a turn under way is finished.
+    pub async fn run(&self, stop: &CancellationToken) {
+        let mut commits = self.store.commits();
+        while !stop.is_cancelled() {
+            let next = match self.turn().await {
+                Ok(next) => next,
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "the outbox cannot be read");
+                    None
+                }
+            };
+            let now = self.clock.now();
+            let soon = now + LOOK_AGAIN;
+            let until = next.map_or(soon, |due| due.clamp(now, soon));
+            let committed = async {
+                match &mut commits {
+                    Some(commits) => drop(commits.changed().await),
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = committed => {}
+                () = self.clock.sleep_until(until) => {}
+            }
+        }
+    }
+
+    /// Takes up what is due and hands it on; says when the next row is due.
+    ///
+    /// # Errors
+    /// Those of taking rows; a row whose own handling failed is put off.
+    pub async fn turn(&self) -> Result<Option<Timestamp>, StoreError> {
+        let rows = self.store.outbox_take(self.clock.now(), HOLD, ROWS).await?;
+        futures::stream::iter(rows)
+            .for_each_concurrent(AT_ONCE, |row| async move {
+                if let Err(error) = self.handle(&row).await {
+                    self.put_off(&row, &error).await;
+                }
+            })
+            .await;
+        self.store.outbox_next().await
+    }
+
+    /// A row that could not even be tried. When the store takes nothing, it comes up again by itself.
+    async fn put_off(&self, row: &OutboxRow, error: &StoreError) {
+        let key = &row.message.key;
+        tracing::warn!(
+            error = error as &dyn std::error::Error,
+            message = key,
+            "a message could not be handled"
+        );
+        let why = error.to_string();
+        let put = if let Some(wait) = again(row.attempts) {
+            self.store.outbox_retry(row.id, self.clock.now() + wait, &why).await
+        } else {
+            let channel = "every channel".to_owned();
+            let lost = SystemEvent::Undelivered { message: key.clone(), channel, why: why.clone() };
+            match self.record(vec![lost]).await {
+                Ok(()) => self.store.outbox_failed(row.id, &why).await,
+                Err(error) => Err(error),
+            }
+        };
+        if let Err(error) = put {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                message = key,
+                "nor could it be put off"
+            );
+        }
+    }
+
+    async fn handle(&self, row: &OutboxRow) -> Result<(), StoreError> {
+        match &row.message.body {
+            MessageBody::Wake { role, incident } => {
+                (self.wake)(*role, incident);
+                self.store.outbox_sent(row.id).await
+            }
+            MessageBody::Page { incident } => self.about(row, Kind::Page, incident).await,
+            MessageBody::Update { incident } => self.about(row, Kind::Update, incident).await,
+            MessageBody::Digest { from, to } => self.digest(row, *from, *to).await,
+        }
+    }
+
+    async fn about(&self, row: &OutboxRow, kind: Kind, incident: &IncidentId) -> Result<(), StoreError> {
+        let incident = self.store.load(incident).await?;
+        let incident = &incident;
+        self.deliver(row, |channel| async move { self.render(channel, kind, incident).await }).await.map(drop)
+    }
+
+    async fn render(&self, channel: &str, kind: Kind, incident: &Incident) -> Outgoing {
+        let link = match incident.phase.proposal() {
+            Some(proposal) => (self.mint)(Some(proposal.id().clone()), channel.to_owned()).await,
+            None => None,
+        };
+        let (cluster, zone) = (self.cluster.clone(), self.zone.clone());
+        let around = Around { cluster, zone, now: self.clock.now(), link };
+        Outgoing::Incident(Box::new(notice(incident, kind, &around)))
+    }
+
+    async fn digest(&self, row: &OutboxRow, from: Timestamp, to: Timestamp) -> Result<(), StoreError> {
+        let digest = (self.tell)(from, to).await?;
+        let digest = &digest;
+        let done = self
+            .deliver(row, |channel| async move {
+                let link = (self.mint)(None, channel.to_owned()).await;
+                Outgoing::Digest(Box::new(digest_notice(digest, link)))
+            })
+            .await?;
+        if done == Done::Told {
+            self.record(vec![SystemEvent::DigestSent { window: format!("{from}/{to}") }]).await?;
+        }
+        Ok(())
+    }
+
+    /// One attempt at every channel that does not have the message yet.
+    async fn deliver<'c, F>(
+        &'c self,
+        row: &OutboxRow,
+        render: impl Fn(&'c str) -> F,
+    ) -> Result<Done, StoreError>
+    where
+        F: Future<Output = Outgoing>,
+    {
+        let key = &row.message.key;
+        let settled = if row.attempts > 1 { self.settled(key).await? } else { Settled::default() };
+        let missing = self.notifier.channels().iter().filter(|c| !settled.channels.contains(&c.name));
+        let attempts = missing.map(|channel| {
+            let message = render(&channel.name);
+            async move { (channel, channel.hand(key, &message.await, self.clock.now()).await) }
+        });
+        let mut told = settled.told;
+        let mut events = Vec::new();
+        let mut later: Option<(Seconds, String)> = None;
+        for (channel, handed) in join_all(attempts).await {
+            let Channel { name, .. } = channel;
+            let lost =
+                |why: String| SystemEvent::Undelivered { message: key.clone(), channel: name.clone(), why };
+            match handed {
+                Handed::Delivered => {
+                    told = true;
+                    events.push(SystemEvent::Delivered { message: key.clone(), channel: name.clone() });
+                }
+                Handed::Never { why } => events.push(lost(why)),
+                Handed::Later { after, why } => match again(row.attempts) {
+                    None => events.push(lost(format!("{why}; given up after a day"))),
+                    Some(wait) => {
+                        let wait = wait.max(after.unwrap_or_default());
+                        let why = format!("{name}: {why}");
+                        tracing::info!(message = key, channel = name, why, "a message will be tried again");
+                        later = Some(match later {
+                            Some((sooner, reasons)) => (sooner.min(wait), format!("{reasons}; {why}")),
+                            None => (wait, why),
+                        });
+                    }
+                },
+            }
+        }
+        if !events.is_empty() {
+            self.record(events).await?;
+        }
+        match later {
+            Some((wait, why)) => {
+                self.store.outbox_retry(row.id, self.clock.now() + wait, &why).await?;
+                Ok(Done::Waiting)
+            }
+            None if told || self.notifier.channels().is_empty() => {
+                self.store.outbox_sent(row.id).await?;
+                Ok(Done::Told)
+            }
+            None => {
+                self.store.outbox_failed(row.id, "no channel took it").await?;
+                Ok(Done::Lost)
+            }
+        }
+    }
+
+    /// The channels that have a message, or will never have it.
+    async fn settled(&self, key: &str) -> Result<Settled, StoreError> {
+        let now = self.clock.now();
+        let kinds = ["delivered", "undelivered"];
+        let mut settled = Settled::default();
+        for row in self.store.events(now - TRIED, now + Seconds(1), &kinds).await? {
+            match row.event {
+                HistoryEvent::System(SystemEvent::Delivered { message, channel }) if message == key => {
+                    settled.told = true;
+                    settled.channels.insert(channel);
+                }
+                HistoryEvent::System(SystemEvent::Undelivered { message, channel, .. }) if message == key => {
+                    settled.channels.insert(channel);
+                }
+                HistoryEvent::System(_) | HistoryEvent::Incident(_) => {}
+            }
+        }
+        Ok(settled)
+    }
+
+    async fn record(&self, events: Vec<SystemEvent>) -> Result<(), StoreError> {
+        let (actor, at) = (Actor::Nightshift(Role::Responder), self.clock.now());
+        let fence = self.fence;
+        self.store
+            .append_system(SystemAppend { fence, actor, at, events, outbox: Vec::new() })
+            .await
+            .map(drop)
+    }
+}
+
+#[derive(Default)]
+struct Settled {
+    told: bool,
+    channels: BTreeSet<String>,
+}
+
+/// What became of a row in this turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Done {
+    Told,
+    Waiting,
+    Lost,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+#![allow(
+    clippy::cloned_ref_to_slice_refs,
+    clippy::float_cmp,
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::cast_precision_loss,
+    clippy::needless_pass_by_value,
+    clippy::single_element_loop,
+    clippy::type_complexity,
+    clippy::wildcard_enum_match_arm
+)] // tables of small cases: clones and wildcards read better here
+use super::*;
+use crate::notify::Way;
+use crate::store::OpenMode;
+use nightshift_engine::digest::{Acting, Audit, Window};
+use nightshift_model::apply::Place;
+use nightshift_model::{
+    Append, Finding, IncidentEvent, Kind as Kinds, Message, ObjectRef, Reason, Registry, Revision, Stream,
+};
+use std::sync::Mutex;
+
+type Printed = Arc<Mutex<Vec<String>>>;
+
+struct Bench {
+    _folder: tempfile::TempDir,
+    outbox: Outbox,
+    printed: Printed,
+    woken: Printed,
+}
+
+/// Channels beside the printing one `term`: endpoints that cannot be reached.
+async fn bench(dead: &[&str]) -> Bench {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("history.db"), OpenMode::ReadWrite).await.unwrap();
+    let (printed, woken) = (Printed::default(), Printed::default());
+    let (print, wake) = (printed.clone(), woken.clone());
+    let mut channels = vec![Channel {
+        name: "term".to_owned(),
+        way: Way::Print(Arc::new(move |message| {
+            print.lock().unwrap().push(format!("{} {}", message.kind(), message.text()));
+        })),
+    }];
+    for name in dead {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        drop(listener); // nobody listens there now
+        let outbound =
+            crate::notify::outbound::Outbound::new(crate::notify::outbound::Limits::default(), None);
+        let reach = crate::notify::reach::Reach::Private;
+        let destination = crate::notify::outbound::Destination::new(&url, reach).unwrap();
+        let keys = crate::notify::webhook::Keys::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let webhook = crate::notify::webhook::Webhook::new(outbound.unwrap(), destination, keys);
+        channels.push(Channel { name: (*name).to_owned(), way: Way::Webhook(Box::new(webhook)) });
+    }
+    let outbox = Outbox {
+        store,
+        notifier: Notifier::new(channels),
+        wake: Arc::new(move |role, id| wake.lock().unwrap().push(format!("{} {id}", role.as_str()))),
+        mint: Arc::new(|_, _| Box::pin(async { None })),
+        tell: Arc::new(|from, to| {
+            Box::pin(async move {
+                let zone = jiff::tz::TimeZone::UTC;
+                let window = Window {
+                    from,
+                    to,
+                    zone,
+                    cluster: "c".to_owned(),
+                    mode: Acting::Observe,
+                    known_from: from,
+                };
+                let audit = Audit::NotChecked { why: "test".to_owned() };
+                Ok(nightshift_engine::digest(&[], &[], &window, &Registry::default(), audit))
+            })
+        }),
+        clock: Clock::scaled(Timestamp::from_second(1_800_000_000), 100_000),
+        cluster: "prod-1".to_owned(),
+        zone: jiff::tz::TimeZone::UTC,
+        fence: None,
+    };
+    Bench { _folder: folder, outbox, printed, woken }
+}
+
+impl Bench {
+    /// Opens an incident whose first event queues this.
+    async fn queue(&self, key: &str, body: MessageBody) {
+        let scope = ObjectRef::new(Kinds::Deployment, "shop", "cart", "u1");
+        let cause = Finding::fingerprint(&scope, Reason::CrashLoopBackOff);
+        let id = IncidentId(format!("inc-{key}"));
+        let at = self.outbox.clock.now();
+        let event = IncidentEvent::Opened { scope, cause };
+        let place = Place { id: id.clone(), revision: Revision(1), at };
+        let append = Append {
+            stream: Stream::Incident(id),
+            expect: Revision(0),
+            fence: None,
+            actor: Actor::Operator,
+            at,
+            snapshot: Some(Incident::apply(None, &place, &event).unwrap()),
+            events: vec![HistoryEvent::Incident(event)],
+            wake_at: None,
+            outbox: vec![Message { key: key.to_owned(), body }],
+        };
+        self.outbox.store.append(append).await.unwrap();
+    }
+
+    async fn told(&self) -> Vec<String> {
+        let rows =
+            self.outbox.store.system_events(&["delivered", "undelivered", "digest-sent"]).await.unwrap();
+        rows.into_iter()
+            .map(|row| match row.event {
+                HistoryEvent::System(SystemEvent::Delivered { message, channel }) => {
+                    format!("{message}>{channel}")
+                }
+                HistoryEvent::System(SystemEvent::Undelivered { message, channel, .. }) => {
+                    format!("{message}>{channel} lost")
+                }
+                other => other.kind().to_owned(),
+            })
+            .collect()
+    }
+}
+
+fn page(key: &str) -> MessageBody {
+    MessageBody::Page { incident: IncidentId(format!("inc-{key}")) }
+}
+
+#[tokio::test]
+async fn a_row_is_handed_on_once_and_the_history_says_so() {
+    let bench = bench(&[]).await;
+    bench.queue("a", page("a")).await;
+    bench.queue("b", MessageBody::Wake { role: Role::Executor, incident: IncidentId::from("inc-b") }).await;
+    let (from, to) = (Timestamp::from_second(0), Timestamp::from_second(9));
+    bench.queue("c", MessageBody::Digest { from, to }).await;
+    assert_eq!(bench.outbox.turn().await.unwrap(), None);
+    bench.outbox.turn().await.unwrap();
+    let mut kinds: Vec<String> =
+        bench.printed.lock().unwrap().iter().map(|p| p.split(' ').next().unwrap().to_owned()).collect();
+    kinds.sort();
+    assert_eq!(kinds, ["digest", "incident.page"]);
+    assert_eq!(*bench.woken.lock().unwrap(), ["executor inc-b"]);
+    let mut told = bench.told().await;
+    told.sort();
+    assert_eq!(told, ["a>term", "c>term", "digest-sent"]);
+}
+
+#[tokio::test]
+async fn a_dead_channel_is_tried_again_alone_and_given_up_after_a_day() {
+    let bench = bench(&["hook"]).await;
+    bench.queue("a", page("a")).await;
+    bench.queue("b", page("gone")).await; // no such incident: a row of its own trouble
+    let begun = bench.outbox.clock.now();
+    while let Some(due) = bench.outbox.turn().await.unwrap() {
+        bench.outbox.clock.sleep_until(due).await;
+    }
+    let took = bench.outbox.clock.now().since(begun);
+    let mut told = bench.told().await;
+    told.sort();
+    assert_eq!(told, ["a>hook lost", "a>term", "b>every channel lost"]);
+    assert_eq!(bench.printed.lock().unwrap().len(), 1, "the channel that has it is not told again");
+    assert!(took >= Seconds(23 * 3600), "{took}");
+}
+
+#[test]
+fn attempts_grow_apart_and_end_within_a_day() {
+    let waits: Vec<u64> = (1..).map_while(again).map(|s| s.0).collect();
+    assert_eq!(waits[..7], [5, 30, 120, 600, 1800, 3600, 3600]);
+    let sum: u64 = waits.iter().sum();
+    assert!((23 * 3600..=24 * 3600).contains(&sum), "{sum}");
+}

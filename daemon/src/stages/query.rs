@@ -1,0 +1,131 @@
+//! What pages, the API and the command line show: folds and rows of the history, decided about by nobody.
+
+mod story;
+
+pub use story::{End, Story};
+
+use crate::clock::Clock;
+use crate::store::{Filter, HistoryStore as _, SqliteStore};
+use nightshift_engine::drive::StoreError;
+use nightshift_model::history::Row;
+use nightshift_model::{Incident, IncidentId, ProposalId, Stream, Timestamp};
+
+/// How many closed incidents the list shows.
+const LATELY: u32 = 50;
+
+/// Reads for people.
+#[derive(Clone)]
+pub struct Reads {
+    store: SqliteStore,
+    clock: Clock,
+}
+
+/// An incident and everything that happened to it.
+#[derive(Clone, Debug)]
+pub struct Course {
+    /// Where it stands.
+    pub incident: Incident,
+    /// What happened, oldest first.
+    pub rows: Vec<Row>,
+}
+
+/// What an id or the beginning of one leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found<T> {
+    /// Exactly one.
+    One(T),
+    /// Nothing.
+    None,
+    /// These begin so.
+    Several(Vec<T>),
+}
+
+impl Reads {
+    /// Reads from a store.
+    pub fn new(store: SqliteStore, clock: Clock) -> Self {
+        Self { store, clock }
+    }
+
+    /// Now, for ages and deadlines on pages.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Every open incident, newest first.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn open(&self) -> Result<Vec<Incident>, StoreError> {
+        self.store.snapshots(&Filter::open()).await
+    }
+
+    /// The newest incidents, closed ones too.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn lately(&self) -> Result<Vec<Incident>, StoreError> {
+        self.store.snapshots(&Filter::newest(LATELY)).await
+    }
+
+    /// One incident with its course; `None` when there is none of that id.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn incident(&self, id: &IncidentId) -> Result<Option<Course>, StoreError> {
+        let rows = self.rows(id).await?;
+        Ok(story::fold(id, &rows).map(|incident| Course { incident, rows }))
+    }
+
+    /// One proposal, from its sealing to its end; `None` when there is none of that id.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn proposal(&self, id: &ProposalId) -> Result<Option<Story>, StoreError> {
+        match self.store.incident_of(id).await? {
+            Some(incident) => Ok(Story::of(&incident, &self.rows(&incident).await?, id)),
+            None => Ok(None),
+        }
+    }
+
+    /// The proposal whose id begins so, among the newest incidents.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn proposal_by_prefix(&self, prefix: &str) -> Result<Found<ProposalId>, StoreError> {
+        let exact = ProposalId::from(prefix);
+        if self.store.incident_of(&exact).await?.is_some() {
+            return Ok(Found::One(exact));
+        }
+        let incidents = self.store.snapshots(&Filter::newest(u32::MAX)).await?;
+        let ids = incidents.iter().flat_map(|i| &i.proposals).map(|p| p.id.clone());
+        Ok(Found::of(ids.filter(|id| id.as_str().starts_with(prefix)).collect()))
+    }
+
+    /// The incident whose id begins so.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn incident_by_prefix(&self, prefix: &str) -> Result<Found<IncidentId>, StoreError> {
+        let filter = Filter { prefix: prefix.to_owned(), ..Filter::newest(u32::MAX) };
+        let ids: Vec<IncidentId> = self.store.snapshots(&filter).await?.into_iter().map(|i| i.id).collect();
+        let exact = ids.iter().find(|id| id.as_str() == prefix).cloned();
+        Ok(exact.map_or_else(|| Found::of(ids), Found::One))
+    }
+
+    async fn rows(&self, id: &IncidentId) -> Result<Vec<Row>, StoreError> {
+        self.store.stream_events(&Stream::Incident(id.clone())).await
+    }
+}
+
+impl<T> Found<T> {
+    fn of(mut ids: Vec<T>) -> Self {
+        match (ids.len(), ids.pop()) {
+            (1, Some(id)) => Self::One(id),
+            (_, None) => Self::None,
+            (_, Some(last)) => {
+                ids.push(last);
+                Self::Several(ids)
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Proof that the history is whole: the chain, the copies beside it, and that what it says could have happened.
+//!
+//! A chain alone shows every edit before its tip; it cannot show that the tail was cut off or that everything was
+//! written anew. That needs the tip kept somewhere else, so a clean report without one is *incomplete*. Proofs of
+//! votes are verified by whoever holds the registry; here each claim is held against the recorded approvals.
+
+mod check;
+mod jsonl;
+
+pub use jsonl::{ExportError, export, verify_jsonl};
+
+use super::error::unavailable;
+use super::row::{RawRow, column};
+use super::{SqliteStore, StoreError};
+use check::Check;
+use nightshift_model::Digest;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Acquire as _, Row as _};
+
+/// Rows read at a time.
+const PAGE: i64 = 500;
+
+/// What verification found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Rows that were looked at.
+    pub rows: u64,
+    /// The last of them: keep it elsewhere, and a shorter or other history is noticed.
+    pub tip: Option<Tip>,
+    /// Incidents that were folded from their first event.
+    pub incidents: usize,
+    /// What cannot be in a history that was only added to.
+    pub problems: Vec<Problem>,
+    /// What is odd but happens: clocks that were set back.
+    pub warnings: Vec<Problem>,
+    /// No signed note from elsewhere was compared: a cut tail or a wholly rewritten history stays unseen.
+    pub chain_only: bool,
+    /// The look began behind row 0: folds and votes were not checked.
+    pub partial: bool,
+}
+
+/// The end of the history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tip {
+    /// The last row's number.
+    pub seq: u64,
+    /// Its hash, which covers every row before.
+    pub hash: Digest,
+}
+
+/// One finding of the verification.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The row.
+    pub seq: u64,
+    /// One sentence.
+    pub what: String,
+}
+
+/// How `audit verify` exits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything was checked and holds.
+    Whole = 0,
+    /// Something was changed.
+    Tampered = 1,
+    /// What was checked holds, but not everything could be.
+    Incomplete = 2,
+    /// It could not be read.
+    Unreadable = 3,
+}
+
+impl Report {
+    /// How to exit with this report.
+    pub fn exit(&self) -> Exit {
+        if !self.problems.is_empty() {
+            Exit::Tampered
+        } else if self.chain_only || self.partial {
+            Exit::Incomplete
+        } else {
+            Exit::Whole
+        }
+    }
+}
+
+/// Verifies the store from row `from`; folds, votes and snapshots only when that is 0.
+///
+/// # Errors
+/// Those of the store: [`Exit::Unreadable`].
+pub async fn verify(store: &SqliteStore, from: u64) -> Result<Report, StoreError> {
+    let failed = || unavailable("verify the history");
+    let mut connection = store.readers().acquire().await.map_err(failed())?;
+    // One reading transaction: rows and snapshots of one moment.
+    let mut view = connection.begin().await.map_err(failed())?;
+    let mut check = Check::new(&log_id(&mut view).await?, from);
+    let mut next = from;
+    loop {
+        let page = page(&mut view, next).await?;
+        let Some(last) = page.last() else { break };
+        next = last.seq + 1;
+        for row in &page {
+            check.row(row);
+        }
+    }
+    if from == 0 {
+        for row in snapshots(&mut view).await? {
+            check.snapshot(&row);
+        }
+        check.snapshots_end();
+    }
+    Ok(check.report())
+}
+
+/// A row of the projection, unread.
+struct SnapshotRow {
+    id: String,
+    revision: i64,
+    phase: String,
+    open: bool,
+    json: String,
+}
+
+async fn log_id(view: &mut SqliteConnection) -> Result<String, StoreError> {
+    sqlx::query("SELECT value FROM meta WHERE key = 'log_id'")
+        .fetch_one(view)
+        .await
+        .and_then(|row| row.try_get("value"))
+        .map_err(unavailable("read the history's name"))
+}
+
+async fn page(view: &mut SqliteConnection, from: u64) -> Result<Vec<RawRow>, StoreError> {
+    sqlx::query(
+        "SELECT seq, ts_utc, kind, actor, stream, revision, epoch, incident_id, proposal_id, body, prev_hash, hash \
+         FROM audit_event WHERE seq >= ? ORDER BY seq LIMIT ?",
+    )
+    .bind(column(from))
+    .bind(PAGE)
+    .fetch_all(view)
+    .await
+    .and_then(|rows| rows.iter().map(RawRow::read).collect())
+    .map_err(unavailable("read the history"))
+}
+
+async fn snapshots(view: &mut SqliteConnection) -> Result<Vec<SnapshotRow>, StoreError> {
+    let read = |row: &sqlx::sqlite::SqliteRow| {
+        Ok(SnapshotRow {
+            id: row.try_get("id")?,
+            revision: row.try_get("revision")?,
+            phase: row.try_get("phase")?,
+            open: row.try_get("open")?,
+            json: row.try_get("snapshot")?,
+        })
+    };
+    sqlx::query("SELECT id, revision, phase, open, snapshot FROM incident ORDER BY id")
+        .fetch_all(view)
+        .await
+        .and_then(|rows| rows.iter().map(read).collect())
+        .map_err(unavailable("read the snapshots"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! The history as lines of JSON: a copy that proves itself, without the store.
+
+use super::check::Check;
+use super::{Report, log_id, page};
+use crate::store::error::unavailable;
+use crate::store::row::RawRow;
+use crate::store::{SqliteStore, StoreError};
+use serde::{Deserialize, Serialize};
+use sqlx::Acquire as _;
+use std::io::{BufRead, Write};
+
+/// Format of an export.
+const FORMAT: &str = "nightshift/audit/v1";
+
+/// The first line.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    format: String,
+    log_id: String,
+    from: u64,
+}
+
+/// Why an export stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The file could not be written.
+    #[error("the export cannot be written")]
+    File(#[from] std::io::Error),
+}
+
+/// Writes a header and one line a row from `from` on; the answer is how many rows.
+///
+/// # Errors
+/// [`ExportError`]; what was written until then stands.
+pub async fn export<W: Write + Send>(store: &SqliteStore, from: u64, to: &mut W) -> Result<u64, ExportError> {
+    let mut connection = store.readers().acquire().await.map_err(unavailable("export the history"))?;
+    let mut view = connection.begin().await.map_err(unavailable("export the history"))?;
+    let header = Header { format: FORMAT.to_owned(), log_id: log_id(&mut view).await?, from };
+    line(to, &header)?;
+    let (mut next, mut written) = (from, 0);
+    loop {
+        let page = page(&mut view, next).await?;
+        let Some(last) = page.last() else { break };
+        next = last.seq + 1;
+        for row in &page {
+            line(to, row)?;
+            written += 1;
+        }
+    }
+    to.flush()?;
+    Ok(written)
+}
+
+fn line<W: Write, T: Serialize>(to: &mut W, value: &T) -> Result<(), std::io::Error> {
+    serde_json::to_writer(&mut *to, value)?;
+    to.write_all(b"\n")
+}
+
+/// Verifies an export. Snapshots are no part of it.
+///
+/// # Errors
+/// When it cannot be read, or is no export.
+pub fn verify_jsonl<R: BufRead>(reader: R) -> Result<Report, std::io::Error> {
+    let mut lines = reader.lines();
+    let header: Header = serde_json::from_str(&lines.next().transpose()?.unwrap_or_default())?;
+    if header.format != FORMAT {
+        return Err(std::io::Error::other(format!("an export of format {}, not {FORMAT}", header.format)));
+    }
+    let mut check = Check::new(&header.log_id, header.from);
+    for line in lines {
+        match serde_json::from_str::<RawRow>(&line?) {
+            Ok(row) => check.row(&row),
+            Err(error) => check.no_row(format!("a line is no row: {error}")),
+        }
+    }
+    Ok(check.report())
+}

@@ -1,0 +1,190 @@
+use super::*;
+use crate::store::testing::{advance, asked, at, executed, opened, store, system};
+use crate::store::{HistoryStore as _, OpenMode};
+use nightshift_model::IncidentId;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _};
+
+/// 11 rows of an executed incident, then 3 of the system, then 2 of an incident that was only opened.
+async fn history() -> (tempfile::TempDir, SqliteStore) {
+    let (folder, store) = store().await;
+    executed(&store, &IncidentId::from("inc-a"), &["ann"], &["ann"]).await;
+    store.append_system(system(at(30), 3)).await.unwrap();
+    advance(&store, None, &IncidentId::from("inc-b"), vec![opened("web"), asked()], at(31)).await;
+    (folder, store)
+}
+
+async fn raw(folder: &tempfile::TempDir) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(folder.path().join("history.db")).connect().await.unwrap()
+}
+
+/// Does to the file what only somebody with its rights can, then verifies.
+async fn tampered(change: &str) -> Report {
+    let (folder, store) = history().await;
+    store.close().await;
+    let mut connection = raw(&folder).await;
+    for trigger in ["update", "delete", "replace"] {
+        let drop = format!("DROP TRIGGER audit_event_no_{trigger}");
+        sqlx::query(AssertSqlSafe(drop)).execute(&mut connection).await.unwrap();
+    }
+    for statement in change.split(';') {
+        sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
+    }
+    let store = SqliteStore::open(folder.path().join("history.db"), OpenMode::ReadOnly).await.unwrap();
+    let report = verify(&store, 0).await.unwrap();
+    assert_eq!(report.exit(), Exit::Tampered, "{change}: {report:?}");
+    report
+}
+
+fn told(report: &Report, seq: u64, what: &str) {
+    let found = report.problems.iter().any(|p| p.seq == seq && p.what.contains(what));
+    assert!(found, "no `{what}` at {seq} in {:#?}", report.problems);
+}
+
+#[tokio::test]
+async fn an_honest_history_is_incomplete_only_for_want_of_a_note_from_elsewhere() {
+    let (_folder, store) = history().await;
+    let report = verify(&store, 0).await.unwrap();
+    assert_eq!((report.rows, report.incidents, report.tip.unwrap().seq), (16, 2, 15));
+    assert_eq!((&report.problems, &report.warnings), (&vec![], &vec![]));
+    assert_eq!(report.exit(), Exit::Incomplete);
+    let noted = Report { chain_only: false, ..report };
+    assert_eq!(noted.exit(), Exit::Whole);
+    let late = verify(&store, 9).await.unwrap();
+    assert_eq!((late.rows, late.problems.len(), late.partial), (7, 0, true));
+}
+
+#[tokio::test]
+async fn a_flipped_bit_is_found() {
+    let flip = "UPDATE audit_event SET body = CAST(replace(CAST(body AS TEXT), 'resource_version\":\"8', \
+                'resource_version\":\"9') AS BLOB) WHERE seq = 10";
+    told(&tampered(flip).await, 10, "changed after it was recorded");
+    let time = "UPDATE audit_event SET ts_utc = '2027-01-15T08:00:01.500000Z' WHERE seq = 1";
+    told(&tampered(time).await, 1, "changed after it was recorded");
+    let hash = "UPDATE audit_event SET hash = zeroblob(32) WHERE seq = 5";
+    let report = tampered(hash).await;
+    told(&report, 5, "changed after it was recorded");
+    told(&report, 6, "does not follow");
+}
+
+#[tokio::test]
+async fn dropped_rows_are_found() {
+    let report = tampered("DELETE FROM audit_event WHERE seq = 12").await;
+    told(&report, 13, "1 rows before it are missing");
+    told(&report, 13, "revision 3 follows 1 in the system stream");
+    told(&tampered("DELETE FROM audit_event WHERE seq = 0").await, 1, "1 rows before it are missing");
+    let closed_up =
+        "DELETE FROM audit_event WHERE seq = 12; UPDATE audit_event SET seq = seq - 1 WHERE seq > 12";
+    told(&tampered(closed_up).await, 12, "does not follow the row before it");
+}
+
+#[tokio::test]
+async fn a_cut_tail_shows_where_a_snapshot_knows_more() {
+    let report = tampered("DELETE FROM audit_event WHERE seq >= 14").await;
+    told(&report, 13, "incident inc-b has no events");
+    let report = tampered("DELETE FROM audit_event WHERE seq = 15").await;
+    told(&report, 14, "incident inc-b is not the fold");
+}
+
+#[tokio::test]
+async fn reordered_rows_are_found() {
+    let report = tampered(
+        "UPDATE audit_event SET seq = 99 WHERE seq = 11; UPDATE audit_event SET seq = 11 WHERE seq = 12; \
+         UPDATE audit_event SET seq = 12 WHERE seq = 99",
+    )
+    .await;
+    told(&report, 11, "changed after it was recorded");
+    told(&report, 12, "changed after it was recorded");
+}
+
+#[tokio::test]
+async fn a_column_that_says_something_else_than_its_body_is_found() {
+    for (column, value) in [
+        ("actor", "'person:mallory'"),
+        ("kind", "'voted'"),
+        ("stream", "'inc-x'"),
+        ("revision", "77"),
+        ("epoch", "9"),
+        ("incident_id", "'inc-b'"),
+        ("proposal_id", "'pro-x'"),
+    ] {
+        let report = tampered(&format!("UPDATE audit_event SET {column} = {value} WHERE seq = 4")).await;
+        told(&report, 4, &format!("its column {column} says"));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_read_is_found() {
+    let report = tampered("UPDATE audit_event SET body = x'ff00' WHERE seq = 2").await;
+    told(&report, 2, "changed after it was recorded");
+    told(&report, 2, "cannot be read");
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_not_the_fold_is_found() {
+    let phase = tampered("UPDATE incident SET phase = 'Closed', open = 0 WHERE id = 'inc-b'").await;
+    told(&phase, 15, "incident inc-b has columns that say something else");
+    let json = "UPDATE incident SET snapshot = replace(snapshot, '\"web\"', '\"cart\"') WHERE id = 'inc-b'";
+    told(&tampered(json).await, 15, "incident inc-b is not the fold");
+    told(&tampered("DELETE FROM incident WHERE id = 'inc-b'").await, 15, "incident inc-b has no snapshot");
+    let made_up = "INSERT INTO incident SELECT 'inc-z', revision, phase, kind, namespace, name, cause, opened_at, \
+                   changed_at, wake_at, open, snapshot FROM incident WHERE id = 'inc-b'";
+    told(&tampered(made_up).await, 15, "incident inc-z has no events");
+}
+
+#[tokio::test]
+async fn another_name_for_the_history_breaks_the_chain_at_its_start() {
+    told(&tampered("UPDATE meta SET value = 'x' WHERE key = 'log_id'").await, 0, "does not follow");
+}
+
+#[tokio::test]
+async fn a_claim_without_the_approvals_that_its_grant_names_is_found() {
+    for (voters, granted, what) in [
+        (vec![], vec!["ann"], "without a standing approval by ann"),
+        (vec!["ann"], vec!["ann", "bo"], "without a standing approval by bo"),
+        (vec!["ann"], vec![], "names nobody"),
+        (vec!["ann"], vec!["ann", "ann"], "somebody twice"),
+    ] {
+        let (_folder, store) = store().await;
+        executed(&store, &IncidentId::from("inc-a"), &voters, &granted).await;
+        let report = verify(&store, 0).await.unwrap();
+        let claim = u64::try_from(voters.len()).unwrap() + 5;
+        told(&report, claim, what);
+        assert_eq!(report.exit(), Exit::Tampered);
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_is_a_warning() {
+    let (_folder, store) = history().await;
+    store.append_system(system(at(5), 1)).await.unwrap();
+    let report = verify(&store, 0).await.unwrap();
+    assert!(report.problems.is_empty());
+    assert_eq!(report.warnings.iter().map(|w| w.seq).collect::<Vec<_>>(), [16]);
+}
+
+#[tokio::test]
+async fn an_export_proves_itself_and_shows_what_was_done_to_it() {
+    let (_folder, store) = history().await;
+    let mut file = Vec::new();
+    assert_eq!(export(&store, 0, &mut file).await.unwrap(), 16);
+    let report = verify_jsonl(file.as_slice()).unwrap();
+    assert_eq!((report.rows, report.problems.len(), report.exit()), (16, 0, Exit::Incomplete));
+    assert_eq!(report.tip, verify(&store, 0).await.unwrap().tip);
+
+    let text = String::from_utf8(file).unwrap();
+    let edited = text.replace("person:ann", "person:bob").replace("\\\"ann\\\"", "\\\"bob\\\"");
+    assert_ne!(edited, text);
+    assert_eq!(verify_jsonl(edited.as_bytes()).unwrap().exit(), Exit::Tampered);
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.remove(5);
+    told(&verify_jsonl(lines.join("\n").as_bytes()).unwrap(), 5, "missing");
+    let torn = &text[..text.len() - 40];
+    told(&verify_jsonl(torn.as_bytes()).unwrap(), 15, "a line is no row");
+    assert!(verify_jsonl("{}".as_bytes()).is_err(), "no export at all");
+
+    let mut part = Vec::new();
+    assert_eq!(export(&store, 10, &mut part).await.unwrap(), 6);
+    let report = verify_jsonl(part.as_slice()).unwrap();
+    assert_eq!((report.problems.len(), report.partial), (0, true));
+}

@@ -1,0 +1,292 @@
+//! Sessions, sign-in links and links to proposals. Callers hand secrets in; only their SHA-256 is kept.
+
+use super::error::unavailable;
+use super::writer::Parameter::{Bytes, Int, Text};
+use super::{SqliteStore, StoreError};
+use nightshift_model::{Actor, Digest, PersonId, ProposalId, Seconds, Timestamp};
+use sha2::{Digest as _, Sha256};
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+/// How long a sign-in link works.
+pub const INVITE_LASTS: Seconds = Seconds(600);
+
+/// A session that is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// SHA-256 of its id: what revokes it, and what an attested vote names.
+    pub id_hash: Digest,
+    /// Whose.
+    pub person: PersonId,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+/// A link to a proposal's page that still works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// What it shows.
+    pub proposal: ProposalId,
+    /// To whom it was sent.
+    pub recipient: String,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+/// The form in which a secret is kept.
+pub fn hashed(secret: &[u8]) -> Digest {
+    Digest(Sha256::digest(secret).into())
+}
+
+impl SqliteStore {
+    /// Opens a session.
+    ///
+    /// # Errors
+    /// Those of the store; then there is none.
+    pub async fn session_open(
+        &self,
+        secret: &[u8],
+        person: &PersonId,
+        now: Timestamp,
+        lasts: Seconds,
+    ) -> Result<Session, StoreError> {
+        let session = Session {
+            id_hash: hashed(secret),
+            person: person.clone(),
+            created_at: now,
+            expires_at: now + lasts,
+        };
+        let sql = "INSERT INTO session (id_hash, person, created_at, expires_at) VALUES (?, ?, ?, ?)";
+        let parameters = vec![
+            key(session.id_hash),
+            Text(person.0.clone()),
+            Int(now.micros()),
+            Int(session.expires_at.micros()),
+        ];
+        self.writer()?.statement(sql, parameters).await?;
+        Ok(session)
+    }
+
+    /// The open session of a secret.
+    ///
+    /// # Errors
+    /// Those of the store; then nobody is signed in.
+    pub async fn session(&self, secret: &[u8], now: Timestamp) -> Result<Option<Session>, StoreError> {
+        sqlx::query(
+            "SELECT id_hash, person, created_at, expires_at FROM session \
+             WHERE id_hash = ? AND revoked_at IS NULL AND expires_at > ?",
+        )
+        .bind(hashed(secret).0.to_vec())
+        .bind(now.micros())
+        .fetch_optional(self.readers())
+        .await
+        .and_then(|row| row.as_ref().map(read_session).transpose())
+        .map_err(unavailable("read a session"))
+    }
+
+    /// The open sessions of a person, newest first.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn sessions(&self, person: &PersonId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+        sqlx::query(
+            "SELECT id_hash, person, created_at, expires_at FROM session \
+             WHERE person = ? AND revoked_at IS NULL AND expires_at > ? ORDER BY created_at DESC",
+        )
+        .bind(person.as_str())
+        .bind(now.micros())
+        .fetch_all(self.readers())
+        .await
+        .and_then(|rows| rows.iter().map(read_session).collect())
+        .map_err(unavailable("read the sessions"))
+    }
+
+    /// Ends one session; `false` when it was not open.
+    ///
+    /// # Errors
+    /// Those of the store; then it may still be open.
+    pub async fn session_revoke(&self, id_hash: Digest, now: Timestamp) -> Result<bool, StoreError> {
+        let sql = "UPDATE session SET revoked_at = ?2 WHERE id_hash = ?1 AND revoked_at IS NULL RETURNING 1";
+        let rows = self.writer()?.statement(sql, vec![key(id_hash), Int(now.micros())]).await?;
+        Ok(!rows.is_empty())
+    }
+
+    /// Ends all sessions of a person and its unused sign-in links; the answer is how many sessions.
+    ///
+    /// # Errors
+    /// Those of the store; then they may still be open.
+    pub async fn person_revoke(&self, person: &PersonId, now: Timestamp) -> Result<usize, StoreError> {
+        let parameters = || vec![Text(person.0.clone()), Int(now.micros())];
+        let invites = "UPDATE invite SET used_at = ?2 WHERE person = ?1 AND used_at IS NULL";
+        self.writer()?.statement(invites, parameters()).await?;
+        let sessions =
+            "UPDATE session SET revoked_at = ?2 WHERE person = ?1 AND revoked_at IS NULL RETURNING 1";
+        Ok(self.writer()?.statement(sessions, parameters()).await?.len())
+    }
+
+    /// Makes a sign-in link's secret valid for [`INVITE_LASTS`].
+    ///
+    /// # Errors
+    /// Those of the store; then it does not work.
+    pub async fn invite(
+        &self,
+        secret: &[u8],
+        person: &PersonId,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "INSERT INTO invite (hash, person, expires_at, made_by) VALUES (?, ?, ?, ?)";
+        let parameters = vec![
+            key(hashed(secret)),
+            Text(person.0.clone()),
+            Int((now + INVITE_LASTS).micros()),
+            Text(by.to_string()),
+        ];
+        self.writer()?.statement(sql, parameters).await.map(drop)
+    }
+
+    /// Uses a sign-in link up: of two who try at once, one gets the person.
+    ///
+    /// # Errors
+    /// Those of the store; then nobody is signed in.
+    pub async fn invite_use(&self, secret: &[u8], now: Timestamp) -> Result<Option<PersonId>, StoreError> {
+        let sql = "UPDATE invite SET used_at = ?2 WHERE hash = ?1 AND used_at IS NULL AND expires_at > ?2 \
+                   RETURNING person";
+        let rows = self.writer()?.statement(sql, vec![key(hashed(secret)), Int(now.micros())]).await?;
+        let person = rows.first().map(|row| row.try_get("person").map(PersonId)).transpose();
+        person.map_err(unavailable("use a sign-in link"))
+    }
+
+    /// Whose sign-in link it is while it works; looking does not use it up.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn invited(&self, secret: &[u8], now: Timestamp) -> Result<Option<PersonId>, StoreError> {
+        sqlx::query("SELECT person FROM invite WHERE hash = ? AND used_at IS NULL AND expires_at > ?")
+            .bind(hashed(secret).0.to_vec())
+            .bind(now.micros())
+            .fetch_optional(self.readers())
+            .await
+            .and_then(|row| row.map(|row| row.try_get("person").map(PersonId)).transpose())
+            .map_err(unavailable("read a sign-in link"))
+    }
+
+    /// Makes a proposal link's nonce valid.
+    ///
+    /// # Errors
+    /// Those of the store; then it does not work.
+    pub async fn link_make(&self, nonce: &[u8], link: &Link) -> Result<(), StoreError> {
+        let sql = "INSERT INTO link (nonce_hash, proposal, recipient, expires_at) VALUES (?, ?, ?, ?)";
+        let parameters = vec![
+            key(hashed(nonce)),
+            Text(link.proposal.0.clone()),
+            Text(link.recipient.clone()),
+            Int(link.expires_at.micros()),
+        ];
+        self.writer()?.statement(sql, parameters).await.map(drop)
+    }
+
+    /// What a link shows, while it works.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn link(&self, nonce: &[u8], now: Timestamp) -> Result<Option<Link>, StoreError> {
+        sqlx::query(
+            "SELECT proposal, recipient, expires_at FROM link \
+             WHERE nonce_hash = ? AND revoked_at IS NULL AND expires_at > ?",
+        )
+        .bind(hashed(nonce).0.to_vec())
+        .bind(now.micros())
+        .fetch_optional(self.readers())
+        .await
+        .and_then(|row| row.as_ref().map(read_link).transpose())
+        .map_err(unavailable("read a link"))
+    }
+
+    /// Ends every link to a proposal; the answer is how many.
+    ///
+    /// # Errors
+    /// Those of the store; then they may still work.
+    pub async fn links_revoke(&self, proposal: &ProposalId, now: Timestamp) -> Result<usize, StoreError> {
+        let sql = "UPDATE link SET revoked_at = ?2 WHERE proposal = ?1 AND revoked_at IS NULL RETURNING 1";
+        let rows = self.writer()?.statement(sql, vec![Text(proposal.0.clone()), Int(now.micros())]).await?;
+        Ok(rows.len())
+    }
+}
+
+fn key(hash: Digest) -> super::writer::Parameter {
+    Bytes(hash.0.to_vec())
+}
+
+fn read_session(row: &SqliteRow) -> Result<Session, sqlx::Error> {
+    let hash: Vec<u8> = row.try_get("id_hash")?;
+    Ok(Session {
+        id_hash: Digest(hash.try_into().map_err(|_| sqlx::Error::Decode("a hash has 32 bytes".into()))?),
+        person: PersonId(row.try_get("person")?),
+        created_at: Timestamp::from_micros(row.try_get("created_at")?),
+        expires_at: Timestamp::from_micros(row.try_get("expires_at")?),
+    })
+}
+
+fn read_link(row: &SqliteRow) -> Result<Link, sqlx::Error> {
+    Ok(Link {
+        proposal: ProposalId(row.try_get("proposal")?),
+        recipient: row.try_get("recipient")?,
+        expires_at: Timestamp::from_micros(row.try_get("expires_at")?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::{at, store};
+
+    #[tokio::test]
+    async fn a_sign_in_link_works_once_and_for_ten_minutes() {
+        let (folder, store) = store().await;
+        let ann = PersonId::from("ann");
+        store.invite(b"secret-1", &ann, &Actor::Operator, at(0)).await.unwrap();
+        store.invite(b"secret-2", &ann, &Actor::Operator, at(0)).await.unwrap();
+        assert_eq!(store.invite_use(b"other", at(1)).await.unwrap(), None);
+        assert_eq!(store.invited(b"secret-1", at(1)).await.unwrap(), Some(ann.clone()));
+        let (a, b) = tokio::join!(store.invite_use(b"secret-1", at(1)), store.invite_use(b"secret-1", at(1)));
+        assert_eq!([a.unwrap(), b.unwrap()].iter().flatten().count(), 1, "one of two gets in");
+        assert_eq!(store.invite_use(b"secret-2", at(600)).await.unwrap(), None, "too late");
+        store.close().await;
+        let file = std::fs::read(folder.path().join("history.db")).unwrap();
+        assert!(!file.windows(6).any(|w| w == b"secret"));
+    }
+
+    #[tokio::test]
+    async fn a_session_ends_by_time_and_by_hand() {
+        let (_folder, store) = store().await;
+        let ann = PersonId::from("ann");
+        let session = store.session_open(b"secret-1", &ann, at(0), Seconds(60)).await.unwrap();
+        store.session_open(b"secret-2", &ann, at(1), Seconds(600)).await.unwrap();
+        assert_eq!(store.session(b"secret-1", at(59)).await.unwrap(), Some(session.clone()));
+        assert_eq!(store.session(b"secret-1", at(60)).await.unwrap(), None);
+        assert_eq!(store.session(b"secret-3", at(1)).await.unwrap(), None);
+        assert_eq!(store.sessions(&ann, at(2)).await.unwrap().len(), 2);
+        assert!(store.session_revoke(session.id_hash, at(3)).await.unwrap());
+        assert!(!store.session_revoke(session.id_hash, at(3)).await.unwrap());
+        store.invite(b"three", &ann, &Actor::Operator, at(3)).await.unwrap();
+        assert_eq!(store.person_revoke(&ann, at(4)).await.unwrap(), 1);
+        assert_eq!(store.session(b"secret-2", at(5)).await.unwrap(), None);
+        assert_eq!(store.invite_use(b"three", at(5)).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn links_end_by_time_and_all_at_once() {
+        let (_folder, store) = store().await;
+        let link =
+            Link { proposal: ProposalId::from("pro-1"), recipient: "ann".to_owned(), expires_at: at(60) };
+        store.link_make(b"n1", &link).await.unwrap();
+        store.link_make(b"n2", &link).await.unwrap();
+        assert_eq!(store.link(b"n1", at(59)).await.unwrap(), Some(link.clone()));
+        assert_eq!(store.link(b"n1", at(60)).await.unwrap(), None);
+        assert_eq!(store.links_revoke(&link.proposal, at(1)).await.unwrap(), 2);
+        assert_eq!(store.link(b"n2", at(2)).await.unwrap(), None);
+    }
+}

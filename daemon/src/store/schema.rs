@@ -1,0 +1,25 @@
+//! The migrations, in order. `tests/tidy` compares this list with the folder.
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{AssertSqlSafe, SqlSafeStr};
+use std::borrow::Cow;
+
+/// Number, name and text of each migration. A migration that was released is never edited.
+const SQLITE: &[(i64, &str, &str)] = &[
+    (1, "history", include_str!("../../../migrations/sqlite/0001_history.sql")),
+    (2, "doors", include_str!("../../../migrations/sqlite/0002_doors.sql")),
+];
+
+/// The newest schema that this program knows.
+pub(super) fn latest() -> i64 {
+    SQLITE.last().map_or(0, |(number, ..)| *number)
+}
+
+/// Each migration runs in a transaction of its own, so an interrupted one starts over.
+pub(super) fn sqlite() -> Migrator {
+    let list = SQLITE.iter().map(|&(number, name, text)| {
+        let sql = AssertSqlSafe(text).into_sql_str();
+        Migration::new(number, Cow::Borrowed(name), MigrationType::Simple, sql, false)
+    });
+    Migrator::with_migrations(list.collect())
+}

@@ -1,0 +1,35 @@
+//! Every detector, in one slice.
+
+use crate::params::Params;
+use crate::view::View;
+use nightshift_model::{Finding, Gap, ObjectRef, Reason, Timestamp};
+
+/// One reason and how to see it. A unit struct in a file of its own name.
+pub trait Detector: Sync {
+    /// What it finds.
+    fn reason(&self) -> Reason;
+
+    /// The file itself, by `include_str!`. The comment at its top is the catalogue page: Meaning, Impact, Diagnosis,
+    /// Mitigation.
+    fn source(&self) -> &'static str;
+
+    /// What it compares with, as (sentence, value) for the page.
+    fn thresholds(&self, params: &Params) -> Vec<(&'static str, String)>;
+
+    /// Looks at one scope. Says the same whenever view, scope and time are the same.
+    fn look(&self, view: &View, scope: &ObjectRef, now: Timestamp, params: &Params) -> Looked;
+}
+
+/// What one detector saw.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// What is wrong now.
+    pub finding: Option<Finding>,
+    /// When to look again though nothing changes.
+    pub recheck_at: Option<Timestamp>,
+    /// What could not be seen.
+    pub unchecked: Vec<Gap>,
+}
+
+/// All detectors, in the order of their reasons.
+pub static DETECTORS: &[&dyn Detector] = &[&crate::crash_loop_back_off::CrashLoopBackOff];

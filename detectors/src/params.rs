@@ -1,0 +1,57 @@
+//! Thresholds of the detectors: values of the configuration, never constants in a detector.
+
+use nightshift_model::Seconds;
+
+/// What detectors compare with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Params {
+    /// How long a container must have been Ready before a crash loop is over.
+    pub clear_after: Seconds,
+    /// Restarts at an exit from which on a crash loop is a finding at once.
+    pub restarts: u32,
+    /// One restart fewer: how long after the exit the container may take to be Ready.
+    pub early_after: Seconds,
+    /// The kubelet's first back-off; it doubles with every restart.
+    pub backoff_first: Seconds,
+    /// The kubelet's longest back-off.
+    pub backoff_most: Seconds,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            clear_after: Seconds(600),
+            restarts: 3,
+            early_after: Seconds(30),
+            backoff_first: Seconds(10),
+            backoff_most: Seconds(300),
+        }
+    }
+}
+
+impl Params {
+    /// The kubelet's back-off after this many restarts: 10, 20, 40, 80, 160, 300 s with the defaults.
+    pub fn backoff(&self, restarts: u32) -> Seconds {
+        let doubled = 1_u64.checked_shl(restarts.saturating_sub(1)).unwrap_or(u64::MAX);
+        Seconds(self.backoff_first.0.saturating_mul(doubled).min(self.backoff_most.0))
+    }
+
+    /// How long a container must have been Ready after this many restarts: `clear_after` or two back-off periods.
+    pub fn clear(&self, restarts: u32) -> Seconds {
+        self.clear_after.max(Seconds(2 * self.backoff(restarts).0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_back_off_is_the_kubelets() {
+        let p = Params::default();
+        let periods: Vec<u64> = [0, 1, 2, 3, 4, 5, 6, 7, 63, 64, 65, u32::MAX].map(|n| p.backoff(n).0).into();
+        assert_eq!(periods, [10, 10, 20, 40, 80, 160, 300, 300, 300, 300, 300, 300]);
+        assert_eq!(p.clear(1), Seconds(600));
+        assert_eq!(Params { clear_after: Seconds(60), ..p }.clear(4), Seconds(160));
+    }
+}

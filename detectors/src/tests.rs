@@ -1,0 +1,5 @@
+//! Cases of testdata and laws over all detectors.
+
+mod fixtures;
+mod laws;
+pub(crate) mod make;

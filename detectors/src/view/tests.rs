@@ -1,0 +1,135 @@
+use super::*;
+use crate::tests::make::{at, deployment, pod, replica_set, scope};
+
+fn applied(fact: impl Into<Fact>) -> Delta {
+    Delta::Applied(fact.into())
+}
+
+fn deleted(fact: impl Into<Fact>) -> Delta {
+    let object = fact.into().object();
+    Delta::Deleted { kind: object.kind, uid: object.uid, namespace: object.namespace, name: object.name }
+}
+
+fn set_ref() -> ObjectRef {
+    replica_set("cart", 1, 1).meta.object(Kind::ReplicaSet)
+}
+
+#[test]
+fn a_pod_leads_to_its_deployment_as_soon_as_the_replica_set_is_known() {
+    let mut view = View::default();
+    assert_eq!(view.apply(applied(pod("cart", 1, 0, 0)), at(0)), [set_ref()]);
+    assert_eq!(view.pods_of(&set_ref()).len(), 1);
+    let touched = view.apply(applied(replica_set("cart", 1, 1)), at(1));
+    assert_eq!(touched, [scope("cart"), set_ref()], "both, so that the first is cleared");
+    assert_eq!((view.pods_of(&set_ref()).len(), view.pods_of(&scope("cart")).len()), (0, 1));
+    assert_eq!(view.apply(applied(deployment("cart", 1, 1)), at(2)), [scope("cart")]);
+    assert_eq!(view.scopes(), [scope("cart")]);
+    let touched = view.apply(deleted(replica_set("cart", 1, 1)), at(3));
+    assert_eq!(touched, [scope("cart"), set_ref()], "its pods stay behind");
+}
+
+#[test]
+fn owners_decide_the_scope() {
+    let mut view = View::default();
+    let owned = |kind: Kind| {
+        let mut p = pod("cart", 1, 0, 0);
+        if let Some(owner) = &mut p.meta.owner {
+            owner.kind = kind;
+        }
+        p
+    };
+    let own = pod("cart", 1, 0, 0).meta.object(Kind::Pod);
+    let mut bare = pod("cart", 1, 0, 0);
+    bare.meta.owner = None;
+    let fact: Fact = bare.into();
+    assert_eq!(view.scope_of(&fact), own);
+    assert_eq!(view.scope_of(&owned(Kind::Node).into()), own, "a pod of the kubelet");
+    for kind in [Kind::StatefulSet, Kind::Job, Kind::Other("Thing.example.com".into())] {
+        let expected = ObjectRef { kind: kind.clone(), ..set_ref() };
+        let mut p = owned(kind);
+        p.meta.version = view.apply(deleted(p.clone()), at(0)).len() as u64;
+        view.apply(applied(p.clone()), at(0));
+        let expected = ObjectRef { uid: p.meta.owner.as_ref().map_or("", |o| &o.uid).to_owned(), ..expected };
+        assert_eq!(view.scope_of(&p.into()), expected);
+        assert_eq!(view.pods_of(&expected).len(), 1);
+    }
+}
+
+#[test]
+fn older_and_equal_deltas_touch_nothing() {
+    let mut view = View::default();
+    let versioned = |version: u64, wanted: u32| {
+        let mut d = deployment("cart", 1, wanted);
+        d.meta.version = version;
+        d
+    };
+    let wanted = |view: &View| view.deployment(&scope("cart")).map(|d| d.wanted);
+    assert_eq!(view.apply(applied(versioned(10, 1)), at(0)).len(), 1);
+    assert!(view.apply(applied(versioned(9, 2)), at(1)).is_empty(), "9 is older than 10");
+    assert!(view.apply(applied(versioned(100, 1)), at(2)).is_empty(), "nothing that is kept changed");
+    assert!(view.apply(applied(versioned(99, 3)), at(3)).is_empty(), "100 was taken in");
+    assert_eq!(wanted(&view), Some(1));
+    assert_eq!(view.apply(applied(versioned(0, 4)), at(4)).len(), 1, "not a number: as it comes");
+    assert_eq!((wanted(&view), view.first_seen("Deployment/cart")), (Some(4), Some(at(0))));
+    let mut nameless = deployment("cart", 1, 1);
+    nameless.meta.uid = Arc::default();
+    assert!(view.apply(applied(nameless), at(5)).is_empty());
+}
+
+#[test]
+fn a_list_takes_away_what_it_does_not_show() {
+    let mut view = View::default();
+    assert!(!view.synced());
+    for i in 0..3 {
+        view.apply(applied(pod("cart", 1, i, 0)), at(0));
+    }
+    view.apply(applied(deployment("cart", 1, 3)), at(0));
+    for kind in View::NEEDED {
+        view.apply(Delta::Synced { kind: kind.clone() }, at(0));
+    }
+    assert!(view.synced() && view.synced_kind(&Kind::Pod) && !view.synced_kind(&Kind::Node));
+    assert_eq!(view.pods_of(&set_ref()).len(), 3, "nothing was listed again");
+    view.apply(Delta::Relisting { kind: Kind::Pod }, at(1));
+    view.apply(applied(pod("cart", 1, 0, 0)), at(1));
+    view.apply(applied(pod("cart", 1, 7, 0)), at(1));
+    view.apply(deleted(pod("cart", 1, 1, 0)), at(1));
+    assert!(view.synced());
+    assert_eq!(view.apply(Delta::Synced { kind: Kind::Pod }, at(2)), [set_ref()]);
+    let names: Vec<&str> = view.pods_of(&set_ref()).iter().map(|p| &*p.meta.name).collect();
+    assert_eq!(names, ["cart-1-0", "cart-1-7"]);
+    assert!(view.deployment(&scope("cart")).is_some(), "other kinds stay");
+}
+
+#[test]
+fn an_object_is_found_by_name_when_the_uid_is_not_known() {
+    let mut view = View::default();
+    view.apply(applied(deployment("cart", 1, 1)), at(0));
+    view.apply(applied(replica_set("cart", 1, 1)), at(0));
+    view.apply(applied(pod("cart", 1, 0, 0)), at(0));
+    let named = ObjectRef::new(Kind::Deployment, "shop", "cart", "");
+    assert_eq!((view.pods_of(&named).len(), view.replica_sets_of(&named).len()), (1, 1));
+    let other = ObjectRef::new(Kind::Deployment, "shop", "cart", "another uid");
+    assert!(view.deployment(&other).is_none(), "another object of that name");
+    let gone = Delta::Deleted {
+        kind: Kind::Pod,
+        uid: String::new(),
+        namespace: "shop".into(),
+        name: "cart-1-0".into(),
+    };
+    assert_eq!(view.apply(gone, at(1)), [scope("cart")]);
+}
+
+#[test]
+fn an_event_touches_the_scope_of_what_it_is_about() {
+    let mut view = View::default();
+    view.apply(applied(replica_set("cart", 1, 1)), at(0));
+    view.apply(applied(pod("cart", 1, 0, 0)), at(0));
+    let event: EventFacts = serde_json::from_value(serde_json::json!({
+        "metadata": { "name": "e", "namespace": "shop", "uid": "e" }, "reason": "Unhealthy",
+        "involvedObject": { "apiVersion": "v1", "kind": "Pod", "namespace": "shop", "name": "cart-1-0", "uid": "Pod/cart-1-0" },
+    }))
+    .unwrap();
+    assert_eq!(view.apply(Delta::Applied(Fact::Event(Box::new(event))), at(1)), [scope("cart")]);
+    assert_eq!(view.events_about("Pod/cart-1-0").count(), 1);
+    assert_eq!(view.scopes(), [scope("cart")]);
+}

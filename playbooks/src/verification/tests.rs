@@ -1,0 +1,69 @@
+use super::*;
+use crate::catalog::Catalog;
+use crate::load::{Source, load};
+use nightshift_model::Kind;
+
+const ROLLBACK: &str = include_str!("../../catalog/rollback-deployment.yaml");
+
+fn cart() -> ObjectRef {
+    ObjectRef::new(Kind::Deployment, "shop", "cart", "u1")
+}
+
+fn of(
+    playbook: &Playbook,
+    target: &ObjectRef,
+    prometheus: bool,
+    gap: u64,
+) -> Result<VerificationSpec, VerificationError> {
+    let policy = Policy::default();
+    verification(playbook, &policy, Risk::Medium, target, Digest([0; 32]), prometheus, Seconds(gap))
+}
+
+/// The shipped rollback with a replacement in its text.
+fn changed(from: &str, to: &str) -> Playbook {
+    let text = ROLLBACK.replacen(from, to, 1);
+    let catalog = load(&[Source { file: "rollback-deployment.yaml", text: &text }]).unwrap();
+    catalog.get("rollback-deployment").unwrap().clone()
+}
+
+#[test]
+fn the_largest_soak_is_in_force() {
+    for (soak, gap, expected) in [
+        ("", 0, 900),
+        ("", 450, 900),
+        ("", 451, 902),
+        ("  soak: 5m\n", 0, 900),
+        ("  soak: 20m\n", 0, 1200),
+        ("  soak: 20m\n", 1000, 2000),
+    ] {
+        let playbook = changed("verify:\n", &format!("verify:\n{soak}"));
+        let spec = of(&playbook, &cart(), true, gap).unwrap();
+        assert_eq!(spec.soak, Seconds(expected), "{soak:?} {gap}");
+        assert_eq!(spec.deadline, Seconds(expected + 900));
+        assert!(spec.samples >= 2);
+    }
+}
+
+#[test]
+fn without_prometheus_a_red_cluster_check_is_wanted() {
+    let shipped = Catalog::embedded();
+    let spec = of(shipped.get("rollback-deployment").unwrap(), &cart(), false, 0).unwrap();
+    assert_eq!(spec.cluster_only.as_deref(), Some(CLUSTER_ONLY));
+    assert!(spec.measures.iter().all(|m| matches!(m.check, Check::Cluster { .. })));
+    let blind = changed("    - cluster: rolled-out\n      red_first: true\n", "");
+    let error = of(&blind, &cart(), false, 0).unwrap_err();
+    assert_eq!(error, VerificationError::NothingProves { playbook: "rollback-deployment".to_owned() });
+    assert!(of(&blind, &cart(), true, 0).is_ok());
+}
+
+#[test]
+fn what_cannot_be_verified_says_why() {
+    let shipped = Catalog::embedded();
+    let error = of(shipped.fallback(), &cart(), true, 0).unwrap_err();
+    assert_eq!(error.to_string(), "the playbook escalate plans no action, so there is nothing to verify");
+    let nameless = ObjectRef::new(Kind::Deployment, "shop", "", "u1");
+    let error = of(shipped.get("rollback-deployment").unwrap(), &nameless, true, 0).unwrap_err();
+    assert_eq!(error.to_string(), "measure unavailable-replicas of the playbook rollback-deployment");
+    let source = std::error::Error::source(&error).unwrap();
+    assert_eq!(source.to_string(), "the target Deployment shop/ has no name");
+}
