@@ -1,7 +1,6 @@
 //! One incident with a sealed proposal in a real store, behind a real listener.
 
 use crate::people::{Browser, registry};
-use nightshift::api::digest::{DigestLine, DigestSection, DigestSheet};
 use nightshift::clock::Clock;
 use nightshift::config::{self, Keys};
 use nightshift::http::gate::{Gate, Parts, Site};
@@ -11,6 +10,7 @@ use nightshift::stages::query::Reads;
 use nightshift::stages::vote::Votes;
 use nightshift::stages::vote::people::People;
 use nightshift::store::{HistoryStore as _, OpenMode, SqliteStore};
+use nightshift_engine::digest as engine_digest;
 use nightshift_engine::rules::{KillSwitch, Mode, Rules, Standing};
 use nightshift_engine::{Store as _, advance};
 use nightshift_model::action::SeenImage;
@@ -98,6 +98,7 @@ impl Night {
         let listener = listen::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+        let (told_from, told_by) = (store.clone(), Arc::clone(&rules));
         let people = People::new(store.clone(), Arc::clone(&now), clock);
         let gate = Gate::new(Parts {
             votes: Votes::new(store.clone(), Arc::clone(&now), clock, Arc::new(|_| ())),
@@ -107,7 +108,12 @@ impl Night {
             clock,
             site: Site::of(&config::Gate::default(), address, zone),
             metrics: GateMetrics::default(),
-            digest: Arc::new(|date| Box::pin(async move { (date.year() == 2026).then(sheet) })),
+            digest: Arc::new(move |date| {
+                let (store, rules) = (told_from.clone(), told_by.lock().unwrap().clone());
+                Box::pin(
+                    async move { if date.year() == 2026 { Some(told(store, rules).await) } else { None } },
+                )
+            }),
         });
         let stop = CancellationToken::new();
         tokio::spawn(listen::serve(listener, None, gate.router(), clock, stop.clone()));
@@ -479,36 +485,20 @@ fn draft(plan: &Plan) -> Draft {
     }
 }
 
-fn digest_line(text: &str, detail: &str, link: Option<&str>) -> DigestLine {
-    DigestLine { text: text.to_owned(), detail: detail.to_owned(), link: link.map(str::to_owned) }
-}
-
-fn sheet() -> DigestSheet {
-    let section = |title: &str, lines| DigestSection { title: title.to_owned(), lines };
-    DigestSheet {
-        window: "Mon 2 Mar, 08:00 to Tue 3 Mar, 08:00 CET".to_owned(),
-        verdict: "2 incidents, 0 open, nothing waits for you. One page was sent at night.".to_owned(),
-        sections: vec![
-            section("Needs you now", Vec::new()),
-            section(
-                "What was done",
-                vec![digest_line(
-                    "cart in shop was rolled back to revision 41",
-                    "Approved by alice 4 min after the page. Unavailable replicas 3 -> 0, held for 10 min.",
-                    Some("/i/inc-7m2k9qx4ta"),
-                )],
-            ),
-            section(
-                "What was not done, and why",
-                vec![digest_line(
-                    "search in shop crashed twice and healed by itself",
-                    "Nothing was sent.",
-                    None,
-                )],
-            ),
-            section("Data quality", vec![digest_line("Nodes are not watched: 403 Forbidden", "", None)]),
-        ],
-    }
+/// The digest of the night until now.
+async fn told(store: SqliteStore, rules: Rules) -> nightshift::api::digest::DigestSheet {
+    let (from, to) = (start() - Seconds(64_800), start() + Seconds(21_600));
+    let window = engine_digest::Window {
+        from,
+        to,
+        zone: jiff::tz::TimeZone::get("Europe/Berlin").unwrap(),
+        cluster: rules.cluster.name.clone(),
+        mode: engine_digest::Acting::Approve,
+        known_from: from,
+    };
+    let rows = store.events(from, to, &[]).await.unwrap();
+    let audit = engine_digest::Audit::NotChecked { why: "this is a test".to_owned() };
+    nightshift::stages::digest::sheet(&engine_digest::digest(&rows, &[], &window, &rules.registry, audit))
 }
 
 impl Night {

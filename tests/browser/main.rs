@@ -1,4 +1,12 @@
 //! The web pages: what the gate refuses, what it never leaks, and how it looks in headless Chromium.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "all of it is test code, and a failed assumption is a failed test"
+)]
 
 mod fixture;
 mod links;

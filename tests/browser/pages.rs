@@ -18,6 +18,7 @@ async fn every_answer_carries_the_headers() {
         alice.get(&format!("/p/{id}")).await,
         alice.get(&format!("/i/{}", night.incident)).await,
         alice.get("/digest/2026-03-03").await,
+        alice.get("/digest").await,
         alice.get("/digest/never").await,
         stranger.get("/").await,
         stranger.get("/p/a/b").await,
@@ -33,7 +34,7 @@ async fn every_answer_carries_the_headers() {
             assert_eq!(answer.headers.get_all(*name).iter().collect::<Vec<_>>(), [*value], "{name}");
         }
     }
-    assert_eq!(answers[12].status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(answers[13].status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(
         !answers.iter().any(|a| a.text.contains("<script") || a.text.contains("style=")),
         "no script, no inline style"

@@ -95,9 +95,8 @@ fn grant(proposal: &Proposal) -> Vec<IncidentEvent> {
 }
 
 fn look(stage: Stage, seconds: u64, red: bool) -> IncidentEvent {
-    let value = |red_text: &str, text: &str| match red {
-        true => Value::Fails(red_text.to_owned()),
-        false => Value::Holds(text.to_owned()),
+    let value = |red_text: &str, text: &str| {
+        if red { Value::Fails(red_text.to_owned()) } else { Value::Holds(text.to_owned()) }
     };
     let reading = |name: &str, value| Reading { name: name.to_owned(), value };
     let readings = vec![
@@ -144,7 +143,6 @@ async fn the_pages_can_be_looked_at() {
     shoot(browser, "link", &night.stranger().get(&link).await);
     shoot(browser, "nothing", &night.stranger().get("/p/a/b").await);
     shoot(browser, "list", &alice.get("/").await);
-    shoot(browser, "digest", &alice.get("/digest/2026-03-03").await);
     shoot(browser, "proposal", &alice.get(&page).await);
     let wrong = [("decision", "approve"), ("digest", "x")];
     shoot(browser, "refused", &alice.post(&format!("{page}/votes"), &wrong).await);
@@ -154,6 +152,7 @@ async fn the_pages_can_be_looked_at() {
     shoot(browser, "verifying", &alice.get(&page).await);
     night.record(vec![IncidentEvent::Judged { outcome: Outcome::Successful }], start()).await;
     shoot(browser, "proven", &alice.get(&page).await);
+    shoot(browser, "digest", &alice.get("/digest/2026-03-03").await);
     shoot(browser, "incident", &alice.get(&format!("/i/{}", night.incident)).await);
 
     let night = Night::proposed().await;

@@ -8,6 +8,9 @@ use nightshift_model::{
 };
 use reqwest::StatusCode;
 
+/// Names and values of a form.
+type Form = Vec<(String, String)>;
+
 fn page(night_id: &ProposalId) -> String {
     format!("/p/{night_id}")
 }
@@ -17,12 +20,7 @@ fn votes(id: &ProposalId) -> String {
 }
 
 /// A form as the page gives it to this person, whether or not the page shows one.
-async fn form(
-    night: &Night,
-    browser: &mut Browser,
-    id: &ProposalId,
-    decision: VoteDecision,
-) -> Vec<(String, String)> {
+async fn form(night: &Night, browser: &mut Browser, id: &ProposalId, decision: VoteDecision) -> Form {
     browser.get(&page(id)).await;
     let session = session(night, browser).await;
     let digest = night.fold().await.proposals.last().unwrap().digest;
@@ -43,7 +41,7 @@ async fn session(night: &Night, browser: &mut Browser) -> Digest {
     visitor.session
 }
 
-fn with(form: &[(String, String)], name: &str, value: &str) -> Vec<(String, String)> {
+fn with(form: &[(String, String)], name: &str, value: &str) -> Form {
     form.iter().map(|(n, v)| (n.clone(), if n == name { value.to_owned() } else { v.clone() })).collect()
 }
 
@@ -95,7 +93,7 @@ async fn every_row_of_the_table_is_refused_with_its_reason() {
     let right = form(&night, &mut alice, &id, VoteDecision::Approve).await;
     let other = Digest([7; 32]).to_string();
 
-    let cases: [(Vec<(String, String)>, StatusCode, &str); 5] = [
+    let cases: [(Form, StatusCode, &str); 5] = [
         (with(&right, "code", "----"), StatusCode::UNPROCESSABLE_ENTITY, "The code is wrong"),
         (with(&right, "digest", &other), StatusCode::CONFLICT, "not the one you saw"),
         (with(&right, "decision", "deny"), StatusCode::FORBIDDEN, "no longer valid"),

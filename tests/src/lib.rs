@@ -1,1 +1,3 @@
-//! Placeholder.
+//! What tests outside the crates share.
+
+pub mod lab;

@@ -212,7 +212,11 @@ fn exists(path: &Path) -> Result<bool, KeyError> {
 fn create(path: &Path) -> Result<Secret, KeyError> {
     let failed = |source| KeyError::File { path: path.to_owned(), operation: "made", source };
     let fresh = Secret::random()?;
-    let hex = Zeroizing::new(fresh.bytes().iter().map(|b| format!("{b:02x}")).collect::<String>());
+    let mut hex = Zeroizing::new(String::with_capacity(2 * LEAST));
+    for byte in fresh.bytes() {
+        hex.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
+        hex.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
+    }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     file.write_all(hex.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
     Secret::read(path)

@@ -22,7 +22,8 @@ pub struct Webhook {
     pub name: String,
     /// Where it is.
     pub url: String,
-    /// File with its own signing key: `whsec_` and base64 of at least 32 bytes, or at least 32 raw bytes.
+    /// File with its own signing key, `whsec_` and base64 of 24 to 64 bytes; while receivers change over, the key
+    /// before stands on a second line and signs too.
     pub secret_file: PathBuf,
     /// Whether it may be on a private address, and plain http there.
     #[serde(default)]

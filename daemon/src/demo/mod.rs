@@ -2,7 +2,7 @@
 
 pub mod door;
 mod objects;
-mod person;
+pub mod person;
 mod script;
 mod show;
 mod stage;

@@ -65,13 +65,11 @@ impl<K: Ord + Clone> Buckets<K> {
 pub fn household(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => IpAddr::V4(v4),
-            None => {
-                let [a, b, c, d, ..] = v6.segments();
-                IpAddr::V6(std::net::Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-            }
-        },
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            let network = IpAddr::V6(std::net::Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0));
+            v6.to_ipv4_mapped().map_or(network, IpAddr::V4)
+        }
     }
 }
 
@@ -96,7 +94,7 @@ mod tests {
     fn the_map_is_bounded() {
         let buckets = Buckets::new(1, 1);
         let start = Timestamp::from_second(1_800_000_000);
-        for key in 0..10_000_u64 {
+        for key in 0..KEPT as u64 + 50 {
             buckets.take(&key, start + Seconds(key));
         }
         assert_eq!(buckets.kept.lock().unwrap().len(), KEPT);

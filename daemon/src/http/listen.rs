@@ -101,6 +101,17 @@ pub async fn serve(
     clock: Clock,
     stop: CancellationToken,
 ) {
+    serve_within(HEAD_WITHIN, listener, tls, app, clock, stop).await;
+}
+
+async fn serve_within(
+    head: Duration,
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    app: Router,
+    clock: Clock,
+    stop: CancellationToken,
+) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let open = TaskTracker::new();
     loop {
@@ -124,9 +135,9 @@ pub async fn serve(
         open.spawn(async move {
             let _permit = permit;
             match tls {
-                None => connection(stream, peer, app, stop).await,
+                None => connection(stream, peer, head, app, stop).await,
                 Some(tls) => match tokio::time::timeout(HANDSHAKE_WITHIN, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => connection(stream, peer, app, stop).await,
+                    Ok(Ok(stream)) => connection(stream, peer, head, app, stop).await,
                     Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS"),
                     Err(_) => tracing::debug!(%peer, "TLS took too long"),
                 },
@@ -139,7 +150,7 @@ pub async fn serve(
     }
 }
 
-async fn connection<S>(stream: S, peer: SocketAddr, app: Router, stop: CancellationToken)
+async fn connection<S>(stream: S, peer: SocketAddr, head: Duration, app: Router, stop: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -149,7 +160,7 @@ where
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
+        .header_read_timeout(head)
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEADERS)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));

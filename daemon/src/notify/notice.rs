@@ -230,10 +230,10 @@ fn command(incident: &Incident) -> String {
 }
 
 fn cause(phase: &Phase) -> Option<&str> {
-    match phase {
-        Phase::Drafted { draft } => Some(&draft.cause),
-        _ => phase.proposal().map(|p| p.plan().cause.as_str()),
+    if let Phase::Drafted { draft } = phase {
+        return Some(&draft.cause);
     }
+    phase.proposal().map(|p| p.plan().cause.as_str())
 }
 
 fn waiting(trouble: &str, proposal: &Proposal, around: &Around) -> (String, Vec<String>) {

@@ -106,13 +106,11 @@ fn refusal6(v6: Ipv6Addr) -> Option<Refused> {
 
 /// The IPv4 address that an IPv6 address leads to: mapped, compatible, NAT64, 6to4.
 fn inner4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [a, b, c, d, e, f, g, h] = v6.segments();
-    let of = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
-    match (a, b) {
-        (0, 0) if (c, d) == (0, 0) && (e, f) == (0, 0xffff) => Some(of(g, h)),
-        (0, 0) if (c, d, e, f) == (0, 0, 0, 0) && g != 0 => Some(of(g, h)),
-        (0x64, 0xff9b) => Some(of(g, h)),
-        (0x2002, _) => Some(of(b, c)),
+    let of = |high: u16, low: u16| Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
+    match v6.segments() {
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, .., high, low] => of(high, low),
+        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => of(high, low),
+        [0x2002, high, low, ..] => of(high, low),
         _ => None,
     }
 }

@@ -106,18 +106,45 @@ impl Outbox {
     /// Takes up what is due and hands it on; says when the next row is due.
     ///
     /// # Errors
-    /// Those of taking rows. A row whose own handling failed comes up again when its hold ends.
+    /// Those of taking rows; a row whose own handling failed is put off.
     pub async fn turn(&self) -> Result<Option<Timestamp>, StoreError> {
         let rows = self.store.outbox_take(self.clock.now(), HOLD, ROWS).await?;
         futures::stream::iter(rows)
             .for_each_concurrent(AT_ONCE, |row| async move {
                 if let Err(error) = self.handle(&row).await {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, message = row.message.key, "a message could not be handled");
+                    self.put_off(&row, &error).await;
                 }
             })
             .await;
         self.store.outbox_next().await
+    }
+
+    /// A row that could not even be tried. When the store takes nothing, it comes up again by itself.
+    async fn put_off(&self, row: &OutboxRow, error: &StoreError) {
+        let key = &row.message.key;
+        tracing::warn!(
+            error = error as &dyn std::error::Error,
+            message = key,
+            "a message could not be handled"
+        );
+        let why = error.to_string();
+        let put = if let Some(wait) = again(row.attempts) {
+            self.store.outbox_retry(row.id, self.clock.now() + wait, &why).await
+        } else {
+            let channel = "every channel".to_owned();
+            let lost = SystemEvent::Undelivered { message: key.clone(), channel, why: why.clone() };
+            match self.record(vec![lost]).await {
+                Ok(()) => self.store.outbox_failed(row.id, &why).await,
+                Err(error) => Err(error),
+            }
+        };
+        if let Err(error) = put {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                message = key,
+                "nor could it be put off"
+            );
+        }
     }
 
     async fn handle(&self, row: &OutboxRow) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use crate::digest::schema::{
     AfterFix, Audit, Compared, Deed, Digest, Found, InventoryLine, Need, NeedKind, NotDone, NotDoneReason,
     Quality, Relapse, Unanswered, Undelivered, Upcoming, VERSION, Verdict, Waiting, Watch, Watched,
 };
-use crate::digest::story::{Began, Ended, Standing, Story, Written};
+use crate::digest::story::{Began, Ended, Episode, Standing, Story, Written};
 use crate::digest::trend::{number, sleep_interruptions, trend};
 use crate::digest::words::{self, visible};
 use crate::digest::{Acting, Window};
@@ -81,7 +81,7 @@ fn verdict(
     let open = number(stories.values().filter(|s| s.open()));
     let waiting = number(needs.iter().filter(|n| n.kind == NeedKind::Vote));
     let sleep = sleep_interruptions(pages, (window.from, window.to), window);
-    let lost = quality.undelivered.len();
+    let lost = number(quality.undelivered.iter());
     let mut line = if incidents == 0 && needs.is_empty() {
         let open = if open == 0 { String::new() } else { format!(", {open} open from before") };
         format!(
@@ -98,10 +98,8 @@ fn verdict(
         )
     };
     if lost > 0 {
-        line.push_str(&format!(
-            ", {} NOT DELIVERED",
-            if lost == 1 { "1 message".to_owned() } else { format!("{lost} messages") }
-        ));
+        line.push_str(", ");
+        line.push_str(&many(lost, "message NOT DELIVERED", "messages NOT DELIVERED"));
     }
     line.push('.');
     Verdict {
@@ -189,7 +187,7 @@ fn need(story: &Story<'_>, window: &Window, registry: &Registry) -> Option<Need>
         scope: visible(&story.scope.to_string()),
         owner: registry.owner_of(&story.scope.namespace).map(|o| visible(&o.name)),
         severity: story.symptom.map_or(Severity::Warning, |f| f.severity),
-        since: window.moment(story.episodes.last().map_or(story.changed_at, |e| e.started())),
+        since: window.moment(story.episodes.last().map_or(story.changed_at, Episode::started)),
         what,
         next,
         proposal,

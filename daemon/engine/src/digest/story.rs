@@ -123,9 +123,15 @@ impl<'a> Story<'a> {
             Phase::Escalated { why } => Standing::Escalated(Cow::Borrowed(why)),
             Phase::Closed { why } => Standing::Closed(ended(why)),
         };
-        let closed = match &fold.phase {
-            Phase::Closed { why } => Some((fold.changed_at, ended(why))),
-            _ => None,
+        let closed = match standing {
+            Standing::Closed(how) => Some((fold.changed_at, how)),
+            Standing::Investigating
+            | Standing::Drafted(_)
+            | Standing::Proposed(_)
+            | Standing::Granted(_)
+            | Standing::Executing { .. }
+            | Standing::Verifying(_)
+            | Standing::Escalated(_) => None,
         };
         Self {
             id: &fold.id,

@@ -177,12 +177,3 @@ proptest! {
         prop_assert_eq!(told(&night), before);
     }
 }
-
-#[test]
-#[allow(clippy::disallowed_methods)]
-fn tmp_timing() {
-    let night = Night::of(10_000);
-    let start = std::time::Instant::now();
-    let d = told(&night);
-    eprintln!("TIMING {:?} rows {} {}", start.elapsed(), night.rows.len(), d.verdict.incidents);
-}

@@ -159,9 +159,9 @@ pub fn value(value: &Value) -> String {
 
 fn denied(by: &str, reason: &str) -> String {
     if reason.is_empty() {
-        format!("{} said no", visible(by))
+        format!("denied by {}", visible(by))
     } else {
-        format!("{} said no: {}", visible(by), visible(reason))
+        format!("denied by {}: {}", visible(by), visible(reason))
     }
 }
 

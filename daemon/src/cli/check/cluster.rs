@@ -13,7 +13,7 @@ const APART: Seconds = Seconds(5);
 
 pub(super) async fn look(config: &Config, clock: Clock) -> Vec<Finding> {
     let next = "name a kubeconfig in `cluster.kubeconfig`, or run in the cluster";
-    let cluster = match Cluster::connect(&access(config)).await {
+    let cluster = match Cluster::connect(&access(&config.cluster)).await {
         Ok(cluster) => cluster,
         Err(error) => {
             return vec![

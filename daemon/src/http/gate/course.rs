@@ -17,7 +17,6 @@ pub(super) struct ListPage {
     pub(super) waiting: Vec<LineView>,
     pub(super) open: Vec<LineView>,
     pub(super) closed: Vec<LineView>,
-    pub(super) digest: String,
 }
 
 /// One incident in a list.
@@ -171,19 +170,7 @@ pub(super) fn incident(
         draft: draft(&i.phase),
         evidence: evidence::views(&i.evidence, now, zone),
         coverage: evidence::gaps(i),
-        moments: course
-            .rows
-            .iter()
-            .map(|m| MomentView {
-                at: clock(m.at, now, zone),
-                who: if m.actor == Actor::Nightshift(Role::Responder) {
-                    String::new()
-                } else {
-                    m.actor.to_string()
-                },
-                what: told(&m.event),
-            })
-            .collect(),
+        moments: moments(course, now, zone),
     }
 }
 
@@ -207,6 +194,27 @@ fn draft(phase: &Phase) -> Option<DraftView> {
         cause: draft.cause.clone(),
         changes: draft.shown.iter().map(change).collect(),
     })
+}
+
+/// The course in lines; what repeats without a break is one line with its number.
+fn moments(course: &Course, now: Timestamp, zone: &jiff::tz::TimeZone) -> Vec<MomentView> {
+    let mut moments: Vec<(MomentView, u32)> = Vec::new();
+    for row in &course.rows {
+        let what = told(&row.event);
+        let by_itself = row.actor == Actor::Nightshift(Role::Responder);
+        let who = if by_itself { String::new() } else { row.actor.to_string() };
+        match moments.last_mut() {
+            Some((last, times)) if last.what == what && last.who == who => *times += 1,
+            _ => moments.push((MomentView { at: clock(row.at, now, zone), who, what }, 1)),
+        }
+    }
+    let counted = |(mut moment, times): (MomentView, u32)| {
+        if times > 1 {
+            moment.what = format!("{} ({times} times)", moment.what);
+        }
+        moment
+    };
+    moments.into_iter().map(counted).collect()
 }
 
 /// One event in a line.

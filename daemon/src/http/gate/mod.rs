@@ -148,6 +148,7 @@ impl Gate {
             .route("/i/{incident}", get(show::incident))
             .route("/p/{proposal}", get(show::proposal))
             .route("/p/{proposal}/{token}", get(show::link))
+            .route("/digest", get(show::last_digest))
             .route("/digest/{date}", get(show::digest))
             .route("/signin/{token}", get(signin::ask))
             .route("/assets/nightshift.css", get(style))
@@ -241,11 +242,11 @@ impl Gate {
     /// A link showed nothing: one page for every reason.
     fn bad_link(&self, why: BadLink) -> Response {
         self.refuse_anonymous(why.as_str());
-        self.nothing_here()
+        Self::nothing_here()
     }
 
     /// The one page for what is not there, or not for this visitor.
-    fn nothing_here(&self) -> Response {
+    fn nothing_here() -> Response {
         render::message(
             StatusCode::NOT_FOUND,
             &Frame::anonymous("Nothing here"),
@@ -284,8 +285,8 @@ async fn paced(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> R
     }
 }
 
-async fn nothing(State(gate): State<Arc<Gate>>) -> Response {
-    gate.nothing_here()
+async fn nothing() -> Response {
+    Gate::nothing_here()
 }
 
 async fn style() -> Response {

@@ -123,7 +123,7 @@ pub(super) fn sentence(action: &Action) -> String {
 pub fn proposal_page(story: &Story, desk: Desk<'_>) -> Result<String, askama::Error> {
     let p = view(story, &desk);
     let mut frame = desk.frame;
-    frame.title = p.title.clone();
+    frame.title.clone_from(&p.title);
     let running = matches!(
         story.incident.phase,
         Phase::Granted { .. } | Phase::Executing { .. } | Phase::Verifying { .. }
@@ -398,11 +398,11 @@ fn symptom(story: &Story) -> String {
 }
 
 fn last_words(story: &Story) -> String {
-    let logs = story.sealed_on.evidence.iter().filter_map(|piece| match &piece.got {
+    let mut logs = story.sealed_on.evidence.iter().rev().filter_map(|piece| match &piece.got {
         Got::Facts(Observed::Log(log)) => log.lines.iter().rev().find(|line| !line.trim().is_empty()),
         Got::Facts(_) | Got::NotChecked { .. } => None,
     });
-    logs.last().cloned().unwrap_or_default()
+    logs.next().cloned().unwrap_or_default()
 }
 
 fn by_reference(proposal: &Proposal, desk: &Desk<'_>) -> String {

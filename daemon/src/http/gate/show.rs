@@ -92,7 +92,7 @@ impl Gate {
     }
 
     /// The store did not answer.
-    pub(super) fn unavailable(&self, error: &StoreError) -> Response {
+    pub(super) fn unavailable(error: &StoreError) -> Response {
         tracing::error!(%error, "a page could not be read from the history");
         message(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -196,20 +196,18 @@ pub(super) async fn list(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> R
     let rules = gate.votes.rules().await;
     let incidents = match tokio::try_join!(gate.reads.open(), gate.reads.lately()) {
         Ok((open, lately)) => (open, lately),
-        Err(error) => return gate.unavailable(&error),
+        Err(error) => return Gate::unavailable(&error),
     };
     let now = gate.clock.now();
     let lines = |from: &[Incident], want: fn(&Phase) -> bool| {
         let mine = from.iter().filter(|i| may_view(&rules, &visitor, &i.scope.namespace));
         mine.filter(|i| want(&i.phase)).map(|i| course::line(i, now)).collect()
     };
-    let today = now.get().to_zoned(gate.site.zone.clone()).date();
     let list = ListPage {
         frame: gate.frame("Tonight", &visitor, &rules).await,
         waiting: lines(&incidents.0, |p| matches!(p, Phase::Proposed { .. } | Phase::Escalated { .. })),
         open: lines(&incidents.0, |p| !matches!(p, Phase::Proposed { .. } | Phase::Escalated { .. })),
         closed: lines(&incidents.1, |p| matches!(p, Phase::Closed { .. })),
-        digest: today.to_string(),
     };
     gate.with_page_cookie(page(StatusCode::OK, &list), &visitor)
 }
@@ -227,8 +225,8 @@ pub(super) async fn incident(
             let shown: IncidentPage = course::incident(frame, &course, gate.clock.now(), &gate.site.zone);
             gate.with_page_cookie(page(StatusCode::OK, &shown), &visitor)
         }
-        Ok(_) => gate.nothing_here(),
-        Err(error) => gate.unavailable(&error),
+        Ok(_) => Gate::nothing_here(),
+        Err(error) => Gate::unavailable(&error),
     }
 }
 
@@ -244,8 +242,8 @@ pub(super) async fn proposal(
         Ok(Some(story)) if may_view(&rules, &visitor, &story.incident.scope.namespace) => {
             gate.whole_page(&method, &story, &visitor, &rules).await
         }
-        Ok(_) => gate.nothing_here(),
-        Err(error) => gate.unavailable(&error),
+        Ok(_) => Gate::nothing_here(),
+        Err(error) => Gate::unavailable(&error),
     }
 }
 
@@ -272,7 +270,7 @@ pub(super) async fn link(
             Redirect::to(&format!("/p/{id}")).into_response()
         }
         Err(Follow::Bad(why)) => gate.bad_link(why),
-        Err(Follow::Store(error)) => gate.unavailable(&error),
+        Err(Follow::Store(error)) => Gate::unavailable(&error),
     }
 }
 
@@ -281,18 +279,32 @@ pub(super) async fn digest(
     Path(date): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let Some(visitor) = gate.visitor(&headers).await else { return gate.sign_in_first() };
-    let rules = gate.votes.rules().await;
-    // The digest tells about every owner, so it is for those who may look somewhere at all.
-    if !anywhere(&rules.registry, &visitor.person, &[Power::View]) {
-        return gate.nothing_here();
-    }
-    let Ok(date) = date.parse::<jiff::civil::Date>() else { return gate.nothing_here() };
-    match (gate.digest)(date).await {
-        Some(sheet) => {
-            let frame = gate.frame("Morning digest", &visitor, &rules).await;
-            gate.with_page_cookie(page(StatusCode::OK, &DigestPage { frame, sheet }), &visitor)
+    let dates = date.parse().ok().into_iter().collect();
+    gate.first_digest(&headers, dates).await
+}
+
+/// The newest one: today's once it is out, until then yesterday's.
+pub(super) async fn last_digest(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> Response {
+    let today = gate.clock.now().get().to_zoned(gate.site.zone.clone()).date();
+    let dates = [Some(today), today.yesterday().ok()].into_iter().flatten().collect();
+    gate.first_digest(&headers, dates).await
+}
+
+impl Gate {
+    /// The first of these days that has a digest.
+    async fn first_digest(&self, headers: &HeaderMap, dates: Vec<jiff::civil::Date>) -> Response {
+        let Some(visitor) = self.visitor(headers).await else { return self.sign_in_first() };
+        let rules = self.votes.rules().await;
+        // The digest tells about every owner, so it is for those who may look somewhere at all.
+        if !anywhere(&rules.registry, &visitor.person, &[Power::View]) {
+            return Self::nothing_here();
         }
-        None => gate.nothing_here(),
+        for date in dates {
+            if let Some(sheet) = (self.digest)(date).await {
+                let frame = self.frame("Morning digest", &visitor, &rules).await;
+                return self.with_page_cookie(page(StatusCode::OK, &DigestPage { frame, sheet }), &visitor);
+            }
+        }
+        Self::nothing_here()
     }
 }

@@ -29,7 +29,7 @@ pub(super) async fn ask(State(gate): State<Arc<Gate>>, Path(token): Path<String>
             page(StatusCode::OK, &SignInPage { frame, name: name.to_string(), token })
         }
         Ok(None) => bad_invitation(&gate),
-        Err(error) => gate.unavailable(&error),
+        Err(error) => Gate::unavailable(&error),
     }
 }
 
@@ -47,7 +47,7 @@ pub(super) async fn open(State(gate): State<Arc<Gate>>, headers: HeaderMap, body
             answer
         }
         Ok(None) => bad_invitation(&gate),
-        Err(PeopleError::Store(error)) => gate.unavailable(&error),
+        Err(PeopleError::Store(error)) => Gate::unavailable(&error),
         Err(error @ (PeopleError::Unknown(_) | PeopleError::NoChance)) => {
             tracing::error!(%error, "a session could not be opened");
             bad_invitation(&gate)
@@ -64,7 +64,7 @@ pub(super) async fn close(State(gate): State<Arc<Gate>>, headers: HeaderMap, bod
         return gate.sign_in_first();
     }
     if let Err(error) = gate.people.sign_out(visitor.session).await {
-        return gate.unavailable(&error);
+        return Gate::unavailable(&error);
     }
     let text = "This device is signed out.";
     let mut answer = message(StatusCode::OK, &Frame::anonymous("Signed out"), text, &[], None);

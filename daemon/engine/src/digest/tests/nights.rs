@@ -208,7 +208,7 @@ impl Script {
     fn finding(&self) -> Finding {
         Finding {
             reason: Reason::CrashLoopBackOff,
-            severity: if self.n % 2 == 0 { Severity::Warning } else { Severity::Critical },
+            severity: if self.n.is_multiple_of(2) { Severity::Warning } else { Severity::Critical },
             object: ObjectRef::new(Kind::Pod, "shop", &format!("{}-abc", self.scope().name), "p"),
             container: "app".to_owned(),
             template_hash: "7d9".to_owned(),

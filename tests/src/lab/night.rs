@@ -1,0 +1,212 @@
+//! A nightshift on the lab's cluster, in this process, with a person at its gate.
+
+use super::within;
+use anyhow::{Context as _, ensure};
+use nightshift::clock::Clock;
+use nightshift::cluster::Access;
+use nightshift::cluster::stream::Timing;
+use nightshift::config::{self, Keys};
+use nightshift::demo::person::Person;
+use nightshift::http::gate::DigestOf;
+use nightshift::prometheus::Settings;
+use nightshift::runtime::doors::{self, Doors};
+use nightshift::runtime::{self, Parts, Running, Setup};
+use nightshift::store::{Filter, HistoryStore as _, OpenMode, SqliteStore, audit};
+use nightshift_detectors::Params;
+use nightshift_engine::rules::Mode;
+use nightshift_model::history::Row;
+use nightshift_model::{
+    Actor, HistoryEvent, Incident, IncidentEvent, ObjectRef, PersonId, Phase, Proposal, Registry, Stream,
+    Timestamp,
+};
+use nightshift_playbooks::Catalog;
+use serde_json::json;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Who decides.
+pub const PERSON: &str = "alice";
+/// The longest that a step of nightshift may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How a nightshift of the lab differs from the usual.
+pub struct Wanted {
+    /// The namespace that it watches and may write in.
+    pub namespace: String,
+    /// Where the history is; a folder of its own when `None`.
+    pub store: Option<PathBuf>,
+    /// How the executor reaches the API server; like the responder when `None`.
+    pub executor: Option<Access>,
+    /// What it may do.
+    pub mode: Mode,
+}
+
+impl Wanted {
+    /// Approval in one namespace.
+    pub fn approve(namespace: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            store: None,
+            executor: None,
+            mode: Mode::Approve { namespaces: vec![namespace.to_owned()] },
+        }
+    }
+}
+
+/// A running nightshift with its gate.
+pub struct Night {
+    /// What runs.
+    pub running: Running,
+    /// The gate.
+    pub doors: Doors,
+    /// The history.
+    pub store: SqliteStore,
+    clock: Clock,
+    _folder: tempfile::TempDir,
+}
+
+/// Who may decide, and the lab's short times.
+pub fn registry() -> anyhow::Result<Registry> {
+    let registry = json!({
+        "persons": [{"name": PERSON, "roles": ["on-call"]}],
+        "roles": {"on-call": {"owners": ["*"], "may": ["view", "approve", "admin"]}},
+        "policy": {
+            "healthy_after": "15s", "soak": {"low": "60s", "medium": "60s", "high": "60s"},
+            "soak_crash_loop": "60s", "measure_every": "5s",
+        },
+    });
+    serde_json::from_value(registry).context("the registry of the lab")
+}
+
+impl Night {
+    /// Starts one.
+    pub async fn start(wanted: Wanted) -> anyhow::Result<Self> {
+        let clock = Clock::wall();
+        let folder = tempfile::tempdir()?;
+        let path = wanted.store.unwrap_or_else(|| folder.path().join("nightshift.db"));
+        let store = SqliteStore::open(path, OpenMode::ReadWrite).await?;
+        let access = Access::Kubeconfig { path: None, context: None };
+        let url = std::env::var("LAB_PROMETHEUS").context("the lab was started without Prometheus")?;
+        let setup = Setup {
+            clock,
+            store: store.clone(),
+            parts: Parts { responder: true, executor: wanted.mode != Mode::Observe },
+            executor: wanted.executor.unwrap_or_else(|| access.clone()),
+            responder: access,
+            cluster_name: "lab".to_owned(),
+            namespaces: vec![wanted.namespace],
+            mode: wanted.mode,
+            registry: registry()?,
+            playbooks: Catalog::embedded(),
+            prometheus: Some(Settings { url, ..Settings::default() }),
+            kill_switch: false,
+            home: String::new(),
+            timing: Timing::default(),
+            params: Params::default(),
+            seed: 1,
+        };
+        let running = runtime::start(setup).await?;
+        let gate =
+            config::Gate { listen: (std::net::Ipv4Addr::LOCALHOST, 0).into(), ..config::Gate::default() };
+        let digest: DigestOf = Arc::new(|_| Box::pin(async { None }));
+        let zone = jiff::tz::TimeZone::UTC;
+        let mut metrics = prometheus_client::registry::Registry::default();
+        let doors = doors::open(&running, &gate, Keys::random()?, zone, digest, &mut metrics).await?;
+        Ok(Self { running, doors, store, clock, _folder: folder })
+    }
+
+    /// The wall's time, as history rows have it.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Waits until a number of revisions of a workload was recorded healthy.
+    pub async fn healthy(&self, workload: &ObjectRef, revisions: usize) -> anyhow::Result<()> {
+        within(PATIENCE, "nightshift records a healthy revision", async || {
+            let seen = self.store.healthy_revisions(workload).await?;
+            Ok((seen.len() >= revisions).then_some(()))
+        })
+        .await
+    }
+
+    /// Incidents, newest first.
+    pub async fn incidents(&self) -> anyhow::Result<Vec<Incident>> {
+        Ok(self.store.snapshots(&Filter::newest(50)).await?)
+    }
+
+    /// Waits until the newest incident of a workload is as wanted.
+    pub async fn incident(
+        &self,
+        what: &str,
+        scope: &ObjectRef,
+        wanted: impl Fn(&Incident) -> bool,
+    ) -> anyhow::Result<Incident> {
+        let found = within(PATIENCE, what, async || {
+            let newest = self.incidents().await?.into_iter().find(|i| i.scope.same_name(scope));
+            Ok(newest.filter(|i| wanted(i)))
+        })
+        .await;
+        match found {
+            Ok(incident) => Ok(incident),
+            Err(error) => {
+                let stands: Vec<String> =
+                    self.incidents().await?.iter().map(|i| format!("{} {:?}", i.scope, i.phase)).collect();
+                Err(error.context(format!("incidents: {}", stands.join("; "))))
+            }
+        }
+    }
+
+    /// Waits until a proposal is sealed; anything that ends without one is a failure.
+    pub async fn proposal(&self, scope: &ObjectRef) -> anyhow::Result<Proposal> {
+        let over = |i: &Incident| matches!(i.phase, Phase::Proposed { .. } | Phase::Escalated { .. });
+        let incident = self.incident("a proposal", scope, over).await?;
+        match &incident.phase {
+            Phase::Proposed { proposal, .. } => Ok(proposal.clone()),
+            other => anyhow::bail!("no proposal was made: {other:?}"),
+        }
+    }
+
+    /// alice signs in with a one-time link, opens the proposal's page, types the code and approves: all over HTTP.
+    pub async fn approve(&self, proposal: &Proposal) -> anyhow::Result<()> {
+        let invite = self.doors.gate.invite(&PersonId::from(PERSON), &Actor::Operator).await?;
+        let link = self.doors.gate.link(PERSON, proposal).await?.context("the gate makes no links")?;
+        let mut person = Person::new(&self.doors.origin())?;
+        person.sign_in(&invite.context("the gate makes no sign-in links")?).await?;
+        let page = person.approve(&link).await?;
+        ensure!(page.status < 400, "the vote was refused with status {}", page.status);
+        Ok(())
+    }
+
+    /// Everything that was recorded of an incident.
+    pub async fn rows(&self, incident: &Incident) -> anyhow::Result<Vec<Row>> {
+        Ok(self.store.stream_events(&Stream::Incident(incident.id.clone())).await?)
+    }
+
+    /// Holds the history to its chain and its folds.
+    pub async fn audit(&self) -> anyhow::Result<()> {
+        let report = audit::verify(&self.store, 0).await?;
+        ensure!(report.problems.is_empty() && report.warnings.is_empty(), "{report:?}");
+        ensure!(!report.partial && report.incidents == self.incidents().await?.len(), "{report:?}");
+        Ok(())
+    }
+
+    /// Stops at a safe point.
+    pub async fn end(self) {
+        self.doors.shutdown().await;
+        self.running.shutdown().await;
+    }
+}
+
+/// When the first event of a kind was recorded.
+pub fn at(rows: &[Row], kind: &str) -> Option<Timestamp> {
+    rows.iter().find(|row| row.event.kind() == kind).map(|row| row.at)
+}
+
+/// The events of an incident.
+pub fn events(rows: &[Row]) -> impl Iterator<Item = &IncidentEvent> {
+    rows.iter().filter_map(|row| match &row.event {
+        HistoryEvent::Incident(event) => Some(event),
+        HistoryEvent::System(_) => None,
+    })
+}
