@@ -50,7 +50,10 @@ pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
         (from, to)
     };
     if from >= to {
-        return Err(Failure::usage(format!("{from} is not before {to}"), "give --from an earlier time than --to"));
+        return Err(Failure::usage(
+            format!("{from} is not before {to}"),
+            "give --from an earlier time than --to",
+        ));
     }
     let told = stage.tell(from, to).await?;
     let text = match args.output {
@@ -58,7 +61,8 @@ pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
         Form::Text => text(&told, screen.width),
         Form::Html => {
             let sheet = sheet(&told);
-            let body = html(&sheet).map_err(|error| Failure::io(format!("the page cannot be made: {error}")))?;
+            let body =
+                html(&sheet).map_err(|error| Failure::io(format!("the page cannot be made: {error}")))?;
             page(&body)
         }
     };

@@ -136,7 +136,8 @@ pub(super) fn page(screen: &Screen, course: &Course) -> String {
     }
     section(screen, &mut out, "Evidence", &evidence::answered(screen, &i.evidence));
     let told = |gap: &&Gap| i.evidence.iter().any(|piece| piece.source == gap.what);
-    let gaps: String = i.coverage.iter().filter(|gap| !told(gap)).map(|gap| wrapped(screen, 2, &gap.to_string())).collect();
+    let gaps: String =
+        i.coverage.iter().filter(|gap| !told(gap)).map(|gap| wrapped(screen, 2, &gap.to_string())).collect();
     section(screen, &mut out, "Not checked", &(evidence::not_checked(screen, &i.evidence) + &gaps));
     let proposals: String = i
         .proposals

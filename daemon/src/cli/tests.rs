@@ -1,3 +1,14 @@
+#![allow(
+    clippy::cloned_ref_to_slice_refs,
+    clippy::float_cmp,
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::cast_precision_loss,
+    clippy::needless_pass_by_value,
+    clippy::single_element_loop,
+    clippy::type_complexity,
+    clippy::wildcard_enum_match_arm
+)] // tables of small cases: clones and wildcards read better here
 use super::output::{Screen, Style};
 use super::{Answer, Cli, Command, Exit, carry_out};
 use crate::clock::Clock;
@@ -182,11 +193,11 @@ async fn a_person_of_the_registry_gets_a_link_that_is_kept_as_a_hash() {
     assert_eq!(exit, Exit::Usage);
     assert!(text.contains("services never vote"), "{text}");
     let (text, _) = ask(folder.path(), "person list --config FOLDER/n.yaml").await;
-    expect![[r#"
+    expect![[r"
         NAME   KIND     ROLES   MAY
         alice  person   oncall  view shop; approve shop
         bot    service
-    "#]]
+    "]]
     .assert_eq(&text);
 }
 

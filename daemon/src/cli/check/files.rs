@@ -119,9 +119,10 @@ async fn store(config: &Config) -> Vec<Finding> {
 /// A listener that is taken is most often a nightshift that runs.
 fn doors(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
-    for (what, field, address) in
-        [("the gate", "gate.listen", config.gate.listen), ("health and metrics", "health.listen", config.health.listen)]
-    {
+    for (what, field, address) in [
+        ("the gate", "gate.listen", config.gate.listen),
+        ("health and metrics", "health.listen", config.health.listen),
+    ] {
         found.push(match TcpListener::bind(address) {
             Ok(_) => Finding::ok(format!("listener of {what}"), address.to_string()),
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Finding::not_checked(

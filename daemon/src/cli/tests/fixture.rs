@@ -1,4 +1,15 @@
 //! A small history: one proposal waits, one was carried out and proven.
+#![allow(
+    clippy::cloned_ref_to_slice_refs,
+    clippy::float_cmp,
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::cast_precision_loss,
+    clippy::needless_pass_by_value,
+    clippy::single_element_loop,
+    clippy::type_complexity,
+    clippy::wildcard_enum_match_arm
+)] // tables of small cases: clones and wildcards read better here
 
 use crate::runtime::offline::{OpenMode, SqliteStore};
 use crate::store::Store as _;
@@ -8,11 +19,11 @@ use nightshift_model::evidence::{ContainerLine, LogExcerpt, PodLine, RevisionLin
 use nightshift_model::measure::{Check, ClusterCondition, Comparison, Stage, Value, VerificationSpec};
 use nightshift_model::plan::{Blast, Inverse, PLAN_VERSION, Plan, Preconditions, Request, Sealed};
 use nightshift_model::{
-    Action, Actor, Append, Appended, Cluster, Digest, Draft, Epoch, Evidence, EvidenceId, EvidenceRequest, Exit, ExitClass,
-    FieldChange, Finding, Grant, HistoryEvent, Incident, IncidentEvent, IncidentId, Kind, LiveFacts, Mark, Measure,
-    Measurement, NotChecked, ObjectRef, Observed, OpId, Origin, Outcome, PersonId, Proof, Proposal, ProposalId,
-    Reading, Reason, Revision, Role, Seconds, Sent, Severity, Shown, Stream, Timestamp, Tool, Vote, VoteDecision,
-    digest,
+    Action, Actor, Append, Appended, Cluster, Digest, Draft, Epoch, Evidence, EvidenceId, EvidenceRequest,
+    Exit, ExitClass, FieldChange, Finding, Grant, HistoryEvent, Incident, IncidentEvent, IncidentId, Kind,
+    LiveFacts, Mark, Measure, Measurement, NotChecked, ObjectRef, Observed, OpId, Origin, Outcome, PersonId,
+    Proof, Proposal, ProposalId, Reading, Reason, Revision, Role, Seconds, Sent, Severity, Shown, Stream,
+    Timestamp, Tool, Vote, VoteDecision, digest,
 };
 use nightshift_model::{Got, evidence};
 use std::path::{Path, PathBuf};
@@ -152,7 +163,11 @@ fn answers(name: &str) -> Vec<Evidence> {
     let unasked = Got::NotChecked { why: NotChecked::NotConfigured, detail: String::new() };
     let query = Tool::Query { name: "restarts".to_owned(), promql: "up".to_owned() };
     let list = [
-        (Tool::Workload { target: target.clone() }, "GET deployments", Got::Facts(Observed::Workload(workload))),
+        (
+            Tool::Workload { target: target.clone() },
+            "GET deployments",
+            Got::Facts(Observed::Workload(workload)),
+        ),
         (
             Tool::Pods { target: target.clone(), selector: selector.clone() },
             "GET pods",
@@ -164,15 +179,33 @@ fn answers(name: &str) -> Vec<Evidence> {
             "GET replicasets",
             Got::Facts(Observed::Rollouts(Rollouts { revisions, changes: Vec::new() })),
         ),
-        (Tool::Healthy { target: target.clone() }, "history", Got::Facts(Observed::Healthy(vec![healthy(&target)]))),
+        (
+            Tool::Healthy { target: target.clone() },
+            "history",
+            Got::Facts(Observed::Healthy(vec![healthy(&target)])),
+        ),
         (query, "Prometheus query restarts", unasked),
     ];
-    (1..).zip(list).map(|(id, (tool, source, got))| Evidence { id: EvidenceId(id), tool, source: source.to_owned(), at: at(20), got }).collect()
+    (1..)
+        .zip(list)
+        .map(|(id, (tool, source, got))| Evidence {
+            id: EvidenceId(id),
+            tool,
+            source: source.to_owned(),
+            at: at(20),
+            got,
+        })
+        .collect()
 }
 
 fn revision(name: &str, number: u64, hash: &str, template: &[u8]) -> RevisionLine {
     RevisionLine {
-        replica_set: ObjectRef::new(Kind::ReplicaSet, "shop", &format!("{name}-{hash}"), &format!("u-{hash}")),
+        replica_set: ObjectRef::new(
+            Kind::ReplicaSet,
+            "shop",
+            &format!("{name}-{hash}"),
+            &format!("u-{hash}"),
+        ),
         number,
         template_hash: hash.to_owned(),
         template: digest("t", template),
@@ -204,7 +237,12 @@ fn draft(name: &str) -> Draft {
     let to = |number: u64, hash: &str, template: &[u8]| Action::RollbackDeployment {
         target: target.clone(),
         to: RevisionRef {
-            replica_set: ObjectRef::new(Kind::ReplicaSet, "shop", &format!("{name}-{hash}"), &format!("u-{hash}")),
+            replica_set: ObjectRef::new(
+                Kind::ReplicaSet,
+                "shop",
+                &format!("{name}-{hash}"),
+                &format!("u-{hash}"),
+            ),
             number,
             template: digest("t", template),
             images: Vec::new(),
@@ -224,7 +262,9 @@ fn draft(name: &str) -> Draft {
         action: to(1, "5c9", b"one"),
         cause: "Container app of revision 2 crash-loops; revision 1 was healthy.".to_owned(),
         evidence: (1..=5).map(EvidenceId).collect(),
-        hazards: vec!["Only the pod template returns: not replicas, ConfigMaps, Secrets, or data.".to_owned()],
+        hazards: vec![
+            "Only the pod template returns: not replicas, ConfigMaps, Secrets, or data.".to_owned(),
+        ],
         risk: Risk::Medium,
         shown: vec![FieldChange {
             path: "/spec/template/spec/containers/app/image".to_owned(),
@@ -237,10 +277,16 @@ fn draft(name: &str) -> Draft {
             samples: 2,
             deadline: Seconds(1_800),
             max_age: Seconds(120),
-            measures: vec![measure("unavailable-replicas", query, true), measure("rolled-out", cluster, true)],
+            measures: vec![
+                measure("unavailable-replicas", query, true),
+                measure("rolled-out", cluster, true),
+            ],
             cluster_only: None,
         },
-        inverse: Inverse { action: to(2, "7d4", b"two"), sentence: "Roll forward to revision 2 again.".to_owned() },
+        inverse: Inverse {
+            action: to(2, "7d4", b"two"),
+            sentence: "Roll forward to revision 2 again.".to_owned(),
+        },
         selector: format!("app={name}"),
         blast: Blast { objects: 1, replicas: 2, available: 0 },
     }

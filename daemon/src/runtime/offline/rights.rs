@@ -23,10 +23,7 @@ const CLUSTER_READS: &[(&str, &str, &str)] = &[("get", "", "namespaces"), ("get"
 pub fn responder(namespaces: &[String]) -> Vec<Right> {
     let mut rights = Vec::new();
     for kind in WatchKind::ALL {
-        let group = match kind.kind() {
-            Kind::Deployment | Kind::ReplicaSet => "apps",
-            _ => "",
-        };
+        let group = if matches!(kind.kind(), Kind::Deployment | Kind::ReplicaSet) { "apps" } else { "" };
         for verb in ["list", "watch"] {
             let right = Right::new(verb, group, kind.name());
             if kind == WatchKind::Nodes {
