@@ -1,3 +1,4 @@
 //! What tests outside the crates share.
 
+pub mod contract;
 pub mod lab;

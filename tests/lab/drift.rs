@@ -1,0 +1,46 @@
+//! The target is changed by hand between approval and execution: nothing is written, and the reason is told.
+
+use anyhow::ensure;
+use nightshift::cluster::Access;
+use nightshift_model::{Escalation, Incident, Phase};
+use nightshift_tests::lab::Cluster;
+use nightshift_tests::lab::night::{Night, Wanted, at};
+use nightshift_tests::lab::proxy::{Proxy, Seen, Then};
+use nightshift_tests::lab::workload::{Version, Workload};
+use serde_json::Value;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_was_changed_after_the_vote_is_not_written() -> anyhow::Result<()> {
+    let (cluster, namespace) = (Cluster::connect()?, "drift");
+    cluster.namespace(namespace).await?;
+    let proxy = Proxy::open(&cluster).await?;
+    let executor = Access::Url { url: proxy.url(), token: Some(cluster.token().to_owned()) };
+    let night = Night::start(Wanted { executor: Some(executor), ..Wanted::approve(namespace) }).await?;
+    let shop = Workload::serve(&cluster, namespace, &Value::Null).await?;
+    night.healthy(&shop.object, 1).await?;
+    shop.release(&Version::BAD).await?;
+    let proposal = night.proposal(&shop.object).await?;
+
+    // The executor's first look after the vote waits until somebody else has been there.
+    let mut trap = proxy.trap(Seen::is_look, Then::Hold);
+    night.approve(&proposal).await?;
+    trap.caught().await?;
+    let fixed = shop.release(&Version::BETTER).await?;
+    trap.open();
+
+    let over = |i: &Incident| matches!(i.phase, Phase::Escalated { .. } | Phase::Closed { .. });
+    let refused = night.incident("a refusal", &shop.object, over).await?;
+    let Phase::Escalated { why: Escalation::RecheckFailed { why } } = &refused.phase else {
+        anyhow::bail!("not refused: {:?}", refused.phase);
+    };
+    println!("drift: nothing was written: {why}");
+    let writes: Vec<Seen> = proxy.seen().into_iter().filter(Seen::is_write).collect();
+    ensure!(writes.is_empty(), "{writes:?}");
+    let template = |object: &Value| object.pointer("/spec/template").cloned();
+    ensure!(template(&shop.get().await?) == template(&fixed), "somebody wrote");
+    let rows = night.rows(&refused).await?;
+    ensure!(at(&rows, "claimed").is_some() && at(&rows, "sending").is_none(), "{rows:?}");
+    night.audit().await?;
+    night.end().await;
+    cluster.remove_namespace(namespace).await
+}

@@ -1,0 +1,215 @@
+//! The real program on the lab's cluster, behind a proxy, to be killed and started again.
+
+use super::proxy::Proxy;
+use super::{Cluster, night, within};
+use anyhow::{Context as _, ensure};
+use nightshift::demo::person::Person;
+use nightshift::store::{Filter, HistoryStore as _, OpenMode, SqliteStore, audit};
+use nightshift_model::history::Row;
+use nightshift_model::{Incident, ObjectRef, Phase, Proposal, Stream};
+use serde_json::json;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::process::{Child, Command};
+
+/// The longest that a step may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A nightshift in a process of its own.
+pub struct Program {
+    /// What it writes to and reads from the cluster passes here.
+    pub proxy: Proxy,
+    folder: tempfile::TempDir,
+    name: String,
+    origin: String,
+    child: Child,
+}
+
+impl Program {
+    /// Writes a configuration and starts the program with it. `mode` is `observe` or `approve`.
+    pub async fn start(cluster: &Cluster, namespace: &str, mode: &str) -> anyhow::Result<Self> {
+        let proxy = Proxy::open(cluster).await?;
+        let folder = tempfile::tempdir()?;
+        let prometheus = std::env::var("LAB_PROMETHEUS").context("the lab was started without Prometheus")?;
+        let (gate, health) = (free_port()?, free_port()?);
+        let origin = format!("http://127.0.0.1:{gate}");
+        let kubeconfig = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "lab",
+            "clusters": [{"name": "lab", "cluster": {"server": proxy.url()}}],
+            "users": [{"name": "nightshift", "user": {"token": cluster.token()}}],
+            "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "nightshift"}}],
+        });
+        let mut registry = serde_json::to_value(night::registry()?)?;
+        // The write is what is tried here; proof over a longer time is tried elsewhere.
+        for (field, value) in [
+            ("soak", json!({"low": "15s", "medium": "15s", "high": "15s"})),
+            ("soak_crash_loop", json!("15s")),
+        ] {
+            if let Some(policy) = registry.get_mut("policy").and_then(serde_json::Value::as_object_mut) {
+                policy.insert(field.to_owned(), value);
+            }
+        }
+        let config = json!({
+            "mode": mode, "actions": {"namespaces": if mode == "approve" { vec![namespace] } else { Vec::new() }},
+            "cluster": {"name": "lab", "kubeconfig": "kubeconfig.yaml", "namespaces": [namespace]},
+            "store": {"path": "nightshift.db"},
+            "gate": {"listen": format!("127.0.0.1:{gate}"), "keys_dir": "keys"},
+            "health": {"listen": format!("127.0.0.1:{health}")},
+            "prometheus": {"url": prometheus}, "registry": "registry.yaml",
+        });
+        // JSON is YAML.
+        for (name, value) in
+            [("kubeconfig.yaml", kubeconfig), ("registry.yaml", registry), ("nightshift.yaml", config)]
+        {
+            std::fs::write(folder.path().join(name), serde_json::to_string_pretty(&value)?)?;
+        }
+        let child = run(&folder, namespace)?;
+        let program = Self { proxy, folder, name: namespace.to_owned(), origin, child };
+        program.ready(health).await?;
+        Ok(program)
+    }
+
+    async fn ready(&self, health: u16) -> anyhow::Result<()> {
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
+        let url = format!("http://127.0.0.1:{health}/readyz");
+        within(PATIENCE, "the program is ready", async || {
+            Ok(http.get(&url).send().await.is_ok_and(|a| a.status().is_success()).then_some(()))
+        })
+        .await
+        .with_context(|| format!("its log is {}", log(&self.name).display()))
+    }
+
+    /// SIGKILL: nothing can be tidied up.
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
+        Ok(self.child.kill().await?)
+    }
+
+    /// SIGTERM, then its exit code must be 0.
+    pub async fn end(mut self) -> anyhow::Result<()> {
+        let id = self.child.id().context("it has ended already")?;
+        let status = Command::new("kill").args(["-TERM", &id.to_string()]).status().await?;
+        ensure!(status.success(), "no signal could be sent");
+        let ended = tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await??;
+        ensure!(ended.success(), "SIGTERM: {ended}");
+        Ok(())
+    }
+
+    /// Starts it again on what the killed one left.
+    pub fn again(&mut self) -> anyhow::Result<()> {
+        self.child = run(&self.folder, &self.name)?;
+        Ok(())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("nightshift.db")
+    }
+
+    async fn store(&self) -> anyhow::Result<SqliteStore> {
+        Ok(SqliteStore::open(self.path(), OpenMode::ReadOnly).await?)
+    }
+
+    /// Every incident, newest first.
+    pub async fn incidents(&self) -> anyhow::Result<Vec<Incident>> {
+        Ok(self.store().await?.snapshots(&Filter::newest(50)).await?)
+    }
+
+    /// Waits until the newest incident is as wanted.
+    pub async fn incident(&self, what: &str, wanted: impl Fn(&Incident) -> bool) -> anyhow::Result<Incident> {
+        let store = self.store().await?;
+        let newest = async || anyhow::Ok(store.snapshots(&Filter::newest(1)).await?.into_iter().next());
+        let found = within(PATIENCE, what, async || Ok(newest().await?.filter(|i| wanted(i)))).await;
+        match found {
+            Ok(incident) => Ok(incident),
+            Err(error) => Err(error.context(format!(
+                "it stands at {:?}; the program's log is {}",
+                newest().await?.map(|i| i.phase),
+                log(&self.name).display()
+            ))),
+        }
+    }
+
+    /// Everything that was recorded of an incident.
+    pub async fn rows(&self, incident: &Incident) -> anyhow::Result<Vec<Row>> {
+        Ok(self.store().await?.stream_events(&Stream::Incident(incident.id.clone())).await?)
+    }
+
+    /// Waits until a revision of a workload was recorded healthy.
+    pub async fn healthy(&self, workload: &ObjectRef) -> anyhow::Result<()> {
+        let store = self.store().await?;
+        within(PATIENCE, "the program records a healthy revision", async || {
+            Ok((!store.healthy_revisions(workload).await?.is_empty()).then_some(()))
+        })
+        .await
+    }
+
+    /// Waits for a proposal.
+    pub async fn proposal(&self) -> anyhow::Result<Proposal> {
+        let over = |i: &Incident| matches!(i.phase, Phase::Proposed { .. } | Phase::Escalated { .. });
+        match self.incident("a proposal", over).await?.phase {
+            Phase::Proposed { proposal, .. } => Ok(proposal),
+            other => anyhow::bail!("no proposal was made: {other:?}"),
+        }
+    }
+
+    /// The person asks the command line for a sign-in link, signs in, opens the proposal's page and approves.
+    pub async fn approve(&self, proposal: &Proposal) -> anyhow::Result<()> {
+        let config = self.folder.path().join("nightshift.yaml");
+        let asked = Command::new(binary()?)
+            .args(["person", "invite", night::PERSON, "--config"])
+            .arg(config)
+            .stdin(Stdio::null())
+            .output()
+            .await?;
+        let (text, trouble) =
+            (String::from_utf8_lossy(&asked.stdout), String::from_utf8_lossy(&asked.stderr));
+        ensure!(asked.status.success(), "person invite: {trouble}");
+        let link = text.split_whitespace().find(|word| word.contains("/signin/")).context("no link")?;
+        let path =
+            link.split_once("/signin/").map(|(_, token)| format!("/signin/{token}")).unwrap_or_default();
+        let mut person = Person::new(&self.origin)?;
+        person.sign_in(&path).await?;
+        let page = person.approve(&format!("/p/{}", proposal.id())).await?;
+        ensure!(page.status < 400, "the vote was refused with status {}: {}", page.status, page.html);
+        Ok(())
+    }
+
+    /// Holds the history to its chain and its folds.
+    pub async fn audit(&self) -> anyhow::Result<()> {
+        let report = audit::verify(&self.store().await?, 0).await?;
+        ensure!(report.problems.is_empty() && !report.partial, "{report:?}");
+        Ok(())
+    }
+}
+
+fn run(folder: &tempfile::TempDir, name: &str) -> anyhow::Result<Child> {
+    let path = log(name);
+    let output = std::fs::OpenOptions::new().create(true).append(true).open(&path)?;
+    Command::new(binary()?)
+        .args(["run", "--config", "nightshift.yaml"])
+        .current_dir(folder.path())
+        .env_remove("KUBECONFIG")
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        .kill_on_drop(true)
+        .spawn()
+        .context("the program does not start")
+}
+
+fn binary() -> anyhow::Result<std::ffi::OsString> {
+    std::env::var_os("NIGHTSHIFT_BIN")
+        .context("NIGHTSHIFT_BIN names the program that is tried; `tests/run` sets it")
+}
+
+/// Beside the logs of the lab's other parts.
+fn log(name: &str) -> PathBuf {
+    PathBuf::from(std::env::var_os("LAB").unwrap_or_default())
+        .join("logs")
+        .join(format!("nightshift-{name}.log"))
+}
+
+fn free_port() -> anyhow::Result<u16> {
+    Ok(std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
