@@ -164,7 +164,7 @@ fn endpoints(config: &Config) -> Vec<Finding> {
         ];
     }
     let one = |hook: &crate::config::Webhook| match offline::endpoint(hook) {
-        Ok(_) => {
+        Ok(()) => {
             Finding::ok(format!("messages to {}", hook.name), "URL and key can be read; nothing was sent")
         }
         Err(error) => Finding::missing(
