@@ -149,8 +149,12 @@ impl Failure {
         if let Some(seconds) = self.retry_after {
             put(&mut details, &["retryAfterSeconds"], seconds);
         }
-        json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": self.message,
-            "reason": self.reason, "details": details, "code": self.code})
+        let mut status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+            "message": self.message, "details": details, "code": self.code});
+        if !self.reason.is_empty() {
+            put(&mut status, &["reason"], self.reason.as_str());
+        }
+        status
     }
 
     pub(crate) fn response(&self) -> ApiResponse {
