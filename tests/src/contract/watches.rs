@@ -62,7 +62,8 @@ pub async fn observe(server: &Cluster, namespace: &str) -> anyhow::Result<Vec<St
 
 /// What a watch from version 1 says when that is no longer kept.
 pub async fn too_old(server: &Cluster, namespace: &str) -> anyhow::Result<String> {
-    let target = format!("/api/v1/namespaces/{namespace}/configmaps?watch=true&resourceVersion=1");
+    let collection = format!("/apis/argoproj.io/v1alpha1/namespaces/{namespace}/applications");
+    let target = format!("{collection}?watch=true&resourceVersion=1");
     let (status, lines) = watch(server, &target, 1).await?;
     Ok(format!("{status} {}", told(&lines)))
 }
