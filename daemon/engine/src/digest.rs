@@ -22,7 +22,7 @@ use jiff::tz::TimeZone;
 use night::Night;
 use nightshift_model::history::Row;
 use nightshift_model::{HistoryEvent, Incident, IncidentEvent, IncidentId, Registry, Stream, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use story::Story;
 
 /// What a digest is about.
@@ -63,13 +63,15 @@ impl Window {
 /// The same rows give the same digest, whatever order they come in. A stream whose beginning is missing is said in
 /// the digest's own quality.
 pub fn digest(rows: &[Row], open: &[Incident], window: &Window, registry: &Registry, audit: Audit) -> Digest {
-    let mut streams: BTreeMap<&IncidentId, BTreeMap<u64, &Row>> = BTreeMap::new();
+    let mut streams: HashMap<&IncidentId, Vec<&Row>> = HashMap::new();
     let mut system: BTreeMap<u64, &Row> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.at < window.to) {
         match &row.stream {
-            Stream::Incident(id) => streams.entry(id).or_default().insert(row.revision.0, row),
-            Stream::System => system.insert(row.revision.0, row),
-        };
+            Stream::Incident(id) => streams.entry(id).or_default().push(row),
+            Stream::System => {
+                system.insert(row.revision.0, row);
+            }
+        }
     }
     let mut night = Night::default();
     for row in system.values() {
@@ -79,8 +81,9 @@ pub fn digest(rows: &[Row], open: &[Incident], window: &Window, registry: &Regis
     }
     let mut untold = Vec::new();
     let mut stories: BTreeMap<&IncidentId, Story<'_>> = open.iter().map(|i| (&i.id, Story::of(i))).collect();
+    let streams: BTreeMap<&IncidentId, Vec<&Row>> = streams.into_iter().collect(); // in an order of its own
     for (id, rows) in streams {
-        match tell(id, &rows) {
+        match tell(id, rows) {
             Ok(story) => {
                 stories.insert(id, story);
             }
@@ -91,19 +94,21 @@ pub fn digest(rows: &[Row], open: &[Incident], window: &Window, registry: &Regis
 }
 
 /// One stream from its first event on, without a hole.
-fn tell<'a>(id: &'a IncidentId, rows: &BTreeMap<u64, &'a Row>) -> Result<Story<'a>, &'static str> {
+fn tell<'a>(id: &'a IncidentId, mut rows: Vec<&'a Row>) -> Result<Story<'a>, &'static str> {
+    rows.sort_by_key(|row| row.revision);
+    rows.dedup_by_key(|row| row.revision);
     let mut story: Option<Story<'a>> = None;
-    for (expected, (revision, row)) in (1_u64..).zip(rows) {
+    for (expected, row) in (1_u64..).zip(rows) {
         let HistoryEvent::Incident(event) = &row.event else {
             return Err("an event of another stream stands in it");
         };
-        if *revision != expected {
+        if row.revision.0 != expected {
             return Err("events are missing");
         }
         match (&mut story, event) {
             (None, IncidentEvent::Opened { scope, .. }) => story = Some(Story::opened(id, scope, row.at)),
             (None, _) => return Err("it does not begin with its opening"),
-            (Some(story), event) => story.hear(*revision, row.at, event),
+            (Some(story), event) => story.hear(expected, row.at, event),
         }
     }
     story.ok_or("it is empty")

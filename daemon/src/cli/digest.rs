@@ -1,17 +1,13 @@
 //! `nightshift digest`.
 
-mod html;
-
 use super::output::{Screen, json};
 use super::source::SourceArg;
 use super::{Answer, Exit, Failure};
-use crate::config::Mode;
-use crate::runtime::offline::digest::{Asked, digest};
+use crate::clock::Clock;
+use crate::runtime::offline::digest::{html, sheet, stage};
 use clap::ValueEnum;
-use jiff::civil::Time;
-use jiff::tz::TimeZone;
-use nightshift_engine::digest::{Acting, text};
-use nightshift_model::{Registry, Seconds, Timestamp};
+use nightshift_engine::digest::text;
+use nightshift_model::{Seconds, Timestamp};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -42,13 +38,12 @@ enum Form {
     Html,
 }
 
-pub(super) async fn run(args: Args, screen: &Screen) -> Answer {
+pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
     let source = args.source.open().await?;
-    let config = source.config.as_ref();
-    let zone = config.map_or_else(|| screen.zone.clone(), |c| c.notify.digest.time_zone());
+    let stage = stage(source.store.clone(), source.config.as_ref(), &screen.zone, clock);
     let (from, to) = if args.last_night {
-        let at = config.map_or_else(|| Time::constant(8, 0, 0, 0), |c| c.notify.digest.at.0);
-        last_night(screen.now, at, &zone)
+        let last = stage.daily.last(screen.now).map(|(_, from, to)| (from, to));
+        last.ok_or_else(|| Failure::usage("there was no night yet", "give --from and --to"))?
     } else {
         let to = args.to.as_deref().map_or(Ok(screen.now), |text| time(text, screen.now))?;
         let from = args.from.as_deref().map_or(Ok(to - Seconds(86_400)), |text| time(text, screen.now))?;
@@ -60,21 +55,28 @@ pub(super) async fn run(args: Args, screen: &Screen) -> Answer {
             "give --from an earlier time than --to",
         ));
     }
-    let asked = Asked {
-        from,
-        to,
-        zone,
-        cluster: config.map_or_else(|| "kubernetes".to_owned(), |c| c.cluster.name.clone()),
-        mode: if config.is_some_and(|c| c.mode == Mode::Approve) { Acting::Approve } else { Acting::Observe },
-    };
-    let nobody = Registry::default();
-    let told = digest(&source.store, asked, config.map_or(&nobody, |c| &c.registry)).await?;
+    let told = stage.tell(from, to).await?;
     let text = match args.output {
         Form::Json => json(&told),
         Form::Text => text(&told, screen.width),
-        Form::Html => html::page(&told),
+        Form::Html => {
+            let sheet = sheet(&told);
+            let body =
+                html(&sheet).map_err(|error| Failure::io(format!("the page cannot be made: {error}")))?;
+            page(&body)
+        }
     };
     Ok((text, Exit::Done))
+}
+
+/// A page around the digest that needs nothing from elsewhere.
+fn page(body: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>nightshift: digest</title>\n\
+         <style>:root{{color-scheme:light dark}}body{{font:1rem/1.5 system-ui,sans-serif;max-width:45rem;\
+         margin:1rem auto;padding:0 1rem;overflow-wrap:anywhere}}</style></head>\n<body>\n{body}\n</body></html>\n"
+    )
 }
 
 /// An instant, or a length of time before now.
@@ -86,31 +88,9 @@ fn time(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
         .map_err(|what| Failure::usage(what, "write such a time, or a length such as 12h for that long ago"))
 }
 
-/// The 24 hours before the last time that a digest went out.
-fn last_night(now: Timestamp, at: Time, zone: &TimeZone) -> (Timestamp, Timestamp) {
-    let today = now.get().to_zoned(zone.clone()).date();
-    let sent = |date: jiff::civil::Date| date.to_datetime(at).to_zoned(zone.clone()).ok();
-    let mut to = sent(today);
-    if to.as_ref().is_none_or(|to| to.timestamp() > now.get()) {
-        to = today.yesterday().ok().and_then(sent);
-    }
-    let to = to.map_or(now, |to| Timestamp::new(to.timestamp()));
-    (to - Seconds(86_400), to)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn last_night_ends_when_the_digest_went_out() {
-        let zone = TimeZone::get("Europe/Berlin").unwrap();
-        let at = Time::constant(8, 0, 0, 0);
-        let case = |now: &str| last_night(now.parse().unwrap(), at, &zone).1.to_string();
-        assert_eq!(case("2026-03-02T09:00:00Z"), "2026-03-02T07:00:00Z");
-        assert_eq!(case("2026-03-02T06:59:59Z"), "2026-03-01T07:00:00Z");
-        assert_eq!(case("2026-07-02T06:00:00Z"), "2026-07-02T06:00:00Z");
-    }
 
     #[test]
     fn a_time_is_an_instant_or_so_long_ago() {

@@ -2,10 +2,11 @@
 
 use super::output::{Screen, wrapped};
 use nightshift_engine::digest::words;
+use nightshift_engine::text::visible;
 use nightshift_model::history::Row;
 use nightshift_model::incident::Reopening;
 use nightshift_model::{
-    Closure, HistoryEvent, IncidentEvent, Outcome, PersonId, Recovered, Sent, Timestamp, Withdrawal,
+    Actor, Closure, HistoryEvent, IncidentEvent, Outcome, PersonId, Recovered, Sent, Timestamp, Withdrawal,
 };
 use serde_json::{Value, json};
 
@@ -13,8 +14,10 @@ use serde_json::{Value, json};
 pub(super) fn told(screen: &Screen, rows: &[Row]) -> String {
     let mut out = String::new();
     for row in rows {
-        let line = format!("{}  {}  {}", second(screen, row.at), row.actor, event(&row.event));
-        out.push_str(&wrapped(screen, 2, &line));
+        let head = format!("  {} {:<9} ", second(screen, row.at), who(&row.actor));
+        let text = wrapped(screen, head.chars().count(), &event(&row.event));
+        out.push_str(&head);
+        out.push_str(text.trim_start());
     }
     out
 }
@@ -24,6 +27,15 @@ pub(super) fn row(row: &Row) -> Value {
     json!({
         "seq": row.seq, "revision": row.revision, "at": row.at, "actor": row.actor, "event": row.event,
     })
+}
+
+/// The role, the person, or the operator.
+fn who(actor: &Actor) -> String {
+    match actor {
+        Actor::Nightshift(role) => role.as_str().to_owned(),
+        Actor::Person(name) => visible(name.as_str(), 60),
+        Actor::Operator => actor.to_string(),
+    }
 }
 
 fn second(screen: &Screen, at: Timestamp) -> String {
@@ -47,7 +59,7 @@ fn event(event: &HistoryEvent) -> String {
         E::Sealed { proposal } => format!("sealed {}, digest {}", proposal.id(), proposal.digest().short()),
         E::Voted { vote } => {
             let reason = if vote.reason.is_empty() { String::new() } else { format!(": {}", vote.reason) };
-            format!("{} voted {}{reason}", vote.person, vote.decision.as_str())
+            format!("voted {}{reason}", vote.decision.as_str())
         }
         E::Granted { grant } => format!("granted by {}", persons(&grant.persons)),
         E::Claimed { mark } => format!("claimed {mark}"),

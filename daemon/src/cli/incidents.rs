@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::runtime::offline::{Course, Filter, HistoryStore as _, Which};
 use clap::Subcommand;
 use nightshift_engine::digest::words;
-use nightshift_model::{Draft, Incident, Phase};
+use nightshift_model::{Draft, Gap, Incident, Phase};
 use std::fmt::Write as _;
 
 /// Arguments.
@@ -135,7 +135,9 @@ pub(super) fn page(screen: &Screen, course: &Course) -> String {
         section(screen, &mut out, "Would have been proposed", &whole);
     }
     section(screen, &mut out, "Evidence", &evidence::answered(screen, &i.evidence));
-    let gaps: String = i.coverage.iter().map(|gap| wrapped(screen, 2, &gap.to_string())).collect();
+    let told = |gap: &&Gap| i.evidence.iter().any(|piece| piece.source == gap.what);
+    let gaps: String =
+        i.coverage.iter().filter(|gap| !told(gap)).map(|gap| wrapped(screen, 2, &gap.to_string())).collect();
     section(screen, &mut out, "Not checked", &(evidence::not_checked(screen, &i.evidence) + &gaps));
     let proposals: String = i
         .proposals

@@ -56,7 +56,7 @@ enum What {
 #[derive(Debug, clap::Args)]
 struct InForceArgs {
     /// The configuration file that names folders beside the shipped playbooks
-    #[arg(short, long, value_name = "FILE", env = "NIGHTSHIFT_CONFIG")]
+    #[arg(short, long, value_name = "FILE", env = "NIGHTSHIFT_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
     #[command(flatten)]
     out: OutputArg,

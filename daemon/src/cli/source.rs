@@ -13,7 +13,7 @@ pub(super) const DEFAULT: &str = "nightshift.yaml";
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct ConfigArg {
     /// The configuration file
-    #[arg(short, long, value_name = "FILE", env = "NIGHTSHIFT_CONFIG", default_value = DEFAULT)]
+    #[arg(short, long, value_name = "FILE", env = "NIGHTSHIFT_CONFIG", hide_env_values = true, default_value = DEFAULT)]
     pub(super) config: PathBuf,
 }
 
@@ -21,10 +21,10 @@ pub(super) struct ConfigArg {
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct SourceArg {
     /// The configuration file, which names the history [default: nightshift.yaml]
-    #[arg(short, long, value_name = "FILE", env = "NIGHTSHIFT_CONFIG")]
+    #[arg(short, long, value_name = "FILE", env = "NIGHTSHIFT_CONFIG", hide_env_values = true)]
     pub(super) config: Option<PathBuf>,
     /// The history itself, read without a configuration
-    #[arg(long, value_name = "FILE", env = "NIGHTSHIFT_DB")]
+    #[arg(long, value_name = "FILE", env = "NIGHTSHIFT_DB", hide_env_values = true)]
     pub(super) db: Option<PathBuf>,
 }
 

@@ -264,7 +264,7 @@ mod tests {
         assert_ne!(key.mac("d", &[b"ab"]), key.mac("da", &[b"b"]));
         // RFC 4231, case 2
         let known = hmac_sha256(b"Jefe", b"what do ya want for nothing?");
-        let hex: String = known.iter().map(|b| format!("{b:02x}")).collect();
+        let hex = nightshift_model::Digest(known).to_string();
         assert_eq!(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
     }
 }

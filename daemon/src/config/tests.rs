@@ -1,3 +1,14 @@
+#![allow(
+    clippy::cloned_ref_to_slice_refs,
+    clippy::float_cmp,
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::cast_precision_loss,
+    clippy::needless_pass_by_value,
+    clippy::single_element_loop,
+    clippy::type_complexity,
+    clippy::wildcard_enum_match_arm
+)] // tables of small cases: clones and wildcards read better here
 use super::*;
 
 const EXAMPLE: &str = include_str!("../../assets/nightshift.example.yaml");
@@ -14,11 +25,8 @@ fn the_example_parses_with_and_without_its_comments_taken_off() {
     assert!(config.gate.listen.ip().is_loopback());
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("registry.yaml"), "{}").unwrap();
-    let whole: String = EXAMPLE
-        .lines()
-        .map(|line| line.strip_prefix("#: ").unwrap_or(line))
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let lines: Vec<&str> = EXAMPLE.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).collect();
+    let whole = lines.join("\n");
     let config = Config::parse(&folder.path().join("nightshift.yaml"), &whole).unwrap();
     assert_eq!(config.actions.namespaces, ["shop"]);
     assert_eq!(config.notify.webhooks.len(), 1);

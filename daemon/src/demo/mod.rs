@@ -1,11 +1,11 @@
 //! `nightshift demo`: three acts and a morning on a simulated cluster, with the real everything else.
 
 pub mod door;
-mod objects;
+pub mod objects;
 pub mod person;
-mod script;
-mod show;
-mod stage;
+pub mod script;
+pub mod show;
+pub mod stage;
 
 use person::Person;
 use script::OnCall;
@@ -42,7 +42,10 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     ));
     let stage = Stage::build(options.speed).await?;
     let played = play(&stage, &options, show).await;
-    stage.end().await;
+    let folder = stage.end().await;
+    if options.keep {
+        show.line(&format!("\nThe history is kept in {}", folder.keep().display()));
+    }
     played?;
     show.line("\nNext: nightshift check --config nightshift.yaml");
     Ok(())

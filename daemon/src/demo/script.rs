@@ -7,7 +7,7 @@ use super::stage::{PERSON, Stage};
 use anyhow::Context as _;
 use nightshift_model::measure::Value as Said;
 use nightshift_model::{
-    Actor, Incident, Measurement, ObjectRef, PersonId, Phase, Proposal, Seconds, Timestamp,
+    Actor, Closure, Incident, Measurement, ObjectRef, PersonId, Phase, Proposal, Seconds, Timestamp,
 };
 
 /// How a person is played.
@@ -166,12 +166,10 @@ async fn tell_outcome(
             ));
         }
     }
-    let word = match &incident.phase {
-        Phase::Closed { .. } => "the incident is closed: Successful",
-        Phase::Escalated { .. } => "the incident is with a person",
-        _ => "the incident goes on",
-    };
-    show.at(incident.changed_at, word);
+    let proven = matches!(incident.phase, Phase::Closed { why: Closure::Verified { .. } });
+    let word = if proven { "Closed: Successful" } else { incident.phase.word() };
+    let word = format!("the incident is {word}");
+    show.at(incident.changed_at, &word);
     Ok(())
 }
 

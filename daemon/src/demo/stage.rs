@@ -30,9 +30,9 @@ use std::time::Duration;
 /// The demo's on-call person.
 pub const PERSON: &str = "alice";
 /// How long a step of the demo may take in real time before it is called stuck.
-const STUCK: Duration = Duration::from_secs(180);
+const STUCK: Duration = Duration::from_mins(3);
 /// How long the reader is waited for.
-const PATIENCE: Duration = Duration::from_secs(3600);
+const PATIENCE: Duration = Duration::from_hours(1);
 /// How often the demo looks whether a step is done.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -267,10 +267,11 @@ impl Stage {
         .await
     }
 
-    /// Ends everything and removes the folder.
-    pub async fn end(self) {
+    /// Ends everything; the folder goes when it is dropped.
+    pub async fn end(self) -> tempfile::TempDir {
         self.doors.shutdown().await;
         self.running.shutdown().await;
         self.door.shutdown().await;
+        self.folder
     }
 }

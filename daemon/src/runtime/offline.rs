@@ -14,10 +14,12 @@ pub use crate::store::audit::{
 pub use crate::store::{Filter, HistoryStore, OpenError, OpenMode, SqliteStore, StoreError, Which};
 pub use anchor::{Anchor, anchored, anchored_jsonl};
 
+pub use super::run::access;
+
 use super::rules::{Fixed, RuleBook};
 use crate::clock::Clock;
-use crate::cluster::Access;
-use crate::config::{Config, Mode as Wanted, PublicUrl};
+use crate::config::{Config, Mode as Wanted};
+use crate::http::gate::Site;
 use crate::stages::vote::people::People;
 use nightshift_engine::Mode;
 use nightshift_model::{Actor, Cluster, PersonId};
@@ -93,15 +95,6 @@ pub fn catalog(places: &[PathBuf]) -> Result<Catalog, CatalogError> {
     nightshift_playbooks::load(&all).map_err(CatalogError::Wrong)
 }
 
-/// How the configured cluster is reached: a kubeconfig, else the Pod's own account, else the current kubeconfig.
-pub fn access(config: &Config) -> Access {
-    let named = config.cluster.kubeconfig.is_some() || config.cluster.context.is_some();
-    if !named && in_cluster() {
-        return Access::InCluster;
-    }
-    Access::Kubeconfig { path: config.cluster.kubeconfig.clone(), context: config.cluster.context.clone() }
-}
-
 /// Whether this process runs in a Pod.
 pub fn in_cluster() -> bool {
     std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
@@ -135,11 +128,7 @@ pub fn rules(config: &Config, playbooks: Catalog, store: SqliteStore, clock: Clo
 
 /// What links to the gate begin with, if links can be made.
 pub fn gate_url(config: &Config) -> Option<String> {
-    let gate = &config.gate;
-    let scheme = if gate.tls.is_some() { "https" } else { "http" };
-    let local = gate.listen.ip().is_loopback() && !gate.trusted_proxy;
-    let public = gate.public_url.as_ref().map(PublicUrl::origin);
-    public.or_else(|| local.then(|| format!("{scheme}://{}", gate.listen)))
+    Site::of(&config.gate, config.gate.listen, jiff::tz::TimeZone::UTC).base
 }
 
 /// Makes a sign-in link's secret for a person of the registry, beside a running nightshift or without one.

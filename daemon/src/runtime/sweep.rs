@@ -22,13 +22,17 @@ pub async fn run(
     look: Seconds,
     stop: CancellationToken,
 ) {
+    // What was under way when the last process ended has no timer that says so.
+    super::doors::wake_open(&store, &wakers).await;
     let mut commits = store.commits();
     loop {
         let now = clock.now();
         match store.due(now).await {
             Ok(due) => {
                 for id in due {
-                    wakers.iter().for_each(|waker| waker.wake(id.clone()));
+                    for waker in &wakers {
+                        waker.wake(id.clone());
+                    }
                 }
             }
             Err(error) => tracing::error!(%error, "due incidents cannot be read"),

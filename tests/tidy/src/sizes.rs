@@ -41,7 +41,13 @@ pub fn check(tree: &Tree) -> Vec<Violation> {
     let total: usize = sim.map(|f| code_lines(&f.text) - inline_tests(f).map_or(0, |t| t.1)).sum();
     if total > SIM {
         let instead = "answer 501 naming the feature; fidelity beyond the contract test is the lab's work";
-        found.push(Violation::new(RULE, "daemon/sim", 0, format!("{total} lines of code (at most {SIM})"), instead));
+        found.push(Violation::new(
+            RULE,
+            "daemon/sim",
+            0,
+            format!("{total} lines of code (at most {SIM})"),
+            instead,
+        ));
     }
     found
 }

@@ -145,7 +145,7 @@ fn needs(stories: &Stories<'_>, night: &Night<'_>, window: &Window, registry: &R
 }
 
 fn need(story: &Story<'_>, window: &Window, registry: &Registry) -> Option<Need> {
-    let trouble = words::trouble(story.scope, story.symptom);
+    let trouble = story.trouble();
     let (kind, what, next, proposal) = match &story.standing {
         Standing::Executing { unknown: Some(why), .. } => (
             NeedKind::Unknown,
@@ -184,7 +184,7 @@ fn need(story: &Story<'_>, window: &Window, registry: &Registry) -> Option<Need>
     Some(Need {
         kind,
         incident: Some(story.id.clone()),
-        scope: visible(&story.scope.to_string()),
+        scope: story.name.clone(),
         owner: registry.owner_of(&story.scope.namespace).map(|o| visible(&o.name)),
         severity: story.symptom.map_or(Severity::Warning, |f| f.severity),
         since: window.moment(story.episodes.last().map_or(story.changed_at, Episode::started)),
@@ -216,7 +216,7 @@ fn did(stories: &Stories<'_>, window: &Window) -> Vec<Deed> {
             Deed {
                 at: window.moment(at),
                 incident: story.id.clone(),
-                scope: visible(&story.scope.to_string()),
+                scope: story.name.clone(),
                 action: words::action(&plan.action),
                 proposal: written.proposal.id().clone(),
                 digest: written.proposal.digest().short(),
@@ -256,7 +256,7 @@ fn did_not(stories: &Stories<'_>, window: &Window) -> Vec<NotDone> {
                 list.push(NotDone {
                     at: window.moment(at),
                     incident: story.id.clone(),
-                    scope: visible(&story.scope.to_string()),
+                    scope: story.name.clone(),
                     reason,
                     action,
                     why,
@@ -303,7 +303,7 @@ fn watch(stories: &Stories<'_>, night: &Night<'_>, window: &Window) -> Watch {
             {
                 relapses.push(Relapse {
                     incident: story.id.clone(),
-                    scope: visible(&story.scope.to_string()),
+                    scope: story.name.clone(),
                     at: window.moment(again.began),
                     after: again.began.since(over),
                     after_fix: if how == Ended::Verified { AfterFix::Verified } else { AfterFix::Unaided },
@@ -349,7 +349,7 @@ fn watched(story: &Story<'_>, window: &Window) -> Option<Watched> {
     };
     Some(Watched {
         incident: story.id.clone(),
-        scope: visible(&story.scope.to_string()),
+        scope: story.name.clone(),
         trigger,
         until: window.moment(until),
     })

@@ -3,6 +3,7 @@
 //! [`Incident::apply`] copies the incident at every step, which costs seconds for ten thousand of them. A digest
 //! needs far less, so it reads the events; a test holds what it says against the fold.
 
+use crate::digest::words::visible;
 use nightshift_model::incident::Reopening;
 use nightshift_model::measure::Stage;
 use nightshift_model::{
@@ -16,6 +17,8 @@ use std::borrow::Cow;
 pub(super) struct Story<'a> {
     pub(super) id: &'a IncidentId,
     pub(super) scope: &'a ObjectRef,
+    /// The scope as people name it.
+    pub(super) name: String,
     pub(super) symptom: Option<&'a Finding>,
     pub(super) standing: Standing<'a>,
     pub(super) changed_at: Timestamp,
@@ -136,6 +139,7 @@ impl<'a> Story<'a> {
         Self {
             id: &fold.id,
             scope: &fold.scope,
+            name: visible(&fold.scope.to_string()),
             symptom: fold.symptom.as_ref(),
             standing,
             changed_at: fold.changed_at,
@@ -162,6 +166,7 @@ impl<'a> Story<'a> {
         Self {
             id,
             scope,
+            name: visible(&scope.to_string()),
             symptom: None,
             standing: Standing::Investigating,
             changed_at: at,
@@ -336,6 +341,11 @@ impl<'a> Story<'a> {
         if let Some(episode) = self.episodes.last_mut() {
             episode.first_act.get_or_insert(at);
         }
+    }
+
+    /// What is wrong with what.
+    pub(super) fn trouble(&self) -> String {
+        self.symptom.map_or_else(|| self.name.clone(), |f| format!("{} in {}", f.reason, self.name))
     }
 
     /// Whether it is open.

@@ -149,7 +149,7 @@ fn every_story_stands_where_its_fold_stands() {
                 Some(Incident::apply(before.as_ref(), &place, event).unwrap())
             });
             let fold = fold.unwrap();
-            let story = tell(id, &part).unwrap();
+            let story = tell(id, part.values().copied().collect()).unwrap();
             let from_fold = Story::of(&fold);
             assert_eq!(format!("{:?}", story.standing), format!("{:?}", from_fold.standing), "{id} {upto}");
             assert_eq!(story.symptom, from_fold.symptom);

@@ -1,10 +1,10 @@
 //! How the night compares: counts beside earlier days, durations, the ledger, what keeps coming.
 
+use crate::digest::Window;
 use crate::digest::night::Night;
 use crate::digest::schema::{Count, Ledger, Repeated, Stat, Trend};
 use crate::digest::stats::{median, stat};
 use crate::digest::story::{Ended, Episode, Story};
-use crate::digest::{Window, words};
 use nightshift_model::{Escalation, IncidentId, Outcome, Seconds, Timestamp, Withdrawal};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -175,7 +175,7 @@ fn repeated(stories: &BTreeMap<&IncidentId, Story<'_>>, window: &Window) -> Vec<
     let mut faults: BTreeMap<String, Vec<Timestamp>> = BTreeMap::new();
     for (story, episode) in episodes(stories) {
         if window.to - Seconds(DAY * DAYS) <= episode.began && episode.began < window.to {
-            faults.entry(words::trouble(story.scope, story.symptom)).or_default().push(episode.began);
+            faults.entry(story.trouble()).or_default().push(episode.began);
         }
     }
     let mut repeated: Vec<Repeated> = faults

@@ -13,7 +13,7 @@ const APART: Seconds = Seconds(5);
 
 pub(super) async fn look(config: &Config, clock: Clock) -> Vec<Finding> {
     let next = "name a kubeconfig in `cluster.kubeconfig`, or run in the cluster";
-    let cluster = match Cluster::connect(&access(config)).await {
+    let cluster = match Cluster::connect(&access(&config.cluster)).await {
         Ok(cluster) => cluster,
         Err(error) => {
             return vec![
@@ -78,7 +78,7 @@ async fn permissions(config: &Config, cluster: &Cluster) -> Vec<Finding> {
             ));
         }
     }
-    found.push(excess(config, cluster.review(&rights::excess(&needed)).await));
+    found.push(excess(config, &cluster.review(&rights::excess(&needed)).await));
     found
 }
 
@@ -110,7 +110,7 @@ fn asked(who: &str, verdicts: Vec<Asked>) -> Vec<Finding> {
 }
 
 /// In a cluster an excess closes the executor; with a person's kubeconfig it is said and nothing more.
-fn excess(config: &Config, verdicts: Vec<Asked>) -> Finding {
+fn excess(config: &Config, verdicts: &[Asked]) -> Finding {
     let unknown = verdicts.iter().find(|(_, v)| matches!(v, rights::Verdict::Unknown(_)));
     let extra: Vec<String> = verdicts
         .iter()

@@ -119,18 +119,19 @@ async fn store(config: &Config) -> Vec<Finding> {
 /// A listener that is taken is most often a nightshift that runs.
 fn doors(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
-    for (what, field, address) in
-        [("gate", "gate.listen", config.gate.listen), ("health", "health.listen", config.health.listen)]
-    {
+    for (what, field, address) in [
+        ("the gate", "gate.listen", config.gate.listen),
+        ("health and metrics", "health.listen", config.health.listen),
+    ] {
         found.push(match TcpListener::bind(address) {
-            Ok(_) => Finding::ok(format!("listener of the {what}"), address.to_string()),
+            Ok(_) => Finding::ok(format!("listener of {what}"), address.to_string()),
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Finding::not_checked(
-                format!("listener of the {what}"),
+                format!("listener of {what}"),
                 format!("somebody listens on {address} already"),
                 format!("stop it if it is not nightshift, or change `{field}`"),
             ),
             Err(error) => Finding::missing(
-                format!("listener of the {what}"),
+                format!("listener of {what}"),
                 format!("{address} cannot be listened on: {error}"),
                 format!("change `{field}`"),
             ),
@@ -178,7 +179,7 @@ fn endpoints(config: &Config) -> Vec<Finding> {
 pub(super) fn playbooks(config: &Config) -> (Option<Catalog>, Finding) {
     match offline::catalog(&config.playbooks) {
         Ok(catalog) => {
-            let told = format!("{}, digest {}", catalog.iter().count(), catalog.digest().short());
+            let told = format!("{} in force, digest {}", catalog.iter().count(), catalog.digest().short());
             (Some(catalog), Finding::ok("playbooks", told))
         }
         Err(error) => {

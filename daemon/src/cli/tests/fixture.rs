@@ -1,4 +1,15 @@
 //! A small history: one proposal waits, one was carried out and proven.
+#![allow(
+    clippy::cloned_ref_to_slice_refs,
+    clippy::float_cmp,
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::cast_precision_loss,
+    clippy::needless_pass_by_value,
+    clippy::single_element_loop,
+    clippy::type_complexity,
+    clippy::wildcard_enum_match_arm
+)] // tables of small cases: clones and wildcards read better here
 
 use crate::runtime::offline::{OpenMode, SqliteStore};
 use crate::store::Store as _;
@@ -8,11 +19,11 @@ use nightshift_model::evidence::{ContainerLine, LogExcerpt, PodLine, RevisionLin
 use nightshift_model::measure::{Check, ClusterCondition, Comparison, Stage, Value, VerificationSpec};
 use nightshift_model::plan::{Blast, Inverse, PLAN_VERSION, Plan, Preconditions, Request, Sealed};
 use nightshift_model::{
-    Action, Actor, Append, Appended, Cluster, Digest, Draft, Epoch, Evidence, EvidenceId, Exit, ExitClass,
-    FieldChange, Finding, Grant, HistoryEvent, Incident, IncidentEvent, IncidentId, Kind, LiveFacts, Mark,
-    Measure, Measurement, NotChecked, ObjectRef, Observed, OpId, Origin, Outcome, PersonId, Proof, Proposal,
-    ProposalId, Reading, Reason, Revision, Role, Seconds, Sent, Severity, Shown, Stream, Timestamp, Tool,
-    Vote, VoteDecision, digest,
+    Action, Actor, Append, Appended, Cluster, Digest, Draft, Epoch, Evidence, EvidenceId, EvidenceRequest,
+    Exit, ExitClass, FieldChange, Finding, Grant, HistoryEvent, Incident, IncidentEvent, IncidentId, Kind,
+    LiveFacts, Mark, Measure, Measurement, NotChecked, ObjectRef, Observed, OpId, Origin, Outcome, PersonId,
+    Proof, Proposal, ProposalId, Reading, Reason, Revision, Role, Seconds, Sent, Severity, Shown, Stream,
+    Timestamp, Tool, Vote, VoteDecision, digest,
 };
 use nightshift_model::{Got, evidence};
 use std::path::{Path, PathBuf};
@@ -44,9 +55,10 @@ async fn write(store: &SqliteStore, id: &IncidentId, start: i64, events: Vec<Inc
         let (at, expect) = (at(start + step * 5), fold.as_ref().map_or(Revision(0), |i| i.revision));
         let place = Place { id: id.clone(), revision: expect.next(), at };
         let next = Incident::apply(fold.as_ref(), &place, &event).unwrap();
-        let person = match &event {
-            IncidentEvent::Voted { vote } => Some(Actor::Person(vote.person.clone())),
-            _ => None,
+        let person = if let IncidentEvent::Voted { vote } = &event {
+            Some(Actor::Person(vote.person.clone()))
+        } else {
+            None
         };
         let append = Append {
             stream: Stream::Incident(id.clone()),
@@ -81,17 +93,20 @@ fn until_sealed(name: &str, id: &IncidentId) -> Vec<IncidentEvent> {
         since: at(-30),
         origin: Origin::Seen,
     };
+    let answers = answers(name);
     let mut events = vec![
         IncidentEvent::Opened {
             scope: scope.clone(),
             cause: Finding::fingerprint(&scope, Reason::CrashLoopBackOff),
         },
         IncidentEvent::FindingsChanged { findings: vec![finding] },
-        IncidentEvent::EvidenceWanted { wanted: Vec::new() },
+        IncidentEvent::EvidenceWanted {
+            wanted: answers.iter().map(|e| EvidenceRequest { id: e.id, tool: e.tool.clone() }).collect(),
+        },
     ];
-    events.extend(answers(name).into_iter().map(|evidence| IncidentEvent::EvidenceGot { evidence }));
+    events.extend(answers.into_iter().map(|evidence| IncidentEvent::EvidenceGot { evidence }));
     let draft = draft(name);
-    let revision = u64::try_from(events.len()).unwrap() + 1;
+    let revision = u64::try_from(events.len()).unwrap() + 2;
     let proposal = proposal(id, revision, &draft);
     events.extend([IncidentEvent::Planned { draft }, IncidentEvent::Sealed { proposal }]);
     events

@@ -4,7 +4,8 @@ use super::rights::Asked;
 use crate::cluster::review::{self, Identity, Right};
 use crate::cluster::{Access, ClientError, Reader, date, identity};
 use crate::config;
-use crate::prometheus::{Auth, Prometheus, PrometheusError, Settings};
+use crate::prometheus::{Prometheus, PrometheusError};
+use crate::runtime::run::settings;
 use nightshift_model::Timestamp;
 use nightshift_model::effect::RawPart;
 use std::time::Duration;
@@ -58,12 +59,6 @@ pub enum Answered {
     NoData,
     /// It was refused or could not be asked; one clause.
     Not(String),
-}
-
-/// The client's settings as configured.
-pub fn settings(prometheus: &config::Prometheus) -> Settings {
-    let auth = prometheus.bearer_token_file.clone().map_or(Auth::None, Auth::BearerFile);
-    Settings { url: prometheus.url.clone(), auth, ca: prometheus.ca_file.clone() }
 }
 
 /// Asks each query as it stands, bound to nothing.
