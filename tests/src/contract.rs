@@ -212,3 +212,6 @@ pub fn agree(what: &str, disagreements: &[String]) -> anyhow::Result<()> {
     ensure!(disagreements.is_empty(), "{what}:\n{}", disagreements.join("\n"));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
