@@ -149,12 +149,8 @@ impl Failure {
         if let Some(seconds) = self.retry_after {
             put(&mut details, &["retryAfterSeconds"], seconds);
         }
-        let mut status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": self.message, "details": details, "code": self.code});
-        if !self.reason.is_empty() {
-            put(&mut status, &["reason"], self.reason.as_str());
-        }
-        status
+        json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": self.message,
+            "reason": self.reason, "details": details, "code": self.code})
     }
 
     pub(crate) fn response(&self) -> ApiResponse {

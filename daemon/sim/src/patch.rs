@@ -131,7 +131,7 @@ fn strategic(live: &mut Value, patch: &Value) {
 }
 
 fn merge_list(old: &mut Vec<Value>, items: &[Value], key: &str) {
-    let before = old.clone();
+    let mut made = Vec::new();
     if items.iter().any(|item| text(item, "/$patch") == "replace") {
         old.clear();
     }
@@ -144,26 +144,9 @@ fn merge_list(old: &mut Vec<Value>, items: &[Value], key: &str) {
         } else {
             let mut fresh = Value::Null;
             strategic(&mut fresh, item);
-            old.push(fresh);
+            made.push(fresh);
         }
     }
-    order(old, &before, items, key);
-}
-
-/// Items of the patch stand in its order, others in the old one; where the old list does not tell which of two comes
-/// first, the patch's does. Source: `mergeSortedSlice` of k8s.io/apimachinery `pkg/util/strategicpatch`.
-fn order(merged: &mut Vec<Value>, before: &[Value], patch: &[Value], key: &str) {
-    let at = |list: &[Value], one: &Value| list.iter().position(|other| other.get(key) == one.get(key));
-    let (mut named, others): (Vec<_>, Vec<_>) =
-        std::mem::take(merged).into_iter().partition(|one| at(patch, one).is_some());
-    named.sort_by_key(|one| at(patch, one));
-    let mut named = named.into_iter().peekable();
-    for other in others {
-        let place = at(before, &other);
-        while let Some(one) = named.next_if(|one| at(before, one).is_none_or(|p| Some(p) < place)) {
-            merged.push(one);
-        }
-        merged.push(other);
-    }
-    merged.extend(named);
+    // New ones stand in front. Source: `mergeSortedSlice` of k8s.io/apimachinery `pkg/util/strategicpatch`.
+    old.splice(..0, made);
 }

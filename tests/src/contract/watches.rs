@@ -114,7 +114,9 @@ fn told(lines: &[Value]) -> String {
 async fn refused(server: &Cluster, target: &str) -> anyhow::Result<String> {
     let (status, lines) = watch(server, target, 1).await?;
     let object = lines.first().cloned().unwrap_or_default();
-    Ok(format!("{status} {} {}", object["kind"], object["reason"]))
+    // Go reads an empty reason and none alike.
+    let reason = object.get("reason").and_then(Value::as_str).unwrap_or_default();
+    Ok(format!("{status} {} {reason}", object["kind"]))
 }
 
 /// The first lines of a watch, until there are as many as wanted or none comes any more.
