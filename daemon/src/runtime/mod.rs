@@ -18,7 +18,7 @@ use crate::cluster::{Access, ClientError, Reader, Watch, Writer, identity, watch
 use crate::prometheus::{Prometheus, PrometheusError, Settings};
 use crate::stages::RulesNow;
 use crate::stages::detect::{Detect, Setup as DetectSetup};
-use crate::store::{SqliteStore, SystemAppend};
+use crate::store::{Filter, HistoryStore as _, SqliteStore, SystemAppend};
 use incidents::{Drives, Waker, queue};
 use nightshift_detectors::Params;
 use nightshift_engine::drive::StoreError;
@@ -197,6 +197,10 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         spawn(me, 1, outside(reader, Some(writer)));
     }
     let look = if setup.parts.is_whole() { sweep::ALONE } else { sweep::SHARED };
+    // What no timer brings back: another mode or policy, and an outcome that nobody could tell in the epoch before.
+    for incident in store.snapshots(&Filter::open()).await? {
+        wakers.iter().for_each(|waker| waker.wake(incident.id.clone()));
+    }
     tasks.spawn(sweep::run(store.clone(), clock, wakers.clone(), look, stop.clone()));
     Ok(Running { rules, wakers, seen, coverage, stop, tasks, store, clock, roles })
 }
@@ -278,5 +282,5 @@ async fn record(store: &SqliteStore, clock: Clock, me: &Me, event: SystemEvent) 
         events: vec![event],
         outbox: Vec::new(),
     };
-    crate::store::HistoryStore::append_system(store, append).await.map(|_| ())
+    store.append_system(append).await.map(|_| ())
 }
