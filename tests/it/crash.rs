@@ -24,10 +24,7 @@ fn proven(incident: &Incident) -> bool {
 }
 
 fn state(incident: &Incident) -> Option<&OperationState> {
-    match &incident.phase {
-        Phase::Executing { operation, .. } => Some(&operation.state),
-        _ => None,
-    }
+    if let Phase::Executing { operation, .. } = &incident.phase { Some(&operation.state) } else { None }
 }
 
 fn unknown(incident: &Incident) -> bool {
@@ -70,10 +67,9 @@ impl Killed {
 }
 
 fn recovered(events: &[IncidentEvent]) -> Vec<&Recovered> {
-    let found = |event| match event {
-        IncidentEvent::Recovered { found, .. } => Some(found),
-        _ => None,
-    };
+    fn found(event: &IncidentEvent) -> Option<&Recovered> {
+        if let IncidentEvent::Recovered { found, .. } = event { Some(found) } else { None }
+    }
     events.iter().filter_map(found).collect()
 }
 

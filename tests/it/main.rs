@@ -3,3 +3,6 @@
 mod crash;
 mod measures;
 mod path;
+mod sight;
+mod votes;
+mod watches;

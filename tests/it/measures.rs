@@ -1,7 +1,7 @@
 //! What Prometheus may fail to say, and who may undo us: never "verified".
 
 use nightshift_model::measure::Check;
-use nightshift_model::{Escalation, Outcome, Phase, Proposal};
+use nightshift_model::{Outcome, Proposal};
 use nightshift_sim::{Fault, PromValue};
 use nightshift_tests::house::{House, Plan};
 
@@ -45,11 +45,8 @@ async fn without_good_data_nothing_is_called_verified() -> anyhow::Result<()> {
         house.approve("alice", &proposal).await?;
     }
     for (name, scope) in names.iter().zip(&scopes) {
-        let over = house.over(scope).await?;
-        let Phase::Escalated { why: Escalation::NotVerified { outcome: Outcome::Inconclusive { why } } } =
-            &over.phase
-        else {
-            anyhow::bail!("{name}: {:?}", over.phase)
+        let Outcome::Inconclusive { why } = house.verdict(scope).await? else {
+            anyhow::bail!("{name} was judged")
         };
         assert!(!why.is_empty());
         assert_eq!((house.writes(name), house.image(name).as_str()), (1, "web:1"), "{name}");
@@ -69,11 +66,8 @@ async fn another_controller_that_reverts_us_is_named() -> anyhow::Result<()> {
     let manager = "argocd-controller".to_owned();
     house.door.with(|sim| sim.fault(Fault::Revert { namespace, deployment, manager, template, after: 20 }));
     house.approve("alice", &proposal).await?;
-    let over = house.over(&scope).await?;
-    let Phase::Escalated { why: Escalation::NotVerified { outcome: Outcome::Failed { reverted_by, .. } } } =
-        &over.phase
-    else {
-        anyhow::bail!("{:?}", over.phase)
+    let Outcome::Failed { reverted_by, .. } = house.verdict(&scope).await? else {
+        anyhow::bail!("a write that was undone has failed")
     };
     assert_eq!(reverted_by.as_deref(), Some("argocd-controller"));
     house.clock.sleep(std::time::Duration::from_secs(120)).await;

@@ -9,8 +9,8 @@ use nightshift::runtime::doors::Doors;
 use nightshift::store::{Filter, HistoryStore as _, SqliteStore};
 use nightshift_model::history::Row;
 use nightshift_model::{
-    Actor, HistoryEvent, Incident, IncidentEvent, IncidentId, Kind, ObjectRef, PersonId, Phase, Proposal,
-    Stream, SystemEvent,
+    Actor, HistoryEvent, Incident, IncidentEvent, IncidentId, Kind, ObjectRef, Outcome, PersonId, Phase,
+    Proposal, Stream, SystemEvent,
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -146,8 +146,8 @@ impl House {
         match found {
             Ok(found) => Ok(found),
             Err(error) => {
-                let phase = self.newest(scope).await?.map(|i| format!("{:?}", i.phase));
-                bail!("{error}; the incident is {}", phase.as_deref().unwrap_or("not open"))
+                let phase = self.newest(scope).await?.map(|i| i.phase.word());
+                bail!("{error}; the incident is {}", phase.unwrap_or("not open"))
             }
         }
     }
@@ -187,6 +187,17 @@ impl House {
                 HistoryEvent::System(_) => None,
             })
             .collect())
+    }
+
+    /// The verdict on a scope's write, once there is one.
+    pub async fn verdict(&self, scope: &ObjectRef) -> anyhow::Result<Outcome> {
+        self.within("a verdict", async || {
+            let Some(incident) = self.newest(scope).await? else { return Ok(None) };
+            Ok(self.events(&incident.id).await?.into_iter().find_map(|event| {
+                if let IncidentEvent::Judged { outcome } = event { Some(outcome) } else { None }
+            }))
+        })
+        .await
     }
 
     /// What happened to nightshift itself, of some kinds; no kinds means all.
@@ -231,10 +242,7 @@ pub fn settled(incident: &Incident) -> bool {
 }
 
 fn proposed(incident: &Incident) -> Option<&Proposal> {
-    match &incident.phase {
-        Phase::Proposed { proposal, .. } => Some(proposal),
-        _ => None,
-    }
+    if let Phase::Proposed { proposal, .. } = &incident.phase { Some(proposal) } else { None }
 }
 
 fn carries_out(path: &str, body: &[u8], name: &str) -> bool {
