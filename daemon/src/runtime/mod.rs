@@ -19,7 +19,7 @@ use crate::cluster::{Access, ClientError, Reader, Watch, Writer, identity, watch
 use crate::prometheus::{Prometheus, PrometheusError, Settings};
 use crate::stages::RulesNow;
 use crate::stages::detect::{Detect, Setup as DetectSetup};
-use crate::store::{SqliteStore, SystemAppend};
+use crate::store::{HistoryStore as _, SqliteStore, SystemAppend};
 use crate::telemetry::Metrics;
 use coverage::Coverage;
 use incidents::{Drives, Waker, queue};
@@ -306,5 +306,5 @@ async fn record(store: &SqliteStore, clock: Clock, me: &Me, event: SystemEvent) 
         events: vec![event],
         outbox: Vec::new(),
     };
-    crate::store::HistoryStore::append_system(store, append).await.map(|_| ())
+    store.append_system(append).await.map(|_| ())
 }
