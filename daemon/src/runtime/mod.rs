@@ -117,6 +117,8 @@ pub struct Running {
     pub rules: RuleBook,
     /// Wakes incidents in every role's loop.
     pub wakers: Vec<Waker>,
+    /// While true, the executor begins nothing new.
+    pub hold: tokio::sync::watch::Sender<bool>,
     /// What the view says about itself.
     pub seen: Seen,
     /// What every watch says about itself.
@@ -166,10 +168,13 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         instance: Arc::clone(&instance),
     };
     let (mut wakers, mut roles) = (Vec::new(), Vec::new());
-    let mut spawn = |me: Me, at_once: usize, outside: Outside| {
+    let (hold, held) = tokio::sync::watch::channel(false);
+    let (_, never) = tokio::sync::watch::channel(false);
+    let mut spawn = |me: Me, at_once: usize, executor: bool, outside: Outside| {
+        let hold = if executor { held.clone() } else { never.clone() };
         let (waker, woken) = queue();
         wakers.push(waker);
-        let drives = Drives { me, at_once, rules: rules.clone(), store: store.clone(), outside };
+        let drives = Drives { me, at_once, hold, rules: rules.clone(), store: store.clone(), outside };
         tasks.spawn(drives.run(woken, stop.clone()));
     };
     let (board, mut coverage) = tokio::sync::watch::channel(Vec::new());
@@ -177,7 +182,7 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     if setup.parts.responder {
         let me = take_role(&store, clock, Role::Responder).await?;
         note_policy(&store, clock, &me, &rules).await?;
-        spawn(me.clone(), RESPONDER_AT_ONCE, outside(reader.clone(), None));
+        spawn(me.clone(), RESPONDER_AT_ONCE, false, outside(reader.clone(), None));
         roles.push(me.clone());
         let healthy_after = rules.fixed.registry.policy.healthy_after;
         let detect = DetectSetup { me, seed: setup.seed, params: setup.params, healthy_after };
@@ -194,11 +199,11 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         roles.push(me.clone());
         let (reader, writer) =
             (Reader::connect(&setup.executor).await?, Writer::connect(&setup.executor).await?);
-        spawn(me, 1, outside(reader, Some(writer)));
+        spawn(me, 1, true, outside(reader, Some(writer)));
     }
     let look = if setup.parts.is_whole() { sweep::ALONE } else { sweep::SHARED };
     tasks.spawn(sweep::run(store.clone(), clock, wakers.clone(), look, stop.clone()));
-    Ok(Running { rules, wakers, seen, coverage, stop, tasks, store, clock, roles })
+    Ok(Running { rules, wakers, hold, seen, coverage, stop, tasks, store, clock, roles })
 }
 
 impl Running {
