@@ -123,16 +123,16 @@ pub fn page() -> String {
     );
     table(&mut page, EXECUTOR);
     for action in ACTIONS {
-        let _ = write!(
+        let _ = writeln!(
             page,
-            "\n### {name}\n\nSee [the action]({link}).\n\n| API group | resource | verbs |\n|---|---|---|\n",
+            "\n### {name}\n\nSee [the action]({link}).\n\n| API group | resource | verbs |\n|---|---|---|",
             name = action.kind,
             link = link(action),
         );
         for right in action.rights {
-            let _ = write!(
+            let _ = writeln!(
                 page,
-                "| {} | {} | {} |\n",
+                "| {} | {} | {} |",
                 group(right.group),
                 right.resource,
                 right.verbs.join(", ")
@@ -155,9 +155,9 @@ fn table(page: &mut String, needs: &[Need]) {
             Cluster => "cluster",
         };
         let optional = if need.optional { "optional" } else { "" };
-        let _ = write!(
+        let _ = writeln!(
             page,
-            "| {} | {} | {} | {place} | {optional} | {} |\n",
+            "| {} | {} | {} | {place} | {optional} | {} |",
             group(need.right.group),
             need.right.resource,
             need.right.verbs.join(", "),
@@ -221,9 +221,9 @@ fn role(name: &str, rights: &[Right]) -> String {
         "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  name: {name}\nrules:\n"
     );
     for ((group, verbs), resources) in rules {
-        let _ = write!(
+        let _ = writeln!(
             yaml,
-            "  - apiGroups: [\"{group}\"]\n    resources: [{}]\n    verbs: [{}]\n",
+            "  - apiGroups: [\"{group}\"]\n    resources: [{}]\n    verbs: [{}]",
             resources.join(", "),
             verbs.join(", ")
         );
