@@ -42,7 +42,7 @@ pub struct Observed {
     pub status: u16,
     /// `reason` of the Status object; empty for objects.
     pub reason: String,
-    /// Pointers of what differs in the stored object, without status, version and owners.
+    /// What differs in the stored object, and what stands there now; without status, version and owners.
     pub changed: BTreeSet<String>,
     /// Whether the stored object has a new resourceVersion.
     pub moved: bool,
@@ -62,7 +62,7 @@ pub async fn observe(server: &Cluster, namespace: &str) -> anyhow::Result<Vec<Ob
 
 /// Every disagreement of what was observed with the table.
 pub fn against_table(all: &[Observed], simulated: bool) -> Vec<String> {
-    let wanted = |row: &Row| if simulated && row.unknown_to_sim { (501, "NotSimulated") } else { row.want };
+    let wanted = |row: &Row| if simulated && row.unknown_to_sim { (501, "NotImplemented") } else { row.want };
     let pairs = ROWS.iter().zip(all);
     pairs
         .filter(|(row, seen)| wanted(row) != (seen.status, seen.reason.as_str()))
@@ -179,7 +179,7 @@ fn differences(before: &Value, after: &Value, at: &str, out: &mut BTreeSet<Strin
             }
         }
         (a, b) if a != b => {
-            out.insert(if at.is_empty() { "gone".to_owned() } else { at.to_owned() });
+            out.insert(if at.is_empty() { "gone".to_owned() } else { format!("{at} = {b}") });
         }
         _ => {}
     }
@@ -212,3 +212,6 @@ pub fn agree(what: &str, disagreements: &[String]) -> anyhow::Result<()> {
     ensure!(disagreements.is_empty(), "{what}:\n{}", disagreements.join("\n"));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 //! Everything here runs inside `tests/lab/up`; outside there is no cluster, and [`Cluster::connect`] says so.
 
 pub mod night;
+pub mod pager;
 pub mod program;
 pub mod proxy;
 pub mod workload;

@@ -13,6 +13,7 @@ use crate::runtime::doors::{self, Doors};
 use crate::runtime::{self, Parts, Running, Setup, tell};
 use crate::stages::digest::{Daily, DigestStage};
 use crate::store::{Filter, HistoryStore as _, OpenMode, SqliteStore};
+use crate::telemetry::Metrics;
 use anyhow::Context as _;
 use nightshift_detectors::Params;
 use nightshift_engine::rules::Mode;
@@ -159,6 +160,7 @@ impl Stage {
             timing: Timing::default(),
             params: Params::default(),
             seed: 20_260_301,
+            metrics: Metrics::default(),
         };
         let running = runtime::start(setup).await?;
         let gate =

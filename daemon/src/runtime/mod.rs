@@ -1,5 +1,6 @@
 //! The wiring of a running nightshift, readable top to bottom.
 
+pub mod coverage;
 pub mod doors;
 pub mod incidents;
 pub mod offline;
@@ -19,6 +20,8 @@ use crate::prometheus::{Prometheus, PrometheusError, Settings};
 use crate::stages::RulesNow;
 use crate::stages::detect::{Detect, Setup as DetectSetup};
 use crate::store::{SqliteStore, SystemAppend};
+use crate::telemetry::Metrics;
+use coverage::Coverage;
 use incidents::{Drives, Waker, queue};
 use nightshift_detectors::Params;
 use nightshift_engine::drive::StoreError;
@@ -73,6 +76,8 @@ pub struct Setup {
     pub params: Params,
     /// Seed of ids and jitter.
     pub seed: u64,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 /// Which roles run in this process.
@@ -117,6 +122,8 @@ pub struct Running {
     pub rules: RuleBook,
     /// Wakes incidents in every role's loop.
     pub wakers: Vec<Waker>,
+    /// What is counted.
+    pub metrics: Metrics,
     /// While true, the executor begins nothing new.
     pub hold: tokio::sync::watch::Sender<bool>,
     /// What the view says about itself.
@@ -166,6 +173,7 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         store: store.clone(),
         clock,
         instance: Arc::clone(&instance),
+        metrics: setup.metrics.clone(),
     };
     let (mut wakers, mut roles) = (Vec::new(), Vec::new());
     let (hold, held) = tokio::sync::watch::channel(false);
@@ -185,12 +193,15 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         spawn(me.clone(), RESPONDER_AT_ONCE, false, outside(reader.clone(), None));
         roles.push(me.clone());
         let healthy_after = rules.fixed.registry.policy.healthy_after;
-        let detect = DetectSetup { me, seed: setup.seed, params: setup.params, healthy_after };
+        let detect = DetectSetup { me: me.clone(), seed: setup.seed, params: setup.params, healthy_after };
         let detect = Detect::load(store.clone(), clock, detect).await?;
         let watching = watch::start(&reader, clock, setup.timing, &setup.namespaces, setup.seed);
         coverage = watching.coverage.clone();
         let view = ViewTask { watching, detect, rules: rules_now(&rules), clock, seen: seen.clone() };
         tasks.spawn(view.run(stop.clone()));
+        let watches = coverage.clone();
+        let coverage = Coverage { store: store.clone(), clock, me, watches, metrics: setup.metrics.clone() };
+        tasks.spawn(coverage.run(stop.clone()));
     } else {
         seen.synced.store(true, std::sync::atomic::Ordering::Relaxed);
     }
@@ -203,7 +214,19 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     }
     let look = if setup.parts.is_whole() { sweep::ALONE } else { sweep::SHARED };
     tasks.spawn(sweep::run(store.clone(), clock, wakers.clone(), look, stop.clone()));
-    Ok(Running { rules, wakers, hold, seen, coverage, stop, tasks, store, clock, roles })
+    Ok(Running {
+        rules,
+        wakers,
+        hold,
+        metrics: setup.metrics,
+        seen,
+        coverage,
+        stop,
+        tasks,
+        store,
+        clock,
+        roles,
+    })
 }
 
 impl Running {

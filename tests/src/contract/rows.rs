@@ -100,7 +100,12 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "scale with an annotation, which is dropped",
         target: "/scale?fieldManager=nightshift",
-        ..patch("", MERGE, r#"{"metadata": {"annotations": {"nightshift.dev/claim": "new"}}}"#, (200, ""))
+        ..patch(
+            "",
+            MERGE,
+            r#"{"metadata": {"annotations": {"nightshift.dev/claim": "new"}}, "spec": {"replicas": 1}}"#,
+            (200, ""),
+        )
     },
     Row {
         name: "dry run",

@@ -62,7 +62,8 @@ pub async fn observe(server: &Cluster, namespace: &str) -> anyhow::Result<Vec<St
 
 /// What a watch from version 1 says when that is no longer kept.
 pub async fn too_old(server: &Cluster, namespace: &str) -> anyhow::Result<String> {
-    let target = format!("/api/v1/namespaces/{namespace}/configmaps?watch=true&resourceVersion=1");
+    let collection = format!("/apis/argoproj.io/v1alpha1/namespaces/{namespace}/applications");
+    let target = format!("{collection}?watch=true&resourceVersion=1");
     let (status, lines) = watch(server, &target, 1).await?;
     Ok(format!("{status} {}", told(&lines)))
 }
@@ -113,7 +114,9 @@ fn told(lines: &[Value]) -> String {
 async fn refused(server: &Cluster, target: &str) -> anyhow::Result<String> {
     let (status, lines) = watch(server, target, 1).await?;
     let object = lines.first().cloned().unwrap_or_default();
-    Ok(format!("{status} {} {}", object["kind"], object["reason"]))
+    // Go reads an empty reason and none alike.
+    let reason = object.get("reason").and_then(Value::as_str).unwrap_or_default();
+    Ok(format!("{status} {} {reason}", object["kind"]))
 }
 
 /// The first lines of a watch, until there are as many as wanted or none comes any more.
