@@ -106,8 +106,8 @@ pub fn page() -> String {
          # Permissions\n\n\
          Two identities. The **responder** watches, explains, serves the gate and proves; it has no verb that changes \
          anything. The **executor** exists in `mode: approve` only, in the namespaces that `actions.namespaces` names.\n\n\
-         `nightshift check` asks the API server about them verb by verb and names each that is missing. A right that is \
-         *optional* may be left out: what is then not known is told as *not checked*, never guessed.\n\n\
+         `nightshift check` asks the API server about them verb by verb, but for those of Argo CD, Flux and Events, and names \
+         each that is missing. A right that is *optional* may be left out: what is then not known is told as *not checked*, never guessed.\n\n\
          **Never asked for, not even to read:** Secrets, the data of ConfigMaps, `pods/exec`, `pods/attach`, \
          `nodes/proxy`, `serviceaccounts/token`, impersonation, wildcards, `*/scale`.\n\n\
          ## Responder\n\n\
