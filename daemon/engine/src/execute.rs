@@ -29,8 +29,18 @@ pub async fn recheck<W: Wire>(wire: &W, plan: &Plan) -> LiveTarget {
     LiveTarget { target, source, pods, autoscalers, preview, at: wire.now() }
 }
 
+/// The executor never sends a request that it did not build itself: a stored one must be exactly what the typed
+/// action yields.
+fn own(plan: &Plan) -> Result<(), String> {
+    let same = crate::seal::request(&plan.action)? == plan.request;
+    same.then_some(()).ok_or_else(|| "the stored request is not the one that the action yields".to_owned())
+}
+
 /// Sets the mark on the target.
 pub async fn claim<W: Wire>(wire: &W, plan: &Plan, mark: &Mark) -> Sent {
+    if let Err(why) = own(plan) {
+        return Sent::NotSent { why };
+    }
     let part = read(wire, get(plan.action.target())).await;
     match object(&part, "the target") {
         Ok(live) => {
@@ -44,6 +54,9 @@ pub async fn claim<W: Wire>(wire: &W, plan: &Plan, mark: &Mark) -> Sent {
 /// with the sealed hash first; a mismatch or a failed GET is [`Sent::NotSent`].
 pub async fn send<W: Wire>(wire: &W, write: &Write) -> Sent {
     let plan = &write.plan;
+    if let Err(why) = own(plan) {
+        return Sent::NotSent { why };
+    }
     let operations = match &plan.request.body {
         Sealed::Bytes(text) => match serde_json::from_str::<Vec<Value>>(text) {
             Ok(operations) => operations,
@@ -62,6 +75,9 @@ pub async fn send<W: Wire>(wire: &W, write: &Write) -> Sent {
 
 /// Finds out what became of a request, and bars any late one by raising the mark.
 pub async fn recover<W: Wire>(wire: &W, plan: &Plan, stale: &Mark, fresh: &Mark) -> Recovered {
+    if let Err(why) = own(plan) {
+        return Recovered::Unknown { why };
+    }
     match look(plan, stale, &read(wire, get(plan.action.target())).await) {
         Look::Found(found) => return found,
         Look::Reclaim(live) => {
@@ -203,5 +219,46 @@ async fn read<W: Wire>(wire: &W, read: Option<Read>) -> RawPart {
         None => {
             RawPart::Failed { why: NotChecked::Unreadable, detail: "the object has no address".to_owned() }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{at, nightshift, proposal};
+    use nightshift_model::{Epoch, Risk, Timestamp};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// A cluster that counts what reaches it.
+    #[derive(Default)]
+    struct Counting(AtomicUsize);
+
+    impl Wire for Counting {
+        async fn read(&self, _: &Read) -> RawPart {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            RawPart::Body { status: 200, body: b"{}".to_vec(), cut: false }
+        }
+        async fn write(&self, _: &HttpWrite) -> RawPart {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            RawPart::Body { status: 200, body: b"{}".to_vec(), cut: false }
+        }
+        fn now(&self) -> Timestamp {
+            at(0)
+        }
+    }
+
+    /// The sample's request has stored bytes, as somebody who can write the history would plant them.
+    #[test]
+    fn a_stored_request_that_the_action_does_not_yield_is_never_sent() {
+        let plan = proposal(Risk::Medium, nightshift()).plan().clone();
+        let mark = Mark::first(plan.op.clone(), Epoch(1));
+        let wire = Counting::default();
+        let write = Write { mark: mark.clone(), plan: Box::new(plan.clone()) };
+        let (mut sent, mut claimed) = (Box::pin(send(&wire, &write)), Box::pin(claim(&wire, &plan, &mark)));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        for answer in [sent.as_mut().poll(&mut context), claimed.as_mut().poll(&mut context)] {
+            assert!(matches!(answer, std::task::Poll::Ready(Sent::NotSent { .. })));
+        }
+        assert_eq!(wire.0.load(Ordering::Relaxed), 0, "nothing reached the cluster");
     }
 }

@@ -69,8 +69,12 @@ pub fn seal(
     Ok(Proposal::seal(plan, now))
 }
 
-/// The literal request of an action, its body by reference.
-fn request(action: &Action) -> Result<Request, String> {
+/// The literal request of an action, its body by reference. Responder and executor each build it themselves; a
+/// stored one is only ever compared with it.
+///
+/// # Errors
+/// When the target has no address.
+pub fn request(action: &Action) -> Result<Request, String> {
     let target = action.target();
     let path = target.path().ok_or_else(|| format!("{target} has no address"))?;
     let body = match action {

@@ -27,9 +27,14 @@ pub struct Release<'a> {
     pub serves: bool,
 }
 
-/// A Deployment of the shop.
+/// A release as a Deployment of the shop.
 pub fn deployment(release: &Release<'_>) -> Value {
     let Release { name, version, replicas, .. } = release;
+    workload(name, &format!("registry.shop/{name}:{version}"), *replicas, &format!("release {version}"))
+}
+
+/// A Deployment of the shop.
+pub fn workload(name: &str, image: &str, replicas: u32, cause: &str) -> Value {
     json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -37,7 +42,7 @@ pub fn deployment(release: &Release<'_>) -> Value {
             "name": name,
             "namespace": NAMESPACE,
             "labels": {"app": name},
-            "annotations": {"kubernetes.io/change-cause": format!("release {version}")},
+            "annotations": {"kubernetes.io/change-cause": cause},
         },
         "spec": {
             "replicas": replicas,
@@ -46,7 +51,7 @@ pub fn deployment(release: &Release<'_>) -> Value {
                 "metadata": {"labels": {"app": name}},
                 "spec": {"containers": [{
                     "name": "app",
-                    "image": format!("registry.shop/{name}:{version}"),
+                    "image": image,
                     "env": [{"name": "DB_PASSWORD", "value": "s3cr3t-pa55"}],
                     "ports": [{"containerPort": 8080}],
                     "readinessProbe": {"httpGet": {"path": "/ready", "port": 8080}},

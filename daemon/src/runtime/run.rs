@@ -31,10 +31,15 @@ pub async fn run(config: Config, role: RoleArg) -> anyhow::Result<()> {
         RoleArg::Responder => Parts { responder: true, executor: false },
         RoleArg::Executor => Parts { responder: false, executor: true },
     };
-    let keys = Keys::load(&config.gate.keys_dir).context("the keys of the gate")?;
+    // The executor serves no page and never touches the gate's keys.
+    let keys = if parts.responder {
+        Some(Keys::load(&config.gate.keys_dir).context("the keys of the gate")?)
+    } else {
+        None
+    };
     let setup = setup(&config, parts).await?;
     let running = start(setup).await?;
-    let opened = open_doors(&running, &config, keys, parts).await;
+    let opened = open_doors(&running, &config, keys).await;
     let doors = match opened {
         Ok(doors) => doors,
         Err(error) => {
@@ -54,13 +59,12 @@ pub async fn run(config: Config, role: RoleArg) -> anyhow::Result<()> {
 async fn open_doors(
     running: &Running,
     config: &Config,
-    keys: Keys,
-    parts: Parts,
+    keys: Option<Keys>,
 ) -> anyhow::Result<Option<doors::Doors>> {
     let mut registry = Registry::default();
     running.metrics.register(&mut registry, Caps { READ_BYTES_CAP });
     let mut gate = None;
-    if parts.responder {
+    if let Some(keys) = keys {
         let zone = config.notify.digest.time_zone();
         let digests = tell::digests(running, Daily { at: config.notify.digest.at.0, zone: zone.clone() });
         let sheets = tell::sheets(&digests);

@@ -233,7 +233,7 @@ impl House {
 
 /// `web:<version>` with two replicas; version 2 crashes.
 pub fn web(name: &str, version: u32) -> Value {
-    objects::deployment(name, &format!("web:{version}"), 2, &format!("release {version}"))
+    objects::workload(name, &format!("web:{version}"), 2, &format!("release {version}"))
 }
 
 /// Whether an incident is over, or a person has it.
