@@ -103,7 +103,10 @@ fn messages(before: Option<&Incident>, after: &Incident, rules: &Rules) -> Vec<M
             Some(MessageBody::Wake { role: Role::Responder, incident: incident() })
         }
         (Some(Phase::Executing { operation, .. }), Phase::Executing { operation: now, .. }) => {
-            let unknown = |s: &OperationState| matches!(s, OperationState::Unknown { .. });
+            // A lost answer is looked for at once; a person hears of it only when that found nothing either.
+            let asked = |tried: &Epoch| *tried > Epoch(0);
+            let unknown =
+                |s: &OperationState| matches!(s, OperationState::Unknown { tried, .. } if asked(tried));
             (unknown(&now.state) && !unknown(&operation.state))
                 .then(|| MessageBody::Page { incident: incident() })
         }

@@ -106,8 +106,8 @@ pub fn page() -> String {
          # Permissions\n\n\
          Two identities. The **responder** watches, explains, serves the gate and proves; it has no verb that changes \
          anything. The **executor** exists in `mode: approve` only, in the namespaces that `actions.namespaces` names.\n\n\
-         `nightshift check` asks the API server about them verb by verb and names each that is missing. A right that is \
-         *optional* may be left out: what is then not known is told as *not checked*, never guessed.\n\n\
+         `nightshift check` asks the API server about them verb by verb, but for those of Argo CD, Flux and Events, and names \
+         each that is missing. A right that is *optional* may be left out: what is then not known is told as *not checked*, never guessed.\n\n\
          **Never asked for, not even to read:** Secrets, the data of ConfigMaps, `pods/exec`, `pods/attach`, \
          `nodes/proxy`, `serviceaccounts/token`, impersonation, wildcards, `*/scale`.\n\n\
          ## Responder\n\n\
@@ -123,16 +123,16 @@ pub fn page() -> String {
     );
     table(&mut page, EXECUTOR);
     for action in ACTIONS {
-        let _ = write!(
+        let _ = writeln!(
             page,
-            "\n### {name}\n\nSee [the action]({link}).\n\n| API group | resource | verbs |\n|---|---|---|\n",
+            "\n### {name}\n\nSee [the action]({link}).\n\n| API group | resource | verbs |\n|---|---|---|",
             name = action.kind,
             link = link(action),
         );
         for right in action.rights {
-            let _ = write!(
+            let _ = writeln!(
                 page,
-                "| {} | {} | {} |\n",
+                "| {} | {} | {} |",
                 group(right.group),
                 right.resource,
                 right.verbs.join(", ")
@@ -155,9 +155,9 @@ fn table(page: &mut String, needs: &[Need]) {
             Cluster => "cluster",
         };
         let optional = if need.optional { "optional" } else { "" };
-        let _ = write!(
+        let _ = writeln!(
             page,
-            "| {} | {} | {} | {place} | {optional} | {} |\n",
+            "| {} | {} | {} | {place} | {optional} | {} |",
             group(need.right.group),
             need.right.resource,
             need.right.verbs.join(", "),
@@ -221,9 +221,9 @@ fn role(name: &str, rights: &[Right]) -> String {
         "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  name: {name}\nrules:\n"
     );
     for ((group, verbs), resources) in rules {
-        let _ = write!(
+        let _ = writeln!(
             yaml,
-            "  - apiGroups: [\"{group}\"]\n    resources: [{}]\n    verbs: [{}]\n",
+            "  - apiGroups: [\"{group}\"]\n    resources: [{}]\n    verbs: [{}]",
             resources.join(", "),
             verbs.join(", ")
         );

@@ -22,13 +22,19 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+mod hold;
 #[cfg(test)]
 mod tests;
+
+pub use hold::{Hold, Keep};
+use hold::{Holds, Place};
 
 /// Bytes of a request's body.
 const BODY_CAP: usize = 4 << 20;
 /// How often an idle watch looks for its bookmark and its end, by the door's clock.
 const LOOK: Duration = Duration::from_secs(10);
+/// Writes that are remembered as they arrived.
+const ARRIVALS: usize = 4_096;
 
 /// An open door.
 pub struct Door {
@@ -45,6 +51,9 @@ struct Shared {
     touched: watch::Sender<u64>,
     slow_ms: AtomicU64,
     before: Mutex<Vec<(String, Ambush)>>,
+    holds: Holds,
+    /// Writes as they arrived, refused ones too, dry runs not.
+    arrivals: Mutex<Vec<ApiRequest>>,
 }
 
 /// What happens right before a user's next request.
@@ -59,6 +68,25 @@ impl Shared {
     fn ambushes(&self, user: &str) -> Vec<Ambush> {
         let mut waiting = self.before.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.extract_if(.., |(whose, _)| whose == user).map(|(_, act)| act).collect()
+    }
+
+    /// The cluster's answer, with everything that comes before and after it.
+    fn reply(&self, request: &ApiRequest) -> Reply {
+        for act in self.ambushes(&request.user) {
+            self.with(act);
+        }
+        if request.method != Method::Get && !request.dry_run() {
+            let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+            if arrivals.len() < ARRIVALS {
+                arrivals.push(request.clone());
+            }
+        }
+        let now = self.clock.now().get();
+        let reply = self.with(|sim| sim.handle(request, now));
+        if request.method != Method::Get {
+            self.touch();
+        }
+        reply
     }
 
     fn touch(&self) {
@@ -78,6 +106,8 @@ impl Door {
             touched,
             slow_ms: AtomicU64::new(0),
             before: Mutex::default(),
+            holds: Holds::default(),
+            arrivals: Mutex::default(),
         });
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(stop.clone().run_until_cancelled_owned(tick(Arc::clone(&shared))));
@@ -107,6 +137,16 @@ impl Door {
     pub fn before(&self, user: &str, act: impl FnOnce(&mut Sim) + Send + 'static) {
         let mut waiting = self.shared.before.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.push((user.to_owned(), Box::new(act)));
+    }
+
+    /// Keeps the next request that matches, or its answer, waiting until it is released.
+    pub fn hold(&self, keep: Keep, matches: impl Fn(&ApiRequest) -> bool + Send + 'static) -> Hold {
+        self.shared.holds.add(keep, Box::new(matches))
+    }
+
+    /// Every write that arrived, oldest first, whatever it was answered; dry runs are no writes.
+    pub fn arrivals(&self) -> Vec<ApiRequest> {
+        self.shared.arrivals.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Delays every answer from now on by that much real time.
@@ -187,6 +227,14 @@ async fn serve(socket: TcpStream, shared: Arc<Shared>) {
 #[error("the reply is lost")]
 struct Lost;
 
+async fn held(mut place: Place, shared: &Shared, request: &ApiRequest) -> Result<Reply, Lost> {
+    if !place.pass(Keep::Request).await {
+        return Err(Lost);
+    }
+    let reply = shared.reply(request);
+    if place.pass(Keep::Answer).await { Ok(reply) } else { Err(Lost) }
+}
+
 async fn answer(
     request: Request<hyper::body::Incoming>,
     shared: Arc<Shared>,
@@ -221,14 +269,14 @@ async fn answer(
     let mut request = ApiRequest::new(method, target, user(&head.headers));
     request.content_type = text(&head.headers, &header::CONTENT_TYPE).map(str::to_owned);
     request.body = body.to_vec();
-    let now = shared.clock.now().get();
-    for act in shared.ambushes(&request.user) {
-        shared.with(act);
-    }
-    let reply = shared.with(|sim| sim.handle(&request, now));
-    if method != Method::Get {
-        shared.touch();
-    }
+    let reply = match shared.holds.of(&request) {
+        None => shared.reply(&request),
+        // A request that waits is on its way whatever becomes of its sender.
+        Some(place) => {
+            let shared = Arc::clone(&shared);
+            tokio::spawn(async move { held(place, &shared, &request).await }).await.map_err(|_| Lost)??
+        }
+    };
     match reply {
         Reply::Once(ApiResponse { status: 0, .. }) => Err(Lost),
         Reply::Once(mut once) => {

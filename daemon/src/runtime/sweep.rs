@@ -22,7 +22,7 @@ pub async fn run(
     look: Seconds,
     stop: CancellationToken,
 ) {
-    // What was under way when the last process ended has no timer that says so.
+    // What no timer brings back: another mode or policy, and what was under way when the last process ended.
     super::doors::wake_open(&store, &wakers).await;
     let mut commits = store.commits();
     loop {

@@ -80,7 +80,9 @@ impl Machine {
         let entries = view
             .scopes()
             .iter()
-            .flat_map(|scope| Inventory::entries(scope, &detect(view, scope, now, &Params::default()).findings))
+            .flat_map(|scope| {
+                Inventory::entries(scope, &detect(view, scope, now, &Params::default()).findings)
+            })
             .collect();
         self.append_fenced(me, vec![SystemEvent::Inventory { entries }])
     }
@@ -115,12 +117,7 @@ impl Machine {
         Ok(changed)
     }
 
-    fn correlated(
-        &mut self,
-        me: &mut Responder,
-        scope: &ObjectRef,
-        fresh: &[Finding],
-    ) -> Result<bool, Stop> {
+    fn correlated(&mut self, me: &mut Responder, scope: &ObjectRef, fresh: &[Finding]) -> Result<bool, Stop> {
         let now = self.world.now();
         let known: Vec<Incident> = {
             let log = self.world.log();

@@ -156,7 +156,11 @@ impl Machine {
                 self.record_policy();
             }
             Step::Prometheus(p) => {
-                tell(&format!("Prometheus answers {:?} {}", p.answers, p.measure.as_deref().unwrap_or_default()));
+                tell(&format!(
+                    "Prometheus answers {:?} {}",
+                    p.answers,
+                    p.measure.as_deref().unwrap_or_default()
+                ));
                 let mut cluster = self.world.cluster();
                 match &p.measure {
                     Some(measure) => {
@@ -226,7 +230,8 @@ impl Machine {
 
     fn revision_of(&self, namespace: &str, deployment: &str, number: u64) -> Value {
         let revision = "/metadata/annotations/deployment.kubernetes.io~1revision";
-        let text = |set: &Value, p: &str| set.pointer(p).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text =
+            |set: &Value, p: &str| set.pointer(p).and_then(Value::as_str).unwrap_or_default().to_owned();
         let sets = self.list(&format!("/apis/apps/v1/namespaces/{namespace}/replicasets"));
         sets.into_iter()
             .find(|set| {
@@ -262,7 +267,9 @@ impl Machine {
             .peekable();
         let restarts = |c: &Value| c.get("restartCount").and_then(Value::as_i64).unwrap_or(0);
         all.peek().is_some()
-            && all.all(|c| c.pointer(&format!("/state/{}", wanted.state)).is_some() && restarts(c) >= wanted.restarts)
+            && all.all(|c| {
+                c.pointer(&format!("/state/{}", wanted.state)).is_some() && restarts(c) >= wanted.restarts
+            })
     }
 
     fn fault(&self, broken: &Broken) -> Fault {
@@ -278,7 +285,8 @@ impl Machine {
             }
             Broken::Revert { deployment, manager, after } => {
                 let all = self.list("/apis/apps/v1/namespaces/shop/deployments");
-                let name = |d: &&Value| d.pointer("/metadata/name").and_then(Value::as_str) == Some(deployment);
+                let name =
+                    |d: &&Value| d.pointer("/metadata/name").and_then(Value::as_str) == Some(deployment);
                 let template = all.iter().find(name).and_then(|d| d.pointer("/spec/template")).cloned();
                 Fault::Revert {
                     namespace: "shop".to_owned(),

@@ -108,6 +108,7 @@ impl Night {
             timing: Timing::default(),
             params: Params::default(),
             seed: 1,
+            metrics: nightshift::telemetry::Metrics::default(),
         };
         let running = runtime::start(setup).await?;
         let gate =

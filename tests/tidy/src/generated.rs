@@ -19,7 +19,10 @@ pub const FILES: &[&str] = &[
 /// Folders in which every page is generated.
 pub const FOLDERS: &[&str] = &["docs/catalogue/"];
 
-/// Every one of [`FILES`] exists, and all of them carry the marker.
+/// Pages that quote a file whole: (page, file).
+pub const QUOTES: &[(&str, &str)] = &[("README.md", "daemon/assets/nightshift.example.yaml")];
+
+/// Every one of [`FILES`] exists, all of them carry the marker, and what is quoted is quoted as it is.
 pub fn check(tree: &Tree) -> Vec<Violation> {
     let mut found = Vec::new();
     for path in FILES.iter().filter(|p| tree.has("docs") && tree.file(p).is_none()) {
@@ -32,6 +35,13 @@ pub fn check(tree: &Tree) -> Vec<Violation> {
     for file in listed.filter(|f| !f.text.lines().take(HEAD).any(|l| l.contains(MARKER))) {
         let instead = format!("let the generator write `{MARKER} by <command>` into the first lines");
         found.push(Violation::new(RULE, &file.path, 1, "does not say that it is generated", instead));
+    }
+    for (page, quoted) in QUOTES {
+        let (Some(page), Some(file)) = (tree.file(page), tree.file(quoted)) else { continue };
+        if !page.text.contains(file.text.trim_end()) {
+            let what = format!("does not quote {quoted} as it is");
+            found.push(Violation::new(RULE, &page.path, 0, what, "copy the file into the page anew"));
+        }
     }
     found
 }

@@ -22,6 +22,7 @@ pub mod sql;
 pub mod actions;
 pub mod detectors;
 pub mod generated;
+pub mod links;
 pub mod migrations;
 pub mod numbers;
 pub mod playbooks;
@@ -47,6 +48,7 @@ pub const RULES: &[Rule] = &[
     ("playbooks", playbooks::check),
     ("migrations", migrations::check),
     ("generated", generated::check),
+    ("links", links::check),
     ("words", words::check),
     ("numbers", numbers::check),
 ];

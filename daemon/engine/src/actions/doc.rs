@@ -26,7 +26,7 @@ fn page(action: &ActionFile) -> String {
     page.push_str("\n## What the executor needs\n\n| API group | resource | verbs |\n|---|---|---|\n");
     for right in action.rights {
         let group = if right.group.is_empty() { "core" } else { right.group };
-        let _ = write!(page, "| {group} | {} | {} |\n", right.resource, right.verbs.join(", "));
+        let _ = writeln!(page, "| {group} | {} | {} |", right.resource, right.verbs.join(", "));
     }
     page.push_str("\nAll rights of both identities: [permissions](../../permissions.md).\n");
     page

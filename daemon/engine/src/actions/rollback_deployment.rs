@@ -24,7 +24,7 @@ pub static FILE: ActionFile = ActionFile {
           anything that the broken revision wrote.\n\n\
           **Refused:** a paused Deployment, a Deployment that Argo CD (self-heal) or a Flux Kustomization owns, an \
           operator's Deployment, another service account, new Secret references or privileges, a revision below \
-          `nightshift.dev/rollback-floor`, a revision marked `nightshift.dev/migrates: \"true\"`.\n\n\
+          `nightshift.dev/rollback-floor`, a current revision marked `nightshift.dev/migrates: \"true\"`.\n\n\
           **Undone by:** the same action towards the revision that was current, as a new proposal with its own votes.",
 };
 

@@ -141,6 +141,8 @@ fn generated() {
         ("docs/faults.md", made),
         ("docs/catalogue/a.md", made),
         ("docs/by-hand.md", ""),
+        ("README.md", "Write:\n\nmode: observe\nlog: {}\n"),
+        ("daemon/assets/nightshift.example.yaml", "mode: observe\nlog: {}\n"),
     ];
     rule(
         "generated",
@@ -149,6 +151,22 @@ fn generated() {
             ("docs/matrix.md:0: [generated] missing", without(&base, "matrix")),
             ("does not say", with(&base, &[("docs/permissions.md", "# Permissions\n")])),
             ("docs/catalogue/a.md:1", with(&base, &[("docs/catalogue/a.md", "# A\n")])),
+            ("README.md:0: [generated] does not quote", with(&base, &[("README.md", "mode: observe\n")])),
+        ],
+    );
+}
+
+#[test]
+fn links() {
+    let page = "# A page\n\n[a](docs/b.md#two-words), [c](docs/), [d](https://example.com/x), [e](#a-page)\n\n\
+                ```\n[f](nowhere)\n```\n";
+    let base = [("README.md", page), ("docs/b.md", "## Two words\n\n[back](../README.md)\n")];
+    rule(
+        "links",
+        &tree(&base),
+        &[
+            ("docs/c.md does not exist", with(&base, &[("docs/b.md", "## Two words\n[c](c.md)\n")])),
+            ("no heading #two-words", with(&base, &[("docs/b.md", "## Three words\n")])),
         ],
     );
 }
