@@ -4,7 +4,7 @@ use anyhow::{Context as _, ensure};
 use nightshift_model::operation::OperationState;
 use nightshift_model::{Incident, IncidentEvent, Outcome, Phase, Recovered};
 use nightshift_tests::lab::Cluster;
-use nightshift_tests::lab::night::events;
+use nightshift_tests::lab::night::{events, judged};
 use nightshift_tests::lab::program::Program;
 use nightshift_tests::lab::proxy::{Seen, Then};
 use nightshift_tests::lab::workload::{Version, Workload};
@@ -46,10 +46,7 @@ impl Scene {
         self.program.again()?;
         let done = self.program.incident("the end", is_over).await?;
         let rows = self.program.rows(&done).await?;
-        let judged = events(&rows).find_map(|event| match event {
-            IncidentEvent::Judged { outcome } => Some(outcome.clone()),
-            _ => None,
-        });
+        let judged = judged(&rows);
         ensure!(judged == Some(Outcome::Successful), "{judged:?}; {:?}", done.phase);
         self.shop.is_back(&self.earlier).await?;
         ensure!(self.revision().await? == "3", "not one change of the template: {}", self.revision().await?);
@@ -156,9 +153,8 @@ async fn a_humans_undo_between_crash_and_restart_stays_unknown() -> anyhow::Resu
     scene.program.again()?;
     let stands = scene.program.incident("recovery has looked", is_unknown).await?;
     let rows = scene.program.rows(&stands).await?;
-    let found = events(&rows).find_map(|event| match event {
-        IncidentEvent::Recovered { found, .. } => Some(found.clone()),
-        _ => None,
+    let found = events(&rows).find_map(|event| {
+        if let IncidentEvent::Recovered { found, .. } = event { Some(found.clone()) } else { None }
     });
     ensure!(matches!(found, Some(Recovered::Unknown { .. })), "{found:?}");
     // Time enough for another drive of the executor.
@@ -171,8 +167,5 @@ async fn a_humans_undo_between_crash_and_restart_stays_unknown() -> anyhow::Resu
 }
 
 fn is_unknown(incident: &Incident) -> bool {
-    match &incident.phase {
-        Phase::Executing { operation, .. } => matches!(operation.state, OperationState::Unknown { .. }),
-        _ => false,
-    }
+    matches!(&incident.phase, Phase::Executing { operation, .. } if matches!(operation.state, OperationState::Unknown { .. }))
 }

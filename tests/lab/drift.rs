@@ -32,9 +32,12 @@ async fn a_target_that_was_changed_after_the_vote_is_not_written() -> anyhow::Re
     let over = |i: &Incident| matches!(i.phase, Phase::Escalated { .. } | Phase::Closed { .. });
     let refused = night.incident("a refusal", &shop.object, over).await?;
     let rows = night.rows(&refused).await?;
-    let told = events(&rows).find_map(|event| match event {
-        IncidentEvent::Escalated { why: Escalation::RecheckFailed { why } } => Some(why.clone()),
-        _ => None,
+    let told = events(&rows).find_map(|event| {
+        if let IncidentEvent::Escalated { why: Escalation::RecheckFailed { why } } = event {
+            Some(why.clone())
+        } else {
+            None
+        }
     });
     let why = told.with_context(|| format!("not refused: {rows:?}"))?;
     println!("drift: nothing was written: {why}");

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, ensure};
 use nightshift_model::measure::{Stage, Value as Said};
 use nightshift_model::{IncidentEvent, Outcome, Phase, Timestamp};
-use nightshift_tests::lab::night::{Night, Wanted, at, events};
+use nightshift_tests::lab::night::{Night, Wanted, at, events, judged};
 use nightshift_tests::lab::workload::{Version, Workload};
 use nightshift_tests::lab::{Cluster, prometheus};
 use serde_json::{Value, json};
@@ -110,10 +110,7 @@ async fn rolled_back(cluster: &Cluster, namespace: &str, case: &Case) -> anyhow:
         })
         .await?;
     let rows = night.rows(&done).await?;
-    let judged = events(&rows).find_map(|event| match event {
-        IncidentEvent::Judged { outcome } => Some(outcome.clone()),
-        _ => None,
-    });
+    let judged = judged(&rows);
     ensure!(judged == Some(Outcome::Successful), "{judged:?}; {:?}", done.phase);
 
     shop.is_back(&earlier).await?;
@@ -154,9 +151,8 @@ fn seconds(from: Timestamp, to: Timestamp) -> f64 {
 /// The measures of Prometheus were red before the write and green after it.
 fn proven_by_prometheus(rows: &[nightshift_model::history::Row]) -> anyhow::Result<()> {
     let looks: Vec<_> = events(rows)
-        .filter_map(|event| match event {
-            IncidentEvent::Measured { measurement } => Some(measurement),
-            _ => None,
+        .filter_map(|event| {
+            if let IncidentEvent::Measured { measurement } = event { Some(measurement) } else { None }
         })
         .collect();
     let said = |stage: Stage| {

@@ -144,7 +144,7 @@ impl Cluster {
     pub async fn namespace(&self, name: &str) -> anyhow::Result<()> {
         let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
         self.create("/api/v1/namespaces", &object).await?;
-        within(Duration::from_secs(60), "the namespace's default ServiceAccount", async || {
+        within(Duration::from_mins(1), "the namespace's default ServiceAccount", async || {
             let account =
                 self.get(&format!("/api/v1/namespaces/{name}/serviceaccounts/default")).await?.status;
             let roots =

@@ -97,7 +97,11 @@ fn told(lines: &[Value]) -> String {
     };
     let one = |line: &Value| {
         if text(line, "/type") == "ERROR" {
-            return format!("ERROR {} {}", line["object"]["code"], text(line, "/object/reason"));
+            return format!(
+                "ERROR {} {}",
+                line.pointer("/object/code").unwrap_or(&Value::Null),
+                text(line, "/object/reason")
+            );
         }
         let end = line.pointer("/object/metadata/annotations/k8s.io~1initial-events-end");
         format!(
@@ -116,7 +120,7 @@ async fn refused(server: &Cluster, target: &str) -> anyhow::Result<String> {
     let object = lines.first().cloned().unwrap_or_default();
     // Go reads an empty reason and none alike.
     let reason = object.get("reason").and_then(Value::as_str).unwrap_or_default();
-    Ok(format!("{status} {} {reason}", object["kind"]))
+    Ok(format!("{status} {} {reason}", object.get("kind").unwrap_or(&Value::Null)))
 }
 
 /// The first lines of a watch, until there are as many as wanted or none comes any more.

@@ -17,8 +17,8 @@ use nightshift_detectors::Params;
 use nightshift_engine::rules::Mode;
 use nightshift_model::history::Row;
 use nightshift_model::{
-    Actor, HistoryEvent, Incident, IncidentEvent, ObjectRef, PersonId, Phase, Proposal, Registry, Stream,
-    Timestamp,
+    Actor, HistoryEvent, Incident, IncidentEvent, ObjectRef, Outcome, PersonId, Phase, Proposal, Registry,
+    Stream, Timestamp,
 };
 use nightshift_playbooks::Catalog;
 use serde_json::json;
@@ -28,7 +28,7 @@ use std::time::Duration;
 /// Who decides.
 pub const PERSON: &str = "alice";
 /// The longest that a step of nightshift may take.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// How a nightshift of the lab differs from the usual.
 pub struct Wanted {
@@ -169,10 +169,10 @@ impl Night {
     pub async fn proposal(&self, scope: &ObjectRef) -> anyhow::Result<Proposal> {
         let over = |i: &Incident| matches!(i.phase, Phase::Proposed { .. } | Phase::Escalated { .. });
         let incident = self.incident("a proposal", scope, over).await?;
-        match &incident.phase {
-            Phase::Proposed { proposal, .. } => Ok(proposal.clone()),
-            other => anyhow::bail!("no proposal was made: {other:?}"),
-        }
+        let Phase::Proposed { proposal, .. } = incident.phase else {
+            anyhow::bail!("no proposal was made: {:?}", incident.phase);
+        };
+        Ok(proposal)
     }
 
     /// Waits until the pager was sent the proposal.
@@ -228,5 +228,12 @@ pub fn events(rows: &[Row]) -> impl Iterator<Item = &IncidentEvent> {
     rows.iter().filter_map(|row| match &row.event {
         HistoryEvent::Incident(event) => Some(event),
         HistoryEvent::System(_) => None,
+    })
+}
+
+/// The verdict of the verification.
+pub fn judged(rows: &[Row]) -> Option<Outcome> {
+    events(rows).find_map(|event| {
+        if let IncidentEvent::Judged { outcome } = event { Some(outcome.clone()) } else { None }
     })
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 
 /// The longest that a step may take.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A nightshift in a process of its own.
 pub struct Program {
@@ -91,7 +91,7 @@ impl Program {
         let id = self.child.id().context("it has ended already")?;
         let status = Command::new("kill").args(["-TERM", &id.to_string()]).status().await?;
         ensure!(status.success(), "no signal could be sent");
-        let ended = tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await??;
+        let ended = tokio::time::timeout(Duration::from_mins(1), self.child.wait()).await??;
         ensure!(ended.success(), "SIGTERM: {ended}");
         Ok(())
     }
@@ -147,10 +147,11 @@ impl Program {
     /// Waits for a proposal.
     pub async fn proposal(&self) -> anyhow::Result<Proposal> {
         let over = |i: &Incident| matches!(i.phase, Phase::Proposed { .. } | Phase::Escalated { .. });
-        match self.incident("a proposal", over).await?.phase {
-            Phase::Proposed { proposal, .. } => Ok(proposal),
-            other => anyhow::bail!("no proposal was made: {other:?}"),
-        }
+        let incident = self.incident("a proposal", over).await?;
+        let Phase::Proposed { proposal, .. } = incident.phase else {
+            anyhow::bail!("no proposal was made: {:?}", incident.phase);
+        };
+        Ok(proposal)
     }
 
     /// The person asks the command line for a sign-in link, signs in, opens the proposal's page and approves.

@@ -72,7 +72,7 @@ pub struct Trap {
 impl Trap {
     /// Waits until the request is in the trap: for the ways that carry it out, until that was done.
     pub async fn caught(&mut self) -> anyhow::Result<()> {
-        let patience = std::time::Duration::from_secs(120);
+        let patience = std::time::Duration::from_mins(2);
         tokio::time::timeout(patience, &mut self.caught).await??;
         Ok(())
     }
