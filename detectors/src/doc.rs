@@ -59,6 +59,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_committed_pages_are_fresh() {
+        for (name, page) in pages() {
+            expect_test::expect_file![format!("../../docs/catalogue/detectors/{name}")].assert_eq(&page);
+        }
+    }
+
+    #[test]
     fn every_page_has_its_headings_in_order() {
         for (name, page) in pages() {
             let found: Vec<&str> = page.lines().filter_map(|l| l.strip_prefix("## ")).collect();

@@ -124,6 +124,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_committed_pages_are_fresh() {
+        for (file, text) in pages() {
+            expect_test::expect_file![format!("../../docs/catalogue/playbooks/{file}")].assert_eq(&text);
+        }
+    }
+
+    #[test]
     fn every_shipped_playbook_has_a_page_that_says_it_is_generated() {
         let pages = pages();
         assert_eq!(pages.len(), Catalog::embedded().iter().count());

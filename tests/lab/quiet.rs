@@ -26,6 +26,7 @@ async fn five_healthy_updates_open_nothing() -> anyhow::Result<()> {
     night.healthy(&shop.object, 2).await?;
     let opened = night.incidents().await?;
     ensure!(opened.is_empty(), "{opened:?}");
+    ensure!(night.pager.heard().is_empty(), "{:?}", night.pager.heard());
     ensure!(night.store.outbox_next().await?.is_none(), "somebody would be told");
     night.audit().await?;
     night.end().await;

@@ -98,6 +98,7 @@ async fn rolled_back(cluster: &Cluster, namespace: &str, case: &Case) -> anyhow:
     shop.crash_loops(case.crash).await?;
     let looping = night.now();
     let proposal = night.proposal(&shop.object).await?;
+    let paged = night.paged(&proposal).await?;
     ensure!(shop.template().await? != earlier, "somebody wrote before anybody voted");
     if case.vote_while_running {
         shop.happens_to_run().await?;
@@ -131,12 +132,12 @@ async fn rolled_back(cluster: &Cluster, namespace: &str, case: &Case) -> anyhow:
         Ok(seconds(from, at(&rows, kind).with_context(|| format!("no event {kind}"))?))
     };
     let times = format!(
-        "release to first exit {:.1} s, from there to CrashLoopBackOff {:.1} s, incident {:.1} s, proposal {:.1} s; \
+        "release to first exit {:.1} s, from there to CrashLoopBackOff {:.1} s, incident {:.1} s, message {:.1} s; \
          vote to write {:.1} s, proven {:.1} s; failure to proven recovery {:.1} s",
         seconds(released, failed),
         seconds(failed, looping),
         since(failed, "opened")?,
-        since(failed, "sealed")?,
+        seconds(failed, paged.at),
         since(at(&rows, "voted").unwrap_or(failed), "sent")?,
         since(at(&rows, "voted").unwrap_or(failed), "judged")?,
         since(failed, "judged")?,

@@ -3,6 +3,7 @@
 //! Everything here runs inside `tests/lab/up`; outside there is no cluster, and [`Cluster::connect`] says so.
 
 pub mod night;
+pub mod pager;
 pub mod program;
 pub mod proxy;
 pub mod workload;
@@ -66,6 +67,17 @@ impl Cluster {
     /// The same API server as somebody else.
     pub fn with_token(&self, token: &str) -> anyhow::Result<Self> {
         Self::new(&self.server, self.ca.clone(), token)
+    }
+
+    /// A server without TLS, such as the simulated one's door.
+    pub fn plain(url: &str, token: &str) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build()?;
+        Ok(Self { http, server: url.to_owned(), ca: Vec::new(), token: token.to_owned() })
+    }
+
+    /// Opens a stream.
+    pub async fn open(&self, target: &str) -> anyhow::Result<reqwest::Response> {
+        Ok(self.http.get(format!("{}{target}", self.server)).bearer_auth(&self.token).send().await?)
     }
 
     /// The bearer token.

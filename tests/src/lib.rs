@@ -3,5 +3,6 @@
 
 pub mod checker;
 pub mod house;
+pub mod contract;
 pub mod lab;
 pub mod person;

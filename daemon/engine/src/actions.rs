@@ -1,5 +1,6 @@
 //! How each action is done. One file an action; executor, responder and countersign call the same functions.
 
+pub mod doc;
 pub mod rollback_deployment;
 
 use nightshift_model::effect::Read;

@@ -23,6 +23,7 @@ pub mod plan;
 pub mod actions;
 pub mod difference;
 pub mod normal;
+pub mod permissions;
 pub mod seal;
 
 pub mod tally;

@@ -60,8 +60,12 @@ fn record(role: Role, event: IncidentEvent) -> Next {
     Next::Record(role, vec![event])
 }
 
+/// The symptom is gone. After a remedy that was not proven it must go *after* the verdict: what was quiet already when
+/// the verdict fell is no news, and closing on it would turn Inconclusive into a success.
 fn healed(i: &Incident) -> bool {
-    i.findings.is_empty() && i.symptom.is_some()
+    let gone = i.findings.is_empty() && i.symptom.is_some();
+    let unproven = matches!(&i.phase, Phase::Escalated { why: Escalation::NotVerified { .. } });
+    gone && (!unproven || i.findings_at == i.changed_at)
 }
 
 fn planning(i: &Incident, rules: &Rules, now: Timestamp) -> Next {
@@ -98,7 +102,7 @@ fn void(proposal: &Proposal, rules: &Rules) -> Option<Withdrawal> {
     if rules.mode == Mode::Observe || proposal.plan().policy != rules.policy {
         return Some(Withdrawal::PolicyChanged);
     }
-    rules.standing.cleared_at.filter(|at| *at >= proposal.sealed_at).map(|_| Withdrawal::Stopped)
+    rules.standing.cleared_at.filter(|at| *at > proposal.sealed_at).map(|_| Withdrawal::Stopped)
 }
 
 fn proposed(proposal: &Proposal, votes: &[Vote], rules: &Rules, now: Timestamp) -> Next {

@@ -316,7 +316,7 @@ impl<'a> Case<'a> {
             .map_or_else(String::new, |e| format!(" (exit code {}: {})", e.code, e.class.meaning()));
         format!(
             "Container {} of revision {} ({}) crash-loops since {}{exit}. This revision was never seen healthy; \
-             revision {} ({}) was, until {}.",
+             revision {} ({}) was, at {}.",
             self.symptom.container,
             current.number,
             current.images.join(", "),

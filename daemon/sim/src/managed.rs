@@ -39,27 +39,32 @@ const SYSTEM: &[&str] = &[
     "generateName",
 ];
 
-/// Gives the changed fields to the writer and takes them from everybody else.
+/// Gives the changed fields to the writer and takes them from everybody else. What was removed is nobody's.
 pub(crate) fn record(before: Option<&Value>, after: &mut Value, by: &By, now: Timestamp) {
     let empty = json!({});
-    let Some(changed) = changes(&owned(before.unwrap_or(&empty)), &owned(after)) else { return };
+    let (old, new) = (owned(before.unwrap_or(&empty)), owned(after));
+    let (changed, removed) = (changes(&old, &new), removals(&old, &new));
+    if changed.is_none() && removed.is_none() {
+        return;
+    }
     let mut entries: Vec<Value> = list(after, "/metadata/managedFields").to_vec();
     let mine = |entry: &Value| {
         text(entry, "/manager") == by.manager && text(entry, "/subresource") == by.subresource.unwrap_or("")
     };
-    for entry in entries.iter_mut().filter(|entry| !mine(entry)) {
+    for entry in &mut entries {
+        let others = !mine(entry);
         if let Some(fields) = entry.get_mut("fieldsV1") {
-            subtract(fields, &changed);
+            changed.iter().filter(|_| others).chain(&removed).for_each(|tree| subtract(fields, tree));
         }
     }
     entries
         .retain(|entry| entry.get("fieldsV1").and_then(Value::as_object).is_some_and(|map| !map.is_empty()));
-    if let Some(entry) = entries.iter_mut().find(|entry| mine(entry)) {
+    if let (Some(entry), Some(changed)) = (entries.iter_mut().find(|entry| mine(entry)), &changed) {
         put(entry, &["time"], stamp(now));
         if let Some(fields) = entry.get_mut("fieldsV1") {
-            merge(fields, changed);
+            merge(fields, changed.clone());
         }
-    } else {
+    } else if let Some(changed) = changed {
         let mut entry = json!({"manager": by.manager, "operation": "Update", "time": stamp(now),
             "apiVersion": text(after, "/apiVersion"), "fieldsType": "FieldsV1", "fieldsV1": changed});
         if let Some(subresource) = by.subresource {
@@ -115,6 +120,27 @@ fn changes(before: &Value, after: &Value) -> Option<Value> {
         return (!tree.is_empty()).then_some(Value::Object(tree));
     }
     Some(json!({}))
+}
+
+/// The tree of fields that are no longer there, `None` when there is none.
+fn removals(before: &Value, after: &Value) -> Option<Value> {
+    let mut tree = Map::new();
+    let mut note = |key: String, old: &Value, new: Option<&Value>| {
+        let gone = new.map_or_else(|| Some(json!({})), |new| removals(old, new));
+        tree.extend(gone.map(|gone| (key, gone)));
+    };
+    if let (Some(old), Some(new)) = (before.as_object(), after.as_object()) {
+        for (key, field) in old {
+            note(format!("f:{key}"), field, new.get(key));
+        }
+    } else if let (Some(old), Some(new)) = (before.as_array(), after.as_array()) {
+        for item in old.iter().filter(|item| item.get("name").is_some()) {
+            let name = item.get("name");
+            let now = new.iter().find(|other| other.get("name") == name);
+            note(format!("k:{}", json!({"name": name})), item, now);
+        }
+    }
+    (!tree.is_empty()).then_some(Value::Object(tree))
 }
 
 fn is_leaf(tree: &Value) -> bool {

@@ -2,12 +2,18 @@
 
 use serde_json::{Map, Value};
 
-use crate::api::ApiRequest;
+use crate::api::{ApiRequest, Method};
 use crate::failure::Failure;
 use crate::value::text;
 
 /// The API server's own limit on one JSON Patch.
 const MAX_OPERATIONS: usize = 10_000;
+
+/// Whether the request is a server-side apply, which makes objects too.
+pub(crate) fn is_apply(request: &ApiRequest) -> bool {
+    request.method == Method::Patch
+        && request.content_type.as_deref().is_some_and(|t| t.starts_with("application/apply-patch"))
+}
 
 /// Applies the request's patch to an object.
 pub(crate) fn apply(request: &ApiRequest, live: &Value) -> Result<Value, Failure> {
@@ -50,8 +56,12 @@ fn object(body: &[u8]) -> Result<Value, Failure> {
 }
 
 fn json_patch(body: &[u8], live: &Value) -> Result<Value, Failure> {
-    let patch: json_patch::Patch = serde_json::from_slice(body)
+    // A list of anything with names decodes; an operation that does not exist is found out when it is applied.
+    let operations: Vec<Map<String, Value>> = serde_json::from_slice(body)
         .map_err(|error| Failure::bad_request(format!("error decoding patch: {error}")))?;
+    let patch: json_patch::Patch = serde_json::to_value(operations)
+        .and_then(serde_json::from_value)
+        .map_err(|_| Failure::unprocessable())?;
     if patch.0.len() > MAX_OPERATIONS {
         let message = format!(
             "Request entity is too large: The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {}",
@@ -121,6 +131,7 @@ fn strategic(live: &mut Value, patch: &Value) {
 }
 
 fn merge_list(old: &mut Vec<Value>, items: &[Value], key: &str) {
+    let mut made = Vec::new();
     if items.iter().any(|item| text(item, "/$patch") == "replace") {
         old.clear();
     }
@@ -133,7 +144,9 @@ fn merge_list(old: &mut Vec<Value>, items: &[Value], key: &str) {
         } else {
             let mut fresh = Value::Null;
             strategic(&mut fresh, item);
-            old.push(fresh);
+            made.push(fresh);
         }
     }
+    // New ones stand in front. Source: `mergeSortedSlice` of k8s.io/apimachinery `pkg/util/strategicpatch`.
+    old.splice(..0, made);
 }

@@ -66,6 +66,12 @@ fn template(object: &mut Value, pointer: &str) {
             default(container, &["terminationMessagePath"], "/dev/termination-log");
             default(container, &["terminationMessagePolicy"], "File");
             default(container, &["resources"], json!({}));
+            for variable in container.get_mut("env").and_then(Value::as_array_mut).into_iter().flatten() {
+                // `omitempty` in the Go type.
+                if variable.get("value").is_some_and(|value| value == "") {
+                    remove(variable, "", "value");
+                }
+            }
             for port in container.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
                 default(port, &["protocol"], "TCP");
             }

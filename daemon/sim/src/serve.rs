@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 
 use crate::Sim;
 use crate::api::{Accepted, ApiRequest, ApiResponse, Method, Reply};
-use crate::failure::Failure;
+use crate::failure::{Cause, Failure};
 use crate::fault::{Strike, Verb, denied, strike};
 use crate::kind::Replace;
 use crate::managed::By;
 use crate::patch;
 use crate::read::{from_view, render};
 use crate::route::{self, Route};
+use crate::rules;
 use crate::value::{put, text};
 
 /// An answer, and whether a stored object moved.
@@ -134,9 +135,18 @@ impl Sim {
     ) -> Result<Answer, Failure> {
         let key = route.kind.key(&route.ns, &route.name);
         let live = self.store.get(&key).cloned();
+        if patch::is_apply(request) {
+            return Err(Failure::not_simulated("server-side apply"));
+        }
         let new = match (&live, request.method) {
             (Some(live), Method::Patch) => {
                 let mut new = patch::apply(request, &render(&route.kind, live))?;
+                // What would be a bad request as a whole object is an invalid patch.
+                rules::decodes(&route.kind, &new).map_err(|failure| {
+                    let patch = String::from_utf8_lossy(&request.body);
+                    let cause = Cause::invalid("patch", &json!(patch), &failure.message);
+                    Failure::invalid(&route.kind, &route.name, &[cause])
+                })?;
                 place(&mut new, route)?;
                 from_view(&route.kind, &mut new);
                 new

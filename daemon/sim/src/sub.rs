@@ -277,12 +277,7 @@ fn cut(request: &ApiRequest, log: &str, started: Timestamp) -> String {
     let lines: Vec<_> = log.lines().collect();
     let skip = number("tailLines").map_or(0, |tail| lines.len().saturating_sub(tail));
     let prefix = if request.flag("timestamps") { format!("{} ", stamp(started)) } else { String::new() };
-    let text = lines.iter().skip(skip).fold(String::new(), |sum, line| {
-        sum + &prefix
-            + line
-            + "
-"
-    });
+    let text = lines.iter().skip(skip).fold(String::new(), |sum, line| sum + &prefix + line + "\n");
     match number("limitBytes") {
         Some(limit) if limit < text.len() => {
             String::from_utf8_lossy(text.as_bytes().get(..limit).unwrap_or_default()).into_owned()

@@ -61,7 +61,11 @@ impl Sim {
             let why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
             return Err(Failure::options("resourceVersionMatch", why));
         }
-        let from = self.version(request)?;
+        // The watch cache answers this one, and calls it an internal error without a reason.
+        let from = self.version(request).map_err(|failure| match failure.code {
+            400 => Failure::new(500, "", failure.message),
+            _ => failure,
+        })?;
         let bookmarks = request.flag("allowWatchBookmarks");
         let seconds =
             request.param("timeoutSeconds").and_then(|s| s.parse().ok()).filter(|s| *s > 0).unwrap_or(LIFE);

@@ -64,8 +64,9 @@ impl Finding {
 }
 
 pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
-    let config = Config::load(&args.config.config)?;
-    let mut found = vec![Finding::ok("configuration", args.config.config.display().to_string())];
+    let path = args.config.path();
+    let config = Config::load(&path)?;
+    let mut found = vec![Finding::ok("configuration", path.display().to_string())];
     found.extend(files::look(&config).await);
     let (catalog, playbooks) = files::playbooks(&config);
     found.push(playbooks);

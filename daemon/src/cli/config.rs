@@ -45,8 +45,8 @@ pub(super) fn run(args: &Args, screen: &Screen) -> Answer {
 }
 
 fn check(args: &FileArgs, screen: &Screen) -> Answer {
-    let path = &args.config.config;
-    match (Config::load(path), args.out.output) {
+    let path = args.config.path();
+    match (Config::load(&path), args.out.output) {
         (Ok(_), Format::Text) => {
             let ok = screen.style.good("ok");
             let next = format!(" next: nightshift check --config {}", path.display());
@@ -63,7 +63,7 @@ fn check(args: &FileArgs, screen: &Screen) -> Answer {
 }
 
 fn show(args: &FileArgs) -> Answer {
-    let config = Config::load(&args.config.config)?;
+    let config = Config::load(&args.config.path())?;
     let value = effective(&config);
     let text = match args.out.output {
         Format::Json => json(&value),

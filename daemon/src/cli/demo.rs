@@ -13,6 +13,9 @@ pub(super) struct Args {
     /// Play acts one and two on your own cluster, in one namespace that is made and removed
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
+    /// Image of the pods there; it must have a shell
+    #[arg(long, value_name = "IMAGE", default_value = "busybox:1.36")]
+    image: String,
     /// How many times as fast as a clock
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=600))]
     speed: u32,
@@ -26,8 +29,8 @@ pub(super) async fn run(args: Args) -> Answer {
         let named = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
         alone(args.kubeconfig.is_some(), named)?;
     }
-    let Args { unattended, kubeconfig, speed, keep } = args;
-    demo::run(Options { unattended, kubeconfig, speed, keep }).await?;
+    let Args { unattended, kubeconfig, image, speed, keep } = args;
+    demo::run(Options { unattended, kubeconfig, image, speed, keep }).await?;
     Ok((String::new(), Exit::Done))
 }
 

@@ -124,7 +124,7 @@ pub(super) fn span(length: Seconds) -> String {
     }
 }
 
-/// Columns of equal width; the last one is cut where the screen ends.
+/// Columns of equal width. Nothing is cut: a part of an id or a name is worth less than a long line.
 pub(super) fn table(screen: &Screen, heads: &[&str], rows: &[Vec<String>]) -> String {
     let width = |at: usize| {
         let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count());
@@ -138,7 +138,7 @@ pub(super) fn table(screen: &Screen, heads: &[&str], rows: &[Vec<String>]) -> St
             line.push_str(cell);
             line.extend(std::iter::repeat_n(' ', pad));
         }
-        cut(line.trim_end(), screen.width)
+        line.trim_end().to_owned()
     };
     let mut out = screen.style.title(&line(heads.to_vec()));
     out.push('\n');

@@ -51,7 +51,7 @@ pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
 }
 
 async fn invite(args: InviteArgs, clock: Clock) -> Answer {
-    let config = Config::load(&args.config.config)?;
+    let config = Config::load(&args.config.path())?;
     let name = PersonId(args.name);
     let registry = config.registry_file.as_ref().map_or_else(
         || "a file, and name it in `registry`".to_owned(),
@@ -91,7 +91,7 @@ async fn invite(args: InviteArgs, clock: Clock) -> Answer {
 }
 
 fn list(args: &ListArgs, screen: &Screen) -> Answer {
-    let config = Config::load(&args.config.config)?;
+    let config = Config::load(&args.config.path())?;
     let persons = &config.registry.persons;
     let text = match args.out.output {
         Format::Json => {

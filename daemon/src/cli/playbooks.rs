@@ -2,7 +2,7 @@
 
 use super::incidents::course;
 use super::output::{Format, OutputArg, Screen, json, many, section, table, wrapped};
-use super::source::{DEFAULT, SourceArg};
+use super::source::{ConfigArg, DEFAULT, SourceArg};
 use super::{Answer, Exit, Failure};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -55,9 +55,8 @@ enum What {
 
 #[derive(Debug, clap::Args)]
 struct InForceArgs {
-    /// The configuration file that names folders beside the shipped playbooks
-    #[arg(short, long, value_name = "FILE", env = "NIGHTSHIFT_CONFIG")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArg,
     #[command(flatten)]
     out: OutputArg,
 }
@@ -82,8 +81,8 @@ pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
 
 /// The shipped playbooks, and those of the configuration when there is one.
 fn in_force(args: &InForceArgs) -> Result<Catalog, Failure> {
-    let config = match &args.config {
-        Some(path) => Some(Config::load(path)?),
+    let config = match args.config.named() {
+        Some(path) => Some(Config::load(&path)?),
         None if Path::new(DEFAULT).exists() => Some(Config::load(Path::new(DEFAULT))?),
         None => None,
     };
@@ -95,10 +94,9 @@ fn list(args: &InForceArgs, screen: &Screen) -> Answer {
     let text = match args.out.output {
         Format::Json => json(&catalog.iter().collect::<Vec<_>>()),
         Format::Text => {
-            let row =
-                |p: &Playbook| vec![p.name.clone(), p.version.to_string(), when(&p.when), proposes(&p.plan)];
+            let row = |p: &Playbook| vec![p.name.clone(), proposes(&p.plan), when(&p.when)];
             let rows: Vec<Vec<String>> = catalog.iter().map(row).collect();
-            table(screen, &["NAME", "VERSION", "WHEN", "PROPOSES"], &rows)
+            table(screen, &["NAME", "PROPOSES", "WHEN"], &rows)
         }
     };
     Ok((text, Exit::Done))

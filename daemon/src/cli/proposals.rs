@@ -114,7 +114,7 @@ fn state(incident: &Incident, proposal: &PastProposal) -> String {
             W::ByPerson { .. } => "taken back",
         }
     });
-    withdrawn.unwrap_or("carried out").to_owned()
+    withdrawn.unwrap_or("executed").to_owned()
 }
 
 async fn show(args: ShowArgs, screen: &Screen, clock: Clock) -> Answer {

@@ -29,7 +29,7 @@ enum Role {
 }
 
 pub(super) async fn run(args: Args, screen: &Screen) -> Answer {
-    let config = Config::load(&args.config.config)?;
+    let config = Config::load(&args.config.path())?;
     telemetry::init(&config.log, screen.style.is_coloured())
         .map_err(|error| Failure::usage(super::failure::causes(&error), "write `log: { level: info }`"))?;
     let role = match args.role {

@@ -12,20 +12,38 @@ pub(super) const DEFAULT: &str = "nightshift.yaml";
 /// `--config`.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct ConfigArg {
-    /// The configuration file
-    #[arg(short, long, value_name = "FILE", env = "NIGHTSHIFT_CONFIG", default_value = DEFAULT)]
-    pub(super) config: PathBuf,
+    /// The configuration file [default: nightshift.yaml, or what NIGHTSHIFT_CONFIG names]
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 /// `--config` or `--db`.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct SourceArg {
-    /// The configuration file, which names the history [default: nightshift.yaml]
-    #[arg(short, long, value_name = "FILE", env = "NIGHTSHIFT_CONFIG")]
-    pub(super) config: Option<PathBuf>,
-    /// The history itself, read without a configuration
-    #[arg(long, value_name = "FILE", env = "NIGHTSHIFT_DB")]
-    pub(super) db: Option<PathBuf>,
+    /// The configuration file, which names the history [default: nightshift.yaml, or what NIGHTSHIFT_CONFIG names]
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The history itself, read without a configuration [default: what NIGHTSHIFT_DB names]
+    #[arg(long, value_name = "FILE")]
+    db: Option<PathBuf>,
+}
+
+/// A file that the environment names. Read here and not by clap, for which it would count as written: then
+/// `incidents show` would be an option of the list and a subcommand at once.
+fn environment(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+impl ConfigArg {
+    /// The file to read.
+    pub(super) fn path(&self) -> PathBuf {
+        self.named().unwrap_or_else(|| PathBuf::from(DEFAULT))
+    }
+
+    /// The file, if anybody named one.
+    pub(super) fn named(&self) -> Option<PathBuf> {
+        self.config.clone().or_else(|| environment("NIGHTSHIFT_CONFIG"))
+    }
 }
 
 /// What a command reads.
@@ -35,19 +53,16 @@ pub(super) struct Source {
 }
 
 impl SourceArg {
-    /// The configuration, when one is named or no history is.
-    pub(super) fn configured(&self) -> Result<Option<Config>, Failure> {
-        match (&self.config, &self.db) {
-            (None, Some(_)) => Ok(None),
-            (Some(path), _) => Config::load(path).map(Some).map_err(Failure::from),
-            (None, None) => Config::load(Path::new(DEFAULT)).map(Some).map_err(Failure::from),
-        }
-    }
-
-    /// Opens the history, read-only.
+    /// Opens the history, read-only. What the command line names goes before what the environment names.
     pub(super) async fn open(&self) -> Result<Source, Failure> {
-        let config = self.configured()?;
-        let path = self.db.clone().or_else(|| config.as_ref().map(|c| c.store.path.clone()));
+        let db =
+            self.db.clone().or_else(|| self.config.is_none().then(|| environment("NIGHTSHIFT_DB")).flatten());
+        let config = match (&self.config, &db) {
+            (None, Some(_)) => None,
+            (Some(path), _) => Some(Config::load(path)?),
+            (None, None) => Some(Config::load(&ConfigArg { config: None }.path())?),
+        };
+        let path = db.or_else(|| config.as_ref().map(|c| c.store.path.clone()));
         let path = path.unwrap_or_else(|| PathBuf::from(DEFAULT));
         Ok(Source { config, store: history(&path).await? })
     }

@@ -25,11 +25,8 @@ fn the_example_parses_with_and_without_its_comments_taken_off() {
     assert!(config.gate.listen.ip().is_loopback());
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("registry.yaml"), "{}").unwrap();
-    let whole: String = EXAMPLE
-        .lines()
-        .map(|line| line.strip_prefix("#: ").unwrap_or(line))
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let lines: Vec<&str> = EXAMPLE.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).collect();
+    let whole = lines.join("\n");
     let config = Config::parse(&folder.path().join("nightshift.yaml"), &whole).unwrap();
     assert_eq!(config.actions.namespaces, ["shop"]);
     assert_eq!(config.notify.webhooks.len(), 1);

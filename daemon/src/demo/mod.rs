@@ -1,5 +1,6 @@
 //! `nightshift demo`: three acts and a morning on a simulated cluster, with the real everything else.
 
+pub mod cluster;
 pub mod door;
 pub mod objects;
 pub mod person;
@@ -13,9 +14,6 @@ use show::Show;
 use stage::Stage;
 use std::path::PathBuf;
 
-/// Times as fast as the wall.
-pub const SPEED: u32 = 60;
-
 /// What the command line asks for.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -23,6 +21,8 @@ pub struct Options {
     pub unattended: bool,
     /// A real cluster instead of the simulated one.
     pub kubeconfig: Option<PathBuf>,
+    /// Image of the pods on a real cluster; it must have a shell.
+    pub image: String,
     /// How fast time passes.
     pub speed: u32,
     /// Keeps the folder with the history.
@@ -35,12 +35,25 @@ pub struct Options {
 /// When a step does not happen.
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let show = Show;
-    show.line(&format!(
-        "nightshift demo: a simulated cluster on this machine, time passes {} times as fast.\n\
-         Nothing leaves 127.0.0.1, and everything is removed at the end.",
-        options.speed
-    ));
-    let stage = Stage::build(options.speed).await?;
+    let stage = match &options.kubeconfig {
+        None => {
+            show.line(&format!(
+                "nightshift demo: a simulated cluster on this machine, time passes {} times as fast.\n\
+                 Nothing leaves 127.0.0.1, and everything is removed at the end.",
+                options.speed
+            ));
+            Stage::simulated(options.speed).await?
+        }
+        Some(kubeconfig) => {
+            let stage = Stage::real(kubeconfig, &options.image).await?;
+            show.line(&format!(
+                "nightshift demo: on your cluster, in namespace {}, which is removed at the end.\n\
+                 One identity, yours: more rights than nightshift needs. Without Prometheus: cluster only.",
+                stage.ground.namespace()
+            ));
+            stage
+        }
+    };
     let played = play(&stage, &options, show).await;
     let folder = stage.end().await;
     if options.keep {
@@ -59,6 +72,9 @@ async fn play(stage: &Stage, options: &Options, show: Show) -> anyhow::Result<()
     };
     script::crash(stage, &mut on_call, show).await?;
     script::refusal(stage, &mut on_call, show).await?;
+    if options.kubeconfig.is_some() {
+        return Ok(());
+    }
     script::boring(stage, show).await?;
     script::morning(stage, &mut on_call, show).await
 }

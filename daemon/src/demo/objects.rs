@@ -15,8 +15,21 @@ const CRASH_LOG: &str = "starting checkout 2.0.0\n\
      connecting to postgres://checkout:s3cr3t-pa55@db.shop.svc:5432/checkout\n\
      FATAL: required setting PAYMENT_PROVIDER_URL is not set\n";
 
+/// A version of a workload.
+pub struct Release<'a> {
+    /// The workload.
+    pub name: &'a str,
+    /// Its version.
+    pub version: &'a str,
+    /// Wanted replicas.
+    pub replicas: u32,
+    /// Whether this version serves; the simulated images know it by themselves.
+    pub serves: bool,
+}
+
 /// A Deployment of the shop.
-pub fn deployment(name: &str, image: &str, replicas: u32, cause: &str) -> Value {
+pub fn deployment(release: &Release<'_>) -> Value {
+    let Release { name, version, replicas, .. } = release;
     json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -24,7 +37,7 @@ pub fn deployment(name: &str, image: &str, replicas: u32, cause: &str) -> Value 
             "name": name,
             "namespace": NAMESPACE,
             "labels": {"app": name},
-            "annotations": {"kubernetes.io/change-cause": cause},
+            "annotations": {"kubernetes.io/change-cause": format!("release {version}")},
         },
         "spec": {
             "replicas": replicas,
@@ -33,7 +46,7 @@ pub fn deployment(name: &str, image: &str, replicas: u32, cause: &str) -> Value 
                 "metadata": {"labels": {"app": name}},
                 "spec": {"containers": [{
                     "name": "app",
-                    "image": image,
+                    "image": format!("registry.shop/{name}:{version}"),
                     "env": [{"name": "DB_PASSWORD", "value": "s3cr3t-pa55"}],
                     "ports": [{"containerPort": 8080}],
                     "readinessProbe": {"httpGet": {"path": "/ready", "port": 8080}},

@@ -1,6 +1,6 @@
 //! Three acts and a morning.
 
-use super::objects::deployment;
+use super::objects::Release;
 use super::person::Person;
 use super::show::Show;
 use super::stage::{PERSON, Stage};
@@ -24,10 +24,11 @@ pub enum OnCall {
 /// Act one: a rollout crashes; it is explained, approved, carried out and proven.
 pub async fn crash(stage: &Stage, on_call: &mut OnCall, show: Show) -> anyhow::Result<()> {
     show.act("Act one: a rollout that crashes");
-    let checkout = stage.apply(deployment("checkout", "registry.shop/checkout:1.0.0", 3, "release 1.0.0"))?;
+    let checkout =
+        stage.release(&Release { name: "checkout", version: "1.0.0", replicas: 3, serves: true }).await?;
     stage.healthy(&checkout, 1).await?;
-    show.at(stage.clock.now(), "Deployment shop/checkout runs version 1.0.0; nightshift has seen it healthy");
-    stage.apply(deployment("checkout", "registry.shop/checkout:2.0.0", 3, "release 2.0.0"))?;
+    show.at(stage.clock.now(), "Deployment checkout runs version 1.0.0; nightshift has seen it healthy");
+    stage.release(&Release { name: "checkout", version: "2.0.0", replicas: 3, serves: false }).await?;
     show.at(stage.clock.now(), "somebody releases version 2.0.0");
     let incident = stage.incident("an incident", &checkout, |_| true).await?;
     show.at(incident.opened_at, &format!("incident {} opens by itself", incident.id));
@@ -40,47 +41,40 @@ pub async fn crash(stage: &Stage, on_call: &mut OnCall, show: Show) -> anyhow::R
 /// Act two: the target is changed by hand between approval and execution; nothing is written.
 pub async fn refusal(stage: &Stage, on_call: &mut OnCall, show: Show) -> anyhow::Result<()> {
     show.act("Act two: a refusal");
-    let cart = stage.apply(deployment("cart", "registry.shop/cart:4.0.0", 2, "release 4.0.0"))?;
+    let cart = stage.release(&Release { name: "cart", version: "4.0.0", replicas: 2, serves: true }).await?;
     stage.healthy(&cart, 1).await?;
-    stage.apply(deployment("cart", "registry.shop/cart:5.0.0", 2, "release 5.0.0"))?;
-    show.at(stage.clock.now(), "shop/cart is released with a version that cannot start");
+    stage.release(&Release { name: "cart", version: "5.0.0", replicas: 2, serves: false }).await?;
+    show.at(stage.clock.now(), "cart is released with a version that cannot start");
     let (proposal, _) = waiting(stage, &cart, show).await?;
-    // The moment the executor comes to look, somebody else has already been there.
-    let (hotfix, now) =
-        (deployment("cart", "registry.shop/cart:4.0.1", 2, "hotfix by hand"), stage.clock.now().get());
-    stage.door.before("nightshift-executor", move |sim| {
-        let _ = sim.apply(hotfix, now);
-    });
+    // The executor is held for a moment, so that somebody else can be faster.
+    stage.running.hold.send_replace(true);
     decide(stage, on_call, &proposal, show).await?;
-    let writes = || {
-        stage.door.with(|sim| {
-            sim.accepted()
-                .iter()
-                .filter(|w| w.changed && w.user == "nightshift-executor" && w.path.ends_with("/cart"))
-                .count()
-        })
-    };
-    let refused = stage
-        .incident("a refusal", &cart, |i| matches!(i.phase, Phase::Escalated { .. } | Phase::Closed { .. }))
-        .await?;
+    let granted = |i: &Incident| !matches!(i.phase, Phase::Proposed { .. });
+    stage.incident("a grant", &cart, granted).await?;
+    stage.release(&Release { name: "cart", version: "4.0.1", replicas: 2, serves: true }).await?;
+    stage.running.hold.send_replace(false);
+    let over = |i: &Incident| matches!(i.phase, Phase::Escalated { .. } | Phase::Closed { .. });
+    let refused = stage.incident("a refusal", &cart, over).await?;
     show.at(refused.changed_at, "a colleague changed the target by hand before the write was due");
     let rows = stage.reasons(&refused.id).await?;
     show.below(&rows);
-    show.below(&format!("writes to shop/cart by nightshift: {}", writes()));
+    show.below(&format!("writes to cart by nightshift: {}", stage.writes("cart").await?));
     Ok(())
 }
 
 /// Act three: a healthy rollout and a crash that heals by itself. Nothing is sent.
 pub async fn boring(stage: &Stage, show: Show) -> anyhow::Result<()> {
     show.act("Act three: the boring night");
-    let search = stage.apply(deployment("search", "registry.shop/search:7.0.0", 3, "release 7.0.0"))?;
+    let search =
+        stage.release(&Release { name: "search", version: "7.0.0", replicas: 3, serves: true }).await?;
     stage.healthy(&search, 1).await?;
-    stage.apply(deployment("search", "registry.shop/search:7.1.0", 3, "release 7.1.0"))?;
+    stage.release(&Release { name: "search", version: "7.1.0", replicas: 3, serves: true }).await?;
     stage.healthy(&search, 2).await?;
-    show.at(stage.clock.now(), "shop/search was updated to 7.1.0 and is healthy");
-    let mailer = stage.apply(deployment("mailer", "registry.shop/mailer:1.1.0", 1, "release 1.1.0"))?;
+    show.at(stage.clock.now(), "search was updated to 7.1.0 and is healthy");
+    let mailer =
+        stage.release(&Release { name: "mailer", version: "1.1.0", replicas: 1, serves: true }).await?;
     stage.healthy(&mailer, 1).await?;
-    show.at(stage.clock.now(), "shop/mailer crashed twice while its database started, and is well");
+    show.at(stage.clock.now(), "mailer crashed twice while its database started, and is well");
     stage.clock.sleep((Seconds(120)).duration()).await;
     let about = [&search, &mailer].iter().map(|scope| stage.sent_about(&scope.name)).sum::<usize>();
     show.below(&format!("messages sent about them: {about}"));
@@ -166,10 +160,9 @@ async fn tell_outcome(
             ));
         }
     }
-    let word = match &incident.phase {
-        Phase::Closed { why: Closure::Verified { .. } } => "the incident is closed: Successful".to_owned(),
-        other => format!("the incident is {}", other.word()),
-    };
+    let proven = matches!(incident.phase, Phase::Closed { why: Closure::Verified { .. } });
+    let word = if proven { "Closed: Successful" } else { incident.phase.word() };
+    let word = format!("the incident is {word}");
     show.at(incident.changed_at, &word);
     Ok(())
 }

@@ -1,7 +1,8 @@
-//! The demo's world: a simulated cluster behind its door, a real nightshift in front of it.
+//! The demo's world: a cluster, simulated or the reader's own, and a real nightshift in front of it.
 
+use super::cluster::Real;
 use super::door::Door;
-use super::objects;
+use super::objects::{self, Release};
 use crate::clock::Clock;
 use crate::cluster::Access;
 use crate::cluster::stream::Timing;
@@ -12,6 +13,7 @@ use crate::runtime::doors::{self, Doors};
 use crate::runtime::{self, Parts, Running, Setup, tell};
 use crate::stages::digest::{Daily, DigestStage};
 use crate::store::{Filter, HistoryStore as _, OpenMode, SqliteStore};
+use crate::telemetry::Metrics;
 use anyhow::Context as _;
 use nightshift_detectors::Params;
 use nightshift_engine::rules::Mode;
@@ -24,13 +26,14 @@ use nightshift_playbooks::Catalog;
 use nightshift_sim::Sim;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The demo's on-call person.
 pub const PERSON: &str = "alice";
 /// How long a step of the demo may take in real time before it is called stuck.
-const STUCK: Duration = Duration::from_mins(3);
+const STUCK: Duration = Duration::from_mins(6);
 /// How long the reader is waited for.
 const PATIENCE: Duration = Duration::from_hours(1);
 /// How often the demo looks whether a step is done.
@@ -44,12 +47,20 @@ const REGISTRY: &str = r#"{
                "soak_crash_loop": "5m", "measure_every": "30s", "open_for": {"low": "4h", "medium": "4h", "high": "1h"}}
 }"#;
 
+/// The same on a real cluster, where a minute is a minute.
+const REGISTRY_REAL: &str = r#"{
+    "persons": [{"name": "alice", "roles": ["on-call"]}],
+    "roles": {"on-call": {"owners": ["*"], "may": ["view", "approve", "admin"]}},
+    "policy": {"healthy_after": "15s", "soak": {"low": "1m", "medium": "1m", "high": "30m"},
+               "soak_crash_loop": "1m", "measure_every": "5s"}
+}"#;
+
 /// Everything that runs.
 pub struct Stage {
     /// The clock, in whose pace the night passes.
     pub clock: Clock,
-    /// The simulated cluster.
-    pub door: Door,
+    /// The cluster.
+    pub ground: Ground,
     /// nightshift.
     pub running: Running,
     /// The gate.
@@ -66,6 +77,14 @@ pub struct Stage {
     pub digests: Arc<DigestStage>,
 }
 
+/// The cluster that the demo plays on.
+pub enum Ground {
+    /// Simulated, behind its door.
+    Simulated(Door),
+    /// The reader's own, in one namespace.
+    Real(Real),
+}
+
 /// What the history says about one write.
 #[derive(Default)]
 pub struct Story {
@@ -79,36 +98,69 @@ pub struct Story {
     pub looks: usize,
 }
 
+impl Ground {
+    /// Where everything happens.
+    pub fn namespace(&self) -> &str {
+        match self {
+            Self::Simulated(_) => objects::NAMESPACE,
+            Self::Real(real) => &real.namespace,
+        }
+    }
+}
+
 impl Stage {
-    /// Builds the world at two in the morning.
-    pub async fn build(speed: u32) -> anyhow::Result<Self> {
+    /// Builds a simulated world at two in the morning.
+    pub async fn simulated(speed: u32) -> anyhow::Result<Self> {
         let start: Timestamp = "2026-03-01T02:00:00Z".parse().map_err(anyhow::Error::msg)?;
         let clock = Clock::scaled(start, speed);
         let mut sim = Sim::new(20_260_301, start.get());
         objects::programs(&mut sim);
         let door = Door::open(sim, clock).await.context("cannot open the simulated cluster's door")?;
+        let access = |user: &str| Access::Url { url: door.url(), token: Some(user.to_owned()) };
+        let roles = (access("nightshift-responder"), access("nightshift-executor"));
+        let prometheus = Some(Settings { url: door.url(), ..Settings::default() });
+        Self::build(clock, Ground::Simulated(door), roles, prometheus, REGISTRY).await
+    }
+
+    /// Builds the demo on the reader's own cluster, in real time, without Prometheus.
+    pub async fn real(kubeconfig: &Path, image: &str) -> anyhow::Result<Self> {
+        let real = Real::open(kubeconfig, image).await?;
+        let roles = (real.access.clone(), real.access.clone());
+        Self::build(Clock::wall(), Ground::Real(real), roles, None, REGISTRY_REAL).await
+    }
+
+    async fn build(
+        clock: Clock,
+        ground: Ground,
+        (responder, executor): (Access, Access),
+        prometheus: Option<Settings>,
+        registry: &str,
+    ) -> anyhow::Result<Self> {
+        let start = clock.now();
         let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
         let store = SqliteStore::open(folder.path().join("nightshift.db"), OpenMode::ReadWrite).await?;
-        let access = |user: &str| Access::Url { url: door.url(), token: Some(user.to_owned()) };
-        let registry: nightshift_model::Registry =
-            serde_json::from_str(REGISTRY).context("the demo's registry")?;
+        let watched = match &ground {
+            Ground::Simulated(_) => Vec::new(),
+            Ground::Real(real) => vec![real.namespace.clone()],
+        };
         let setup = Setup {
             clock,
             store: store.clone(),
-            responder: access("nightshift-responder"),
+            responder,
             parts: Parts::ALL,
-            executor: access("nightshift-executor"),
+            executor,
             cluster_name: "demo".to_owned(),
-            namespaces: Vec::new(),
-            mode: Mode::Approve { namespaces: vec![objects::NAMESPACE.to_owned()] },
-            registry,
+            namespaces: watched,
+            mode: Mode::Approve { namespaces: vec![ground.namespace().to_owned()] },
+            registry: serde_json::from_str(registry).context("the demo's registry")?,
             playbooks: Catalog::embedded(),
-            prometheus: Some(Settings { url: door.url(), ..Settings::default() }),
+            prometheus,
             kill_switch: false,
             home: String::new(),
             timing: Timing::default(),
             params: Params::default(),
             seed: 20_260_301,
+            metrics: Metrics::default(),
         };
         let running = runtime::start(setup).await?;
         let gate =
@@ -126,25 +178,42 @@ impl Stage {
         });
         let channel = Channel { name: "pager".to_owned(), way: Way::Print(print) };
         tell::start(&running, &doors, Arc::clone(&digests), vec![channel]);
-        Ok(Self { clock, door, running, doors, store, folder, sent, began: start, digests })
+        Ok(Self { clock, ground, running, doors, store, folder, sent, began: start, digests })
     }
 
-    /// Applies an object as a developer would.
-    pub fn apply(&self, object: Value) -> anyhow::Result<ObjectRef> {
-        let now = self.clock.now().get();
-        let made =
-            self.door.with(|sim| sim.apply(object, now)).map_err(|status| anyhow::anyhow!("{status}"))?;
-        let text =
-            |pointer: &str| made.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let kind = Kind::parse(&text("/kind"));
+    /// Releases a version of a workload, as a developer would.
+    pub async fn release(&self, release: &Release<'_>) -> anyhow::Result<ObjectRef> {
+        let made = match &self.ground {
+            Ground::Simulated(door) => {
+                let (object, now) = (objects::deployment(release), self.clock.now().get());
+                door.with(|sim| sim.apply(object, now)).map_err(|status| anyhow::anyhow!("{status}"))?
+            }
+            Ground::Real(real) => real.apply(&real.deployment(release)).await?,
+        };
+        let text = |pointer: &str| made.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let object = ObjectRef::new(
-            kind,
-            &text("/metadata/namespace"),
-            &text("/metadata/name"),
-            &text("/metadata/uid"),
+            Kind::Deployment,
+            text("/metadata/namespace"),
+            text("/metadata/name"),
+            text("/metadata/uid"),
         );
-        self.door.with(|sim| objects::metrics(sim, &object));
+        if let Ground::Simulated(door) = &self.ground {
+            door.with(|sim| objects::metrics(sim, &object));
+        }
         Ok(object)
+    }
+
+    /// How often nightshift wrote the pod template of a workload.
+    pub async fn writes(&self, name: &str) -> anyhow::Result<usize> {
+        match &self.ground {
+            Ground::Simulated(door) => Ok(door.with(|sim| {
+                let ours = |w: &&nightshift_sim::Accepted| {
+                    w.changed && w.user == "nightshift-executor" && w.path.ends_with(&format!("/{name}"))
+                };
+                sim.accepted().iter().filter(ours).count()
+            })),
+            Ground::Real(real) => real.written_by_nightshift(name).await,
+        }
     }
 
     /// Waits until the newest incident of a scope is as wanted.
@@ -271,7 +340,15 @@ impl Stage {
     pub async fn end(self) -> tempfile::TempDir {
         self.doors.shutdown().await;
         self.running.shutdown().await;
-        self.door.shutdown().await;
+        match self.ground {
+            Ground::Simulated(door) => door.shutdown().await,
+            Ground::Real(real) => {
+                if let Err(error) = real.remove().await {
+                    let namespace = &real.namespace;
+                    tracing::error!(%error, "remove it by hand: kubectl delete namespace {namespace}");
+                }
+            }
+        }
         self.folder
     }
 }

@@ -6,7 +6,6 @@
 pub mod notice;
 pub mod outbound;
 pub mod reach;
-pub mod setup;
 pub mod webhook;
 
 pub use notice::{DigestNotice, Kind, Notice, Outgoing};

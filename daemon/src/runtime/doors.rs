@@ -1,6 +1,7 @@
 //! The doors of a running nightshift: the gate for people, and health and metrics for machines.
 
 use super::Running;
+use super::incidents::Waker;
 use crate::api::ready::Readiness;
 use crate::cluster::WatchState;
 use crate::config::{self, Keys};
@@ -11,7 +12,8 @@ use crate::http::metrics::GateMetrics;
 use crate::stages::query::Reads;
 use crate::stages::vote::people::People;
 use crate::stages::vote::{Votes, Wake};
-use nightshift_model::Gap;
+use crate::store::{Filter, HistoryStore as _, SqliteStore};
+use nightshift_model::{Gap, IncidentId};
 use prometheus_client::registry::Registry;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -132,16 +134,30 @@ pub fn gap(watch: &crate::cluster::Watch) -> Option<Gap> {
     Some(Gap { what, why })
 }
 
-/// A decision wakes its incident; without one, every open incident: the sweep finds them.
+/// A decision wakes its incident; the kill switch wakes every open one.
 fn wake(running: &Running) -> Wake {
-    let wakers = running.wakers.clone();
-    Arc::new(move |id| {
-        if let Some(id) = id {
-            for waker in &wakers {
-                waker.wake(id.clone());
-            }
+    let (wakers, store, tasks) = (running.wakers.clone(), running.store(), running.tasks.clone());
+    Arc::new(move |id| match id {
+        Some(id) => wake_one(&wakers, &id),
+        None => {
+            let (wakers, store) = (wakers.clone(), store.clone());
+            tasks.spawn(async move { wake_open(&store, &wakers).await });
         }
     })
+}
+
+fn wake_one(wakers: &[Waker], id: &IncidentId) {
+    for waker in wakers {
+        waker.wake(id.clone());
+    }
+}
+
+/// Wakes every open incident: after a start, and when something changed that concerns them all.
+pub async fn wake_open(store: &SqliteStore, wakers: &[Waker]) {
+    match store.snapshots(&Filter::open()).await {
+        Ok(open) => open.iter().for_each(|incident| wake_one(wakers, &incident.id)),
+        Err(error) => tracing::error!(%error, "open incidents cannot be read"),
+    }
 }
 
 impl Doors {

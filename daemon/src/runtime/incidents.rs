@@ -33,6 +33,8 @@ pub struct Drives {
     pub me: Me,
     /// How many incidents at a time. The executor takes one: limits are counted between two of its drives.
     pub at_once: usize,
+    /// While true, no new drive begins: the demo shows what happens meanwhile.
+    pub hold: tokio::sync::watch::Receiver<bool>,
     /// The rules.
     pub rules: RuleBook,
     /// The history.
@@ -49,12 +51,12 @@ pub fn queue() -> (Waker, mpsc::Receiver<IncidentId>) {
 
 impl Drives {
     /// Runs until stopped; drives that are under way reach a safe point first.
-    pub async fn run(self, mut woken: mpsc::Receiver<IncidentId>, stop: CancellationToken) {
+    pub async fn run(mut self, mut woken: mpsc::Receiver<IncidentId>, stop: CancellationToken) {
         let mut waiting: VecDeque<IncidentId> = VecDeque::new();
         let mut running: BTreeMap<IncidentId, Again> = BTreeMap::new();
         let mut tasks: JoinSet<IncidentId> = JoinSet::new();
         loop {
-            while running.len() < self.at_once {
+            while running.len() < self.at_once && !*self.hold.borrow_and_update() {
                 let Some(id) = waiting.pop_front() else { break };
                 running.insert(id.clone(), Again::No);
                 tasks.spawn(one(
@@ -67,6 +69,7 @@ impl Drives {
             }
             tokio::select! {
                 () = stop.cancelled() => break,
+                Ok(()) = self.hold.changed() => {}
                 id = woken.recv() => match id {
                     Some(id) => take(id, &mut waiting, &mut running),
                     None => break,

@@ -1,5 +1,6 @@
 //! The wiring of a running nightshift, readable top to bottom.
 
+pub mod coverage;
 pub mod doors;
 pub mod incidents;
 pub mod offline;
@@ -19,6 +20,8 @@ use crate::prometheus::{Prometheus, PrometheusError, Settings};
 use crate::stages::RulesNow;
 use crate::stages::detect::{Detect, Setup as DetectSetup};
 use crate::store::{Filter, HistoryStore as _, SqliteStore, SystemAppend};
+use crate::telemetry::Metrics;
+use coverage::Coverage;
 use incidents::{Drives, Waker, queue};
 use nightshift_detectors::Params;
 use nightshift_engine::drive::StoreError;
@@ -73,6 +76,8 @@ pub struct Setup {
     pub params: Params,
     /// Seed of ids and jitter.
     pub seed: u64,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 /// Which roles run in this process.
@@ -117,6 +122,10 @@ pub struct Running {
     pub rules: RuleBook,
     /// Wakes incidents in every role's loop.
     pub wakers: Vec<Waker>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// While true, the executor begins nothing new.
+    pub hold: tokio::sync::watch::Sender<bool>,
     /// What the view says about itself.
     pub seen: Seen,
     /// What every watch says about itself.
@@ -164,12 +173,16 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         store: store.clone(),
         clock,
         instance: Arc::clone(&instance),
+        metrics: setup.metrics.clone(),
     };
     let (mut wakers, mut roles) = (Vec::new(), Vec::new());
-    let mut spawn = |me: Me, at_once: usize, outside: Outside| {
+    let (hold, held) = tokio::sync::watch::channel(false);
+    let (_, never) = tokio::sync::watch::channel(false);
+    let mut spawn = |me: Me, at_once: usize, executor: bool, outside: Outside| {
+        let hold = if executor { held.clone() } else { never.clone() };
         let (waker, woken) = queue();
         wakers.push(waker);
-        let drives = Drives { me, at_once, rules: rules.clone(), store: store.clone(), outside };
+        let drives = Drives { me, at_once, hold, rules: rules.clone(), store: store.clone(), outside };
         tasks.spawn(drives.run(woken, stop.clone()));
     };
     let (board, mut coverage) = tokio::sync::watch::channel(Vec::new());
@@ -177,15 +190,18 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     if setup.parts.responder {
         let me = take_role(&store, clock, Role::Responder).await?;
         note_policy(&store, clock, &me, &rules).await?;
-        spawn(me.clone(), RESPONDER_AT_ONCE, outside(reader.clone(), None));
+        spawn(me.clone(), RESPONDER_AT_ONCE, false, outside(reader.clone(), None));
         roles.push(me.clone());
         let healthy_after = rules.fixed.registry.policy.healthy_after;
-        let detect = DetectSetup { me, seed: setup.seed, params: setup.params, healthy_after };
+        let detect = DetectSetup { me: me.clone(), seed: setup.seed, params: setup.params, healthy_after };
         let detect = Detect::load(store.clone(), clock, detect).await?;
         let watching = watch::start(&reader, clock, setup.timing, &setup.namespaces, setup.seed);
         coverage = watching.coverage.clone();
         let view = ViewTask { watching, detect, rules: rules_now(&rules), clock, seen: seen.clone() };
         tasks.spawn(view.run(stop.clone()));
+        let watches = coverage.clone();
+        let coverage = Coverage { store: store.clone(), clock, me, watches, metrics: setup.metrics.clone() };
+        tasks.spawn(coverage.run(stop.clone()));
     } else {
         seen.synced.store(true, std::sync::atomic::Ordering::Relaxed);
     }
@@ -194,7 +210,7 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         roles.push(me.clone());
         let (reader, writer) =
             (Reader::connect(&setup.executor).await?, Writer::connect(&setup.executor).await?);
-        spawn(me, 1, outside(reader, Some(writer)));
+        spawn(me, 1, true, outside(reader, Some(writer)));
     }
     let look = if setup.parts.is_whole() { sweep::ALONE } else { sweep::SHARED };
     // What no timer brings back: another mode or policy, and an outcome that nobody could tell in the epoch before.
@@ -202,7 +218,19 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         wakers.iter().for_each(|waker| waker.wake(incident.id.clone()));
     }
     tasks.spawn(sweep::run(store.clone(), clock, wakers.clone(), look, stop.clone()));
-    Ok(Running { rules, wakers, seen, coverage, stop, tasks, store, clock, roles })
+    Ok(Running {
+        rules,
+        wakers,
+        hold,
+        metrics: setup.metrics,
+        seen,
+        coverage,
+        stop,
+        tasks,
+        store,
+        clock,
+        roles,
+    })
 }
 
 impl Running {

@@ -15,10 +15,12 @@ pub use crate::store::{Filter, HistoryStore, OpenError, OpenMode, SqliteStore, S
 pub use anchor::{Anchor, anchored, anchored_jsonl};
 
 pub use super::run::access;
+pub use super::tell::ChannelError;
 
 use super::rules::{Fixed, RuleBook};
+use super::tell::channels;
 use crate::clock::Clock;
-use crate::config::{Config, Mode as Wanted};
+use crate::config::{Config, Mode as Wanted, Notify, Webhook};
 use crate::http::gate::Site;
 use crate::stages::vote::people::People;
 use nightshift_engine::Mode;
@@ -124,6 +126,14 @@ pub fn rules(config: &Config, playbooks: Catalog, store: SqliteStore, clock: Clo
         clock,
         nodes_not_ready: Arc::new(AtomicU32::new(0)),
     }
+}
+
+/// Whether messages could go to an endpoint: its URL and its keys. Nothing is sent.
+///
+/// # Errors
+/// [`ChannelError`] names the endpoint.
+pub fn endpoint(webhook: &Webhook) -> Result<(), ChannelError> {
+    channels(&Notify { webhooks: vec![webhook.clone()], ..Notify::default() }).map(drop)
 }
 
 /// What links to the gate begin with, if links can be made.

@@ -1,6 +1,7 @@
 //! `nightshift run`: from the configuration to a running nightshift, until it is told to stop.
 
 use super::offline::RoleArg;
+use super::world::READ_BYTES_CAP;
 use super::{Parts, Running, Setup, doors, start, tell};
 use crate::clock::Clock;
 use crate::cluster::Access;
@@ -9,6 +10,7 @@ use crate::config::{self, Config, Keys};
 use crate::prometheus::{Auth, Settings};
 use crate::stages::digest::Daily;
 use crate::store::{OpenMode, SqliteStore};
+use crate::telemetry::{Caps, Metrics};
 use anyhow::Context as _;
 use nightshift_detectors::Params;
 use nightshift_engine::rules::Mode;
@@ -56,6 +58,7 @@ async fn open_doors(
     parts: Parts,
 ) -> anyhow::Result<Option<doors::Doors>> {
     let mut registry = Registry::default();
+    running.metrics.register(&mut registry, Caps { READ_BYTES_CAP });
     let mut gate = None;
     if parts.responder {
         let zone = config.notify.digest.time_zone();
@@ -101,6 +104,7 @@ pub async fn setup(config: &Config, parts: Parts) -> anyhow::Result<Setup> {
         timing: Timing::default(),
         params: Params::default(),
         seed: seed()?,
+        metrics: Metrics::default(),
     })
 }
 

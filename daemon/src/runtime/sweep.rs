@@ -22,6 +22,8 @@ pub async fn run(
     look: Seconds,
     stop: CancellationToken,
 ) {
+    // What was under way when the last process ended has no timer that says so.
+    super::doors::wake_open(&store, &wakers).await;
     let mut commits = store.commits();
     loop {
         let now = clock.now();

@@ -5,11 +5,12 @@ use crate::cluster::events::{Notice, publish};
 use crate::cluster::{Reader, Writer, actuate};
 use crate::prometheus::{self, Prometheus};
 use crate::store::{HistoryStore as _, SqliteStore};
+use crate::telemetry::Metrics;
 use nightshift_engine::evidence::BUDGET;
 use nightshift_engine::wire::{HttpWrite, Wire};
 use nightshift_engine::{Shell, World};
 use nightshift_model::effect::{RawPart, Read};
-use nightshift_model::{Answer, Ask, NotChecked, ObjectRef, Sent, Timestamp, Write};
+use nightshift_model::{Answer, Ask, NotChecked, ObjectRef, Role, Sent, Timestamp, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub struct Outside {
     pub clock: Clock,
     /// This process, as Kubernetes Events name it.
     pub instance: Arc<str>,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 /// The outside for one drive: a budget, and the wire under the engine's steps.
@@ -64,6 +67,9 @@ impl RoleWorld {
 impl World for RoleWorld {
     async fn ask(&self, ask: &Ask) -> Answer {
         tracing::debug!(ask = ask.name(), "asking");
+        let outside = &self.shell.0.outside;
+        let role = if outside.writer.is_some() { Role::Executor } else { Role::Responder };
+        outside.metrics.ask(ask.name(), role.as_str());
         self.shell.ask(ask).await
     }
 

@@ -18,8 +18,10 @@ impl Caps {
     pub(super) fn register(self, registry: &mut Registry) {
         let Self { READ_BYTES_CAP } = self;
         let gauges: Family<[(&'static str, &'static str); 1], Gauge> = Family::default();
-        let bytes = i64::try_from(READ_BYTES_CAP).unwrap_or(i64::MAX);
-        gauges.get_or_create(&[("name", "read_bytes")]).set(bytes);
+        let cap = |name, value: usize| {
+            gauges.get_or_create(&[("name", name)]).set(i64::try_from(value).unwrap_or(i64::MAX));
+        };
+        cap("read_bytes", READ_BYTES_CAP);
         registry.register("nightshift_limit", "Caps of this program, by name", gauges);
     }
 }

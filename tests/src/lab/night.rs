@@ -1,5 +1,6 @@
 //! A nightshift on the lab's cluster, in this process, with a person at its gate.
 
+use super::pager::{Heard, Pager};
 use super::within;
 use anyhow::{Context as _, ensure};
 use nightshift::clock::Clock;
@@ -7,10 +8,10 @@ use nightshift::cluster::Access;
 use nightshift::cluster::stream::Timing;
 use nightshift::config::{self, Keys};
 use nightshift::demo::person::Person;
-use nightshift::http::gate::DigestOf;
 use nightshift::prometheus::Settings;
 use nightshift::runtime::doors::{self, Doors};
-use nightshift::runtime::{self, Parts, Running, Setup};
+use nightshift::runtime::{self, Parts, Running, Setup, tell};
+use nightshift::stages::digest::Daily;
 use nightshift::store::{Filter, HistoryStore as _, OpenMode, SqliteStore, audit};
 use nightshift_detectors::Params;
 use nightshift_engine::rules::Mode;
@@ -22,7 +23,6 @@ use nightshift_model::{
 use nightshift_playbooks::Catalog;
 use serde_json::json;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Who decides.
@@ -62,6 +62,8 @@ pub struct Night {
     pub doors: Doors,
     /// The history.
     pub store: SqliteStore,
+    /// What the person on call is sent.
+    pub pager: Pager,
     clock: Clock,
     _folder: tempfile::TempDir,
 }
@@ -84,6 +86,7 @@ impl Night {
     pub async fn start(wanted: Wanted) -> anyhow::Result<Self> {
         let clock = Clock::wall();
         let folder = tempfile::tempdir()?;
+        let pager = Pager::open().await?;
         let path = wanted.store.unwrap_or_else(|| folder.path().join("nightshift.db"));
         let store = SqliteStore::open(path, OpenMode::ReadWrite).await?;
         let access = Access::Kubeconfig { path: None, context: None };
@@ -109,11 +112,15 @@ impl Night {
         let running = runtime::start(setup).await?;
         let gate =
             config::Gate { listen: (std::net::Ipv4Addr::LOCALHOST, 0).into(), ..config::Gate::default() };
-        let digest: DigestOf = Arc::new(|_| Box::pin(async { None }));
-        let zone = jiff::tz::TimeZone::UTC;
+        let notify =
+            config::Notify { webhooks: vec![pager.webhook(folder.path())?], ..config::Notify::default() };
+        let zone = notify.digest.time_zone();
+        let digests = tell::digests(&running, Daily { at: notify.digest.at.0, zone: zone.clone() });
+        let sheets = tell::sheets(&digests);
         let mut metrics = prometheus_client::registry::Registry::default();
-        let doors = doors::open(&running, &gate, Keys::random()?, zone, digest, &mut metrics).await?;
-        Ok(Self { running, doors, store, clock, _folder: folder })
+        let doors = doors::open(&running, &gate, Keys::random()?, zone, sheets, &mut metrics).await?;
+        tell::start(&running, &doors, digests, tell::channels(&notify)?);
+        Ok(Self { running, doors, store, pager, clock, _folder: folder })
     }
 
     /// The wall's time, as history rows have it.
@@ -167,13 +174,25 @@ impl Night {
         }
     }
 
-    /// alice signs in with a one-time link, opens the proposal's page, types the code and approves: all over HTTP.
+    /// Waits until the pager was sent the proposal.
+    pub async fn paged(&self, proposal: &Proposal) -> anyhow::Result<Heard> {
+        within(PATIENCE, "a page about the proposal", async || {
+            let about = |heard: &Heard| heard.said("proposal") == Some(proposal.id().as_str());
+            Ok(self.pager.heard().into_iter().find(about))
+        })
+        .await
+        .with_context(|| format!("heard: {:?}", self.pager.heard()))
+    }
+
+    /// alice signs in with a one-time link, opens the link that the pager was sent, types the code and approves: all
+    /// over HTTP.
     pub async fn approve(&self, proposal: &Proposal) -> anyhow::Result<()> {
+        let page = self.paged(proposal).await?;
+        let link = page.said("link").context("the page carries no link")?;
         let invite = self.doors.gate.invite(&PersonId::from(PERSON), &Actor::Operator).await?;
-        let link = self.doors.gate.link(PERSON, proposal).await?.context("the gate makes no links")?;
         let mut person = Person::new(&self.doors.origin())?;
         person.sign_in(&invite.context("the gate makes no sign-in links")?).await?;
-        let page = person.approve(&link).await?;
+        let page = person.approve(link).await?;
         ensure!(page.status < 400, "the vote was refused with status {}", page.status);
         Ok(())
     }

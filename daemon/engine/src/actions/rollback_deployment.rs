@@ -96,3 +96,6 @@ pub fn inverse(target: &ObjectRef, current: &RevisionLine) -> Inverse {
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

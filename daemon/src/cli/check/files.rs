@@ -1,6 +1,7 @@
 //! What lies on this machine: keys, history, listener, people, endpoints, playbooks.
 
 use super::{Failure, Finding};
+use crate::cli::failure::causes;
 use crate::cli::source::history;
 use crate::config::{Config, Mode, Secret};
 use crate::runtime::offline;
@@ -162,13 +163,13 @@ fn endpoints(config: &Config) -> Vec<Finding> {
             Finding::ok("messages", "no endpoint: nobody is woken").hint("add one to `notify.webhooks`"),
         ];
     }
-    let one = |hook: &crate::config::Webhook| match Secret::read(&hook.secret_file) {
-        Ok(_) => {
+    let one = |hook: &crate::config::Webhook| match offline::endpoint(hook) {
+        Ok(()) => {
             Finding::ok(format!("messages to {}", hook.name), "URL and key can be read; nothing was sent")
         }
         Err(error) => Finding::missing(
             format!("messages to {}", hook.name),
-            error.to_string(),
+            causes(&error),
             format!("put the endpoint's signing key into {}", hook.secret_file.display()),
         ),
     };
@@ -183,7 +184,7 @@ pub(super) fn playbooks(config: &Config) -> (Option<Catalog>, Finding) {
             (Some(catalog), Finding::ok("playbooks", told))
         }
         Err(error) => {
-            let told = crate::cli::failure::causes(&error);
+            let told = causes(&error);
             (None, Finding::missing("playbooks", told, "nightshift playbooks check FOLDER"))
         }
     }

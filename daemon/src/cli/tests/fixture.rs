@@ -55,9 +55,10 @@ async fn write(store: &SqliteStore, id: &IncidentId, start: i64, events: Vec<Inc
         let (at, expect) = (at(start + step * 5), fold.as_ref().map_or(Revision(0), |i| i.revision));
         let place = Place { id: id.clone(), revision: expect.next(), at };
         let next = Incident::apply(fold.as_ref(), &place, &event).unwrap();
-        let person = match &event {
-            IncidentEvent::Voted { vote } => Some(Actor::Person(vote.person.clone())),
-            _ => None,
+        let person = if let IncidentEvent::Voted { vote } = &event {
+            Some(Actor::Person(vote.person.clone()))
+        } else {
+            None
         };
         let append = Append {
             stream: Stream::Incident(id.clone()),

@@ -64,6 +64,9 @@ impl WatchState {
         }
     }
 
+    /// Every word of [`WatchState::name`].
+    pub const NAMES: [&'static str; 5] = ["syncing", "live", "fallback", "forbidden", "down"];
+
     /// One word for metrics.
     pub fn name(&self) -> &'static str {
         match self {

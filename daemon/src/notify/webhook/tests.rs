@@ -20,6 +20,7 @@ use axum::routing::post;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+type Answers = Arc<Mutex<VecDeque<(u16, Option<String>)>>>;
 type Seen = Arc<Mutex<Vec<(HeaderMap, Bytes)>>>;
 
 struct Double {
@@ -30,11 +31,9 @@ struct Double {
 /// A receiver that answers each request with the next of these, then 200.
 async fn double(answers: &[(u16, Option<&str>)]) -> Double {
     let owned = answers.iter().map(|(status, after)| (*status, after.map(str::to_owned)));
-    let answers: Arc<Mutex<VecDeque<(u16, Option<String>)>>> = Arc::new(Mutex::new(owned.collect()));
+    let answers: Answers = Arc::new(Mutex::new(owned.collect()));
     let seen: Seen = Seen::default();
-    let receive = |State((seen, answers)): State<(Seen, Arc<Mutex<VecDeque<(u16, Option<String>)>>>)>,
-                   headers: HeaderMap,
-                   body: Bytes| async move {
+    let receive = |State((seen, answers)): State<(Seen, Answers)>, headers: HeaderMap, body: Bytes| async move {
         seen.lock().unwrap().push((headers, body));
         let (status, after) = answers.lock().unwrap().pop_front().unwrap_or((200, None));
         let mut response: Response = StatusCode::from_u16(status).unwrap().into_response();
@@ -100,7 +99,7 @@ async fn a_pause_is_kept_for_every_message_and_410_ends_it() {
     let send = |second| double.webhook.send("m", &MESSAGE, at(second));
     let after = |handed: Handed| match handed {
         Handed::Later { after, .. } => after.unwrap().0,
-        other => panic!("{other:?}"),
+        other @ (Handed::Delivered | Handed::Never { .. }) => panic!("{other:?}"),
     };
     assert_eq!(after(send(-30).await), 30);
     assert_eq!(after(send(-20).await), 20, "no request while the pause lasts");

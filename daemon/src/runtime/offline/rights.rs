@@ -3,7 +3,6 @@
 use crate::cluster::WatchKind;
 pub use crate::cluster::review::{Right, Verdict, excess};
 use nightshift_engine::actions::ACTIONS;
-use nightshift_model::Kind;
 
 /// A right and the API server's word on it.
 pub type Asked = (Right, Verdict);
@@ -23,7 +22,10 @@ const CLUSTER_READS: &[(&str, &str, &str)] = &[("get", "", "namespaces"), ("get"
 pub fn responder(namespaces: &[String]) -> Vec<Right> {
     let mut rights = Vec::new();
     for kind in WatchKind::ALL {
-        let group = if matches!(kind.kind(), Kind::Deployment | Kind::ReplicaSet) { "apps" } else { "" };
+        let group = match kind {
+            WatchKind::Deployments | WatchKind::ReplicaSets => "apps",
+            WatchKind::Nodes | WatchKind::Pods | WatchKind::Warnings => "",
+        };
         for verb in ["list", "watch"] {
             let right = Right::new(verb, group, kind.name());
             if kind == WatchKind::Nodes {

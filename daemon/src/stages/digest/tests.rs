@@ -53,17 +53,17 @@ fn every_day_has_one_window_and_they_meet() {
         now = daily.next(now);
         assert_eq!(daily.last(now).unwrap().2, now);
     }
-    let hours = |day: &str| {
+    let half_hours = |day: &str| {
         let (_, from, to) = daily.last(at(day)).unwrap();
-        to.since(from).0 as f64 / 3600.0
+        to.since(from).0 / 1800
     };
     let lengths = [
-        hours("2026-03-29T12:00:00Z"),
-        hours("2026-03-30T12:00:00Z"),
-        hours("2026-10-25T12:00:00Z"),
-        hours("2026-10-26T12:00:00Z"),
+        half_hours("2026-03-29T12:00:00Z"),
+        half_hours("2026-03-30T12:00:00Z"),
+        half_hours("2026-10-25T12:00:00Z"),
+        half_hours("2026-10-26T12:00:00Z"),
     ];
-    assert_eq!(lengths, [23.5, 23.5, 24.0, 25.0]);
+    assert_eq!(lengths, [47, 47, 48, 50]);
 }
 
 /// The same nights as the engine's golden texts.

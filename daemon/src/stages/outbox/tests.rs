@@ -114,7 +114,7 @@ impl Bench {
                 HistoryEvent::System(SystemEvent::Undelivered { message, channel, .. }) => {
                     format!("{message}>{channel} lost")
                 }
-                other => other.kind().to_owned(),
+                other @ (HistoryEvent::System(_) | HistoryEvent::Incident(_)) => other.kind().to_owned(),
             })
             .collect()
     }

@@ -4,6 +4,7 @@
 mod catalogue;
 mod code;
 mod crates;
+mod faults;
 
 use nightshift_tidy::{AWAITED, RULES, Tree, migrations};
 use std::path::PathBuf;

@@ -1,0 +1,154 @@
+//! Persons: they vote, ask and hold things back, through the same functions as the daemon's vote stage.
+
+use crate::machine::Machine;
+use crate::timeline::{KillSwitch, Vote as Cast};
+use nightshift_engine::tally::admit;
+use nightshift_engine::{advance, system};
+use nightshift_model::incident::Reopening;
+use nightshift_model::vote::VoteRefusal;
+use nightshift_model::{
+    Actor, Appended, Closure, Digest, Incident, IncidentEvent, PersonId, Phase, Proof, ProposalId, Role,
+    Stream, SystemEvent, Vote,
+};
+
+/// How often a person's click is tried against a moving incident.
+const TRIES: u32 = 5;
+
+impl Machine {
+    /// A person votes on the newest incident's proposal, as the page does it.
+    pub(crate) fn vote(&mut self, cast: &Cast) {
+        for _ in 0..TRIES {
+            let Some(incident) = self.newest() else {
+                self.world.tell(&format!("{} finds nothing to vote on", cast.person));
+                return;
+            };
+            match self.admitted(&incident, cast) {
+                Ok(vote) => {
+                    let events = vec![IncidentEvent::Voted { vote }];
+                    let by = Actor::Person(PersonId(cast.person.clone()));
+                    match self.append_incident(&incident, events, by) {
+                        Some(Appended::Conflict | Appended::Unknown) => {}
+                        Some(Appended::Committed | Appended::Fenced) | None => return,
+                    }
+                }
+                Err(why) => {
+                    let proposal = last_proposal(&incident).unwrap_or_else(|| ProposalId::from("none"));
+                    let person = PersonId(cast.person.clone());
+                    self.append_system(vec![SystemEvent::VoteRefused { person, proposal, why }]);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn admitted(&self, incident: &Incident, cast: &Cast) -> Result<Vote, VoteRefusal> {
+        let (Phase::Proposed { proposal, votes } | Phase::Granted { proposal, votes, .. }) = &incident.phase
+        else {
+            return Err(VoteRefusal::NotOpen);
+        };
+        let rules = self.rules();
+        let person = PersonId(cast.person.clone());
+        let known = rules.registry.person(&person).ok_or(VoteRefusal::NoSession)?;
+        let digest = if cast.other_digest { Digest([7; 32]) } else { proposal.digest() };
+        let now = self.world.now();
+        let no = admit(proposal, votes, known, cast.decision, digest, &rules, now)?;
+        Ok(Vote {
+            proposal: proposal.id().clone(),
+            digest,
+            decision: cast.decision,
+            person,
+            no,
+            at: now,
+            reason: cast.reason.clone(),
+            interactive: true,
+            proof: Proof::Attested { by: "session".to_owned() },
+        })
+    }
+
+    /// A person wants a fresh look.
+    pub(crate) fn reopen(&mut self, person: &str, asked: bool) {
+        let person = PersonId(person.to_owned());
+        let why = if asked {
+            Reopening::Asked { person: person.clone() }
+        } else {
+            Reopening::CheckAgain { person: person.clone() }
+        };
+        self.by_person(person, IncidentEvent::Reopened { why });
+    }
+
+    /// A person ends an incident.
+    pub(crate) fn close(&mut self, person: &str) {
+        let person = PersonId(person.to_owned());
+        let why = Closure::ByPerson { person: person.clone(), note: "looked at it".to_owned() };
+        self.by_person(person, IncidentEvent::Closed { why });
+    }
+
+    fn by_person(&mut self, person: PersonId, event: IncidentEvent) {
+        for _ in 0..TRIES {
+            let incident = self.newest().expect("a person asks about an incident that there is");
+            match self.append_incident(&incident, vec![event.clone()], Actor::Person(person.clone())) {
+                Some(Appended::Conflict) => {}
+                Some(Appended::Committed | Appended::Fenced | Appended::Unknown) => return,
+                None => {
+                    self.world.tell(&format!("  ({person} is told that this is not possible now)"));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The kill switch is set by one person and cleared by two.
+    pub(crate) fn kill_switch(&mut self, step: &KillSwitch) {
+        let actor = |name: &String| Actor::Person(PersonId(name.clone()));
+        let events = match step {
+            KillSwitch::Set { person } => {
+                vec![SystemEvent::KillSwitchSet { by: actor(person), reason: "hands off".to_owned() }]
+            }
+            KillSwitch::Clear { persons } => persons
+                .iter()
+                .map(|p| SystemEvent::KillSwitchClearing { by: actor(p) })
+                .chain((persons.len() > 1).then_some(SystemEvent::KillSwitchCleared))
+                .collect(),
+        };
+        self.append_system(events);
+        self.wake_all();
+    }
+
+    /// The incident that was opened last.
+    pub(crate) fn newest(&self) -> Option<Incident> {
+        let log = self.world.log();
+        let id = log.order.last()?;
+        log.incidents.get(id).map(|p| p.incident.clone())
+    }
+
+    /// Appends to one incident, unfenced as every door does. `None`: the event does not fit, or nobody can write.
+    pub(crate) fn append_incident(
+        &mut self,
+        incident: &Incident,
+        events: Vec<IncidentEvent>,
+        by: Actor,
+    ) -> Option<Appended> {
+        let rules = self.rules();
+        let now = self.world.now();
+        let append = advance(Some(incident), &incident.id, events, None, by, now, &rules).ok()?;
+        self.world.commit(append).ok()
+    }
+
+    /// Appends to the system stream until it stands there, or cannot.
+    pub(crate) fn append_system(&mut self, events: Vec<SystemEvent>) {
+        for _ in 0..TRIES {
+            let expect = self.world.log().head(&Stream::System);
+            let by = Actor::Nightshift(Role::Responder);
+            let append = system(events.clone(), expect, None, by, self.world.now());
+            match self.world.commit(append) {
+                // A second entry is harmless: every event of this stream folds to the same twice.
+                Ok(Appended::Unknown | Appended::Conflict) => {}
+                Ok(Appended::Committed | Appended::Fenced) | Err(_) => return,
+            }
+        }
+    }
+}
+
+fn last_proposal(incident: &Incident) -> Option<ProposalId> {
+    incident.proposals.last().map(|p| p.id.clone())
+}

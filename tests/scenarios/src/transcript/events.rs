@@ -1,0 +1,170 @@
+//! One clause an event.
+
+use super::look;
+use nightshift_model::change::Shown;
+use nightshift_model::incident::Reopening;
+use nightshift_model::{
+    Closure, Draft, Escalation, Evidence, Finding, Got, IncidentEvent as E, Recovered, Sent,
+    SystemEvent as S, Withdrawal,
+};
+
+/// An event of an incident.
+pub(super) fn incident(event: &E) -> String {
+    let more = match event {
+        E::Opened { scope, .. } => scope.to_string(),
+        E::FindingsChanged { findings } if findings.is_empty() => "nothing any more".to_owned(),
+        E::FindingsChanged { findings } => findings.iter().map(finding).collect::<Vec<_>>().join("; "),
+        E::EvidenceWanted { wanted } => wanted.iter().map(|w| w.tool.name()).collect::<Vec<_>>().join(", "),
+        E::EvidenceGot { evidence } => got(evidence),
+        E::Planned { draft } => draft_of(draft),
+        E::Sealed { proposal } => {
+            let plan = proposal.plan();
+            let changes: Vec<String> = plan
+                .shown
+                .iter()
+                .map(|c| format!("\n  {}: {} -> {}", c.path, value(&c.before), value(&c.after)))
+                .collect();
+            format!("{} until {}{}", plan.proposal, plan.not_after, changes.concat())
+        }
+        E::Voted { vote } => {
+            let why = if vote.reason.is_empty() { String::new() } else { format!(" ({})", vote.reason) };
+            format!("{} votes {} (vote {}){why}", vote.person, vote.decision.as_str(), vote.no)
+        }
+        E::Granted { grant } => {
+            let persons: Vec<&str> = grant.persons.iter().map(|p| p.as_str()).collect();
+            format!("by {} until {}", persons.join(", "), grant.until)
+        }
+        E::Claimed { mark } | E::Marked { mark } | E::Sending { mark } => mark.to_string(),
+        E::Rechecked { .. } => "the target is as approved".to_owned(),
+        E::Sent { sent } => match sent {
+            Sent::Applied { status, .. } => format!("applied ({status})"),
+            Sent::Refused { status, reason, message } => format!("refused: {status} {reason}: {message}"),
+            Sent::NotSent { why } => format!("not sent: {why}"),
+            Sent::Unknown { why } => format!("unknown: {why}"),
+        },
+        E::Recovered { mark, found } => match found {
+            Recovered::Applied { .. } => format!("{mark} was applied"),
+            Recovered::NotApplied => format!("{mark} was not applied"),
+            Recovered::Absent => format!("{mark}: the target is gone"),
+            Recovered::Unknown { why } => format!("{mark} unknown: {why}"),
+        },
+        E::Measured { measurement } => look(measurement),
+        E::Judged { outcome } => match outcome.why() {
+            "" => outcome.word().to_owned(),
+            why => format!("{}: {why}", outcome.word()),
+        },
+        E::Withdrawn { why } => withdrawal(why),
+        E::Escalated { why } => escalation(why),
+        E::Reopened { why } => match why {
+            Reopening::Relapse => "it came back".to_owned(),
+            Reopening::Changed => "the fault changed".to_owned(),
+            Reopening::CheckAgain { person } => format!("{person} says check again"),
+            Reopening::Asked { person } => format!("{person} asks for a proposal"),
+        },
+        E::Closed { why } => match why {
+            Closure::Verified { outcome } => format!("verified: {}", outcome.word()),
+            Closure::Healed => "healed".to_owned(),
+            Closure::ByPerson { person, note } => format!("by {person}: {note}"),
+        },
+    };
+    format!("{}: {more}", event.kind())
+}
+
+fn finding(f: &Finding) -> String {
+    let exit = f.exit.as_ref().map_or_else(String::new, |e| format!(", exit {}", e.code));
+    format!("{} {} of {}{exit}, {} affected, since {}", f.severity, f.reason, f.object, f.affected, f.since)
+}
+
+fn got(evidence: &Evidence) -> String {
+    match &evidence.got {
+        Got::Facts(_) => format!("{} {}", evidence.id, evidence.tool.name()),
+        Got::NotChecked { why, detail } => {
+            format!("{} {} NOT CHECKED: {} ({detail})", evidence.id, evidence.tool.name(), why.clause())
+        }
+    }
+}
+
+fn draft_of(draft: &Draft) -> String {
+    let hazards: Vec<String> = draft.hazards.iter().map(|h| format!("\n  hazard: {h}")).collect();
+    format!(
+        "{} of {} at {} risk, soak {}\n  cause: {}{}",
+        draft.action.kind(),
+        draft.action.target(),
+        draft.risk,
+        draft.verification.soak,
+        draft.cause,
+        hazards.concat()
+    )
+}
+
+fn value(shown: &Shown) -> String {
+    match shown {
+        Shown::Absent => "(absent)".to_owned(),
+        Shown::Value(text) => text.clone(),
+        Shown::Hidden => "(hidden)".to_owned(),
+    }
+}
+
+fn withdrawal(why: &Withdrawal) -> String {
+    match why {
+        Withdrawal::Denied { by, reason } => format!("denied by {by}: {reason}"),
+        Withdrawal::Expired => "expired".to_owned(),
+        Withdrawal::Superseded => "superseded".to_owned(),
+        Withdrawal::TargetChanged { what } => format!("the target changed: {what}"),
+        Withdrawal::PolicyChanged => "the policy changed".to_owned(),
+        Withdrawal::Stopped => "stopped by the kill switch".to_owned(),
+        Withdrawal::ByPerson { person } => format!("by {person}"),
+    }
+}
+
+fn escalation(why: &Escalation) -> String {
+    match why {
+        Escalation::NoPlan { reasons, handover } => {
+            let by_hand = handover.as_deref().unwrap_or_default().lines().map(|l| format!("\n  | {l}"));
+            format!("no plan: {}{}", reasons.join("; "), by_hand.collect::<String>())
+        }
+        Escalation::Refused { reasons } => format!("refused: {}", reasons.join("; ")),
+        Escalation::NotSealed { why } => format!("not sealed: {why}"),
+        Escalation::Denied { by, .. } => format!("denied by {by}"),
+        Escalation::Expired { .. } => "expired".to_owned(),
+        Escalation::SupersededTwice => "its proposals were replaced twice within an hour".to_owned(),
+        Escalation::GrantExpired => "the grant expired".to_owned(),
+        Escalation::RecheckFailed { why } => format!("the re-check failed: {why}"),
+        Escalation::NotApplied { why } => format!("not applied: {why}"),
+        Escalation::NotVerified { outcome } => format!("not verified: {} {}", outcome.word(), outcome.why()),
+    }
+}
+
+/// An event of the system stream; `None` for what no story needs.
+pub(super) fn system(event: &S) -> Option<String> {
+    let kind = event.kind();
+    Some(match event {
+        S::Started { role, epoch, .. } => format!("{kind}: {} with epoch {}", role.as_str(), epoch.0),
+        S::PolicyChanged { before, .. } => {
+            format!("{kind}{}", if before.is_some() { "" } else { ": the first one" })
+        }
+        S::KillSwitchSet { by, reason } => format!("{kind}: {by} ({reason})"),
+        S::KillSwitchClearing { by } => format!("{kind}: {by}"),
+        S::KillSwitchCleared => kind.to_owned(),
+        S::Inventory { entries } | S::InventoryCleared { entries } => match entries.as_slice() {
+            [] => format!("{kind}: nothing"),
+            [one] => format!("{kind}: {} {}", one.scope, one.reason),
+            more => format!("{kind}: {} entries", more.len()),
+        },
+        S::HealthySeen { revision: r } => {
+            format!("{kind}: {} revision {} since {}", r.workload, r.number, r.since)
+        }
+        S::VoteRefused { person, why, .. } => format!("{kind}: {person}: {}", why.as_str()),
+        S::Stopped { .. }
+        | S::CoverageChanged { .. }
+        | S::Invited { .. }
+        | S::SessionOpened { .. }
+        | S::PageViewed { .. }
+        | S::AnonymousRefused { .. }
+        | S::Delivered { .. }
+        | S::Undelivered { .. }
+        | S::DigestSent { .. }
+        | S::AuditRead { .. }
+        | S::Quiet { .. } => return None,
+    })
+}

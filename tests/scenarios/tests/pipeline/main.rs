@@ -1,0 +1,3 @@
+//! The whole pure pipeline: cases with golden transcripts, and laws over many runs of one of them.
+
+mod cases;
