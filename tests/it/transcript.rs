@@ -19,7 +19,11 @@ const VARIES: &[(&str, &str)] = &[
     // Which of the pods was caught in which moment of its loop.
     (r"(RED|ok) \([^)]*\)( +->)?", "$1 (SEEN)$2"),
     (r" +->", " ->"),
-    (r"\b\d+ ?(ms|s|min|h)\b( \d+ ?(s|min))?", "DURATION"),
+    (r"\b(\d+m)?\d+s\b", "DURATION"),
+    (r"\b\d+ rows", "N rows"),
+    (r"tip [0-9a-f]{4}( [0-9a-f]{4}){4}", "tip DIGEST"),
+    (r"no-restarts: \S+ \S.* ->", "no-restarts: SEEN ->"),
+    (r"rolled-out: .* ->", "rolled-out: SEEN ->"),
 ];
 
 fn normal(text: &str) -> anyhow::Result<String> {

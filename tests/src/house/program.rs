@@ -1,8 +1,9 @@
 //! The real program over a house's cluster and history, in a process of its own.
 
 use super::{EXECUTOR, House};
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use nightshift::clock::Clock;
+use nightshift_model::Seconds;
 use serde_json::json;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
@@ -54,8 +55,12 @@ impl House {
     /// Waits, at the house's pace, until its clock shows the wall's time; then it goes on as the wall's does.
     pub async fn catch_up(&self) {
         let wall = Clock::wall();
-        while self.clock.now() < wall.now() {
-            self.clock.sleep_real(Duration::from_millis(10)).await;
+        // The last second is not hurried: what both clocks say is compared to milliseconds afterwards.
+        for (pace, left) in [(self.plan.speed, Seconds(2)), (2, Seconds(0))] {
+            self.clock.run_at(pace);
+            while self.clock.now() + left < wall.now() {
+                self.clock.sleep_real(Duration::from_millis(1)).await;
+            }
         }
         self.clock.run_at(1);
     }
@@ -83,7 +88,7 @@ impl House {
                 "mode": "approve", "actions": {"namespaces": ["shop"]},
                 "cluster": {"name": "test", "kubeconfig": "kubeconfig"}, "store": {"path": "history.db"},
                 "gate": {"listen": gate, "keys_dir": "keys"}, "health": {"listen": health},
-                "prometheus": {"url": url}, "registry": "registry.yaml", "log": {"level": "error"},
+                "prometheus": {"url": url}, "registry": "registry.yaml", "log": {"level": "info"},
             }),
         )?;
         let config = folder.join("nightshift.yaml");
@@ -91,7 +96,8 @@ impl House {
         let mut shell = Command::new("sh");
         shell.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         shell.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(binary()?);
-        let child = shell.args(["run", "--config"]).arg(&config).stdin(Stdio::null()).spawn()?;
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log.jsonl"))?;
+        let child = shell.args(["run", "--config"]).arg(&config).stdin(Stdio::null()).stderr(log).spawn()?;
         let (gate, health) = (format!("http://{gate}"), format!("http://{health}"));
         let mut process = Process { child, config, health, gate };
         let began = self.clock.monotonic();
@@ -99,7 +105,9 @@ impl House {
             if reqwest::get(format!("{}/readyz", process.health)).await.is_ok_and(|a| a.status() == 200) {
                 return Ok(process);
             }
-            ensure!(process.child.try_wait()?.is_none(), "it ended while it started");
+            if process.child.try_wait()?.is_some() {
+                bail!("it ended: {}", std::fs::read_to_string(folder.join("log.jsonl"))?);
+            }
             ensure!(self.clock.monotonic().saturating_sub(began) < PATIENCE, "it did not get ready");
             self.clock.sleep_real(Duration::from_millis(50)).await;
         }
