@@ -31,7 +31,8 @@ impl Setting {
             roles: vec![role.to_owned()],
             since: None,
         };
-        let role = |owner: &str, may: &[Power]| RoleSpec { owners: vec![owner.to_owned()], may: may.to_vec() };
+        let role =
+            |owner: &str, may: &[Power]| RoleSpec { owners: vec![owner.to_owned()], may: may.to_vec() };
         let human = PersonKind::Person;
         let registry = Registry {
             persons: vec![

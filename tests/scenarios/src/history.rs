@@ -110,7 +110,8 @@ impl Log {
             revision = revision.next();
             if let (Stream::Incident(id), HistoryEvent::Incident(event)) = (&append.stream, &event) {
                 let place = Place { id: id.clone(), revision, at: append.at };
-                folded = Some(Incident::apply(folded.as_ref(), &place, event).expect("advance has applied it"));
+                folded =
+                    Some(Incident::apply(folded.as_ref(), &place, event).expect("advance has applied it"));
             }
             if let HistoryEvent::System(event) = &event {
                 self.state.fold(append.at, event);

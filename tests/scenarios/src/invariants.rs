@@ -38,7 +38,9 @@ fn granted(log: &Log) -> BTreeMap<OpId, (Plan, Timestamp, Timestamp)> {
     let mut sealed: BTreeMap<&IncidentId, &Proposal> = BTreeMap::new();
     let mut all = BTreeMap::new();
     for row in &log.rows {
-        let (Stream::Incident(id), HistoryEvent::Incident(event)) = (&row.stream, &row.event) else { continue };
+        let (Stream::Incident(id), HistoryEvent::Incident(event)) = (&row.stream, &row.event) else {
+            continue;
+        };
         if let IncidentEvent::Sealed { proposal } = event {
             sealed.insert(id, proposal);
         }
@@ -84,7 +86,9 @@ fn grants(log: &Log, accepted: &[Accepted]) -> Vec<String> {
             }
         }
     }
-    wrong.extend(effects.iter().filter(|(_, n)| **n > 1).map(|(op, n)| format!("I2: {op} took effect {n} times")));
+    wrong.extend(
+        effects.iter().filter(|(_, n)| **n > 1).map(|(op, n)| format!("I2: {op} took effect {n} times")),
+    );
     wrong
 }
 
@@ -138,7 +142,8 @@ fn pages(log: &Log) -> Vec<String> {
             matches!(
                 &row.event,
                 HistoryEvent::Incident(
-                    IncidentEvent::Sealed { .. } | IncidentEvent::Escalated { .. }
+                    IncidentEvent::Sealed { .. }
+                        | IncidentEvent::Escalated { .. }
                         | IncidentEvent::Planned { .. }
                         | IncidentEvent::Withdrawn { .. }
                         | IncidentEvent::Judged { .. }
@@ -195,7 +200,9 @@ fn verified(log: &Log) -> Vec<String> {
             IncidentEvent::Measured { measurement } => {
                 let slot = last.entry(&row.stream).or_default();
                 let holds = measurement.readings.iter().all(|r| matches!(r.value, Said::Holds(_)));
-                slot.1 = slot.0.is_some_and(|sent| measurement.at > sent) && holds && !measurement.readings.is_empty();
+                slot.1 = slot.0.is_some_and(|sent| measurement.at > sent)
+                    && holds
+                    && !measurement.readings.is_empty();
             }
             IncidentEvent::Closed { why: Closure::Verified { .. } }
             | IncidentEvent::Judged { outcome: nightshift_model::Outcome::Successful }

@@ -97,9 +97,9 @@ impl Machine {
         self.world.log().torn = Some(torn);
     }
 
-    /// How many places were passed, and how many appends were tried.
-    pub fn passed(&self) -> (u64, u64) {
-        (self.world.points.passed(), self.world.log().appends)
+    /// How many appends were tried.
+    pub fn appends(&self) -> u64 {
+        self.world.log().appends
     }
 
     /// Whether a role has a process.
@@ -223,7 +223,8 @@ impl Machine {
         let sim = self.world.cluster().sim.next_due().map(Timestamp::new);
         let looks = self.responder.as_ref().and_then(|r| r.due.first()).map(|(at, _)| *at);
         let timers = self.timers.values().copied().filter(|at| *at > now).min();
-        let durable = self.world.log().incidents.values().filter_map(|p| p.wake_at).filter(|at| *at > now).min();
+        let durable =
+            self.world.log().incidents.values().filter_map(|p| p.wake_at).filter(|at| *at > now).min();
         let restart = self.restart.map(|(at, _)| at);
         [sim, looks, timers, durable, restart].into_iter().flatten().filter(|at| *at > now).min()
     }
@@ -272,8 +273,7 @@ impl Machine {
         let keeper = Keeper { world: self.world.clone(), role };
         let shell = Shell(SimWire { world: self.world.clone(), role });
         let whose = id.clone();
-        let mut driving: Driving =
-            Box::pin(async move { drive(&whose, &me, &rules, &keeper, &shell).await });
+        let mut driving: Driving = Box::pin(async move { drive(&whose, &me, &rules, &keeper, &shell).await });
         match poll(driving.as_mut()) {
             Some(Ok(Some(at))) => {
                 let timer = self.timers.entry(id.clone()).or_insert(at);

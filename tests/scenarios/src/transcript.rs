@@ -47,7 +47,13 @@ impl Transcript {
             HistoryEvent::Incident(event) => {
                 let last = incident.filter(|i| i.revision == row.revision);
                 let phase = last.map_or_else(String::new, phase);
-                format!("{} {:<14} {:<19} {}", row.stream.as_str(), row_actor(row), phase, events::incident(event))
+                format!(
+                    "{} {:<14} {:<19} {}",
+                    row.stream.as_str(),
+                    row_actor(row),
+                    phase,
+                    events::incident(event)
+                )
             }
             HistoryEvent::System(event) => match events::system(event) {
                 Some(text) => format!("system {:<14} {text}", row_actor(row)),
@@ -84,7 +90,7 @@ impl Transcript {
     }
 
     /// Replaces ids by the order of their appearance: hashes say nothing to a reader.
-    fn named(&mut self, text: &str) -> String {
+    pub(crate) fn named(&mut self, text: &str) -> String {
         let word = |c: char| c.is_ascii_alphanumeric() || c == '-';
         let mut out = String::new();
         for part in text.split_inclusive(|c: char| !word(c)) {
@@ -106,7 +112,7 @@ impl Transcript {
         out
     }
 
-    /// What was told, with the digest of the run at its end.
+    /// What was told.
     pub(crate) fn text(&self) -> String {
         let mut text = self.lines.join("\n");
         text.push('\n');
@@ -116,7 +122,10 @@ impl Transcript {
 
 /// Without the times in it.
 fn timeless(text: &str) -> String {
-    text.split(' ').filter(|word| !word.starts_with("20") || !word.contains('T')).collect::<Vec<_>>().join(" ")
+    text.split(' ')
+        .filter(|word| !word.starts_with("20") || !word.contains('T'))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn row_actor(row: &Row) -> String {

@@ -71,10 +71,7 @@ impl SimWire {
     fn handle(&self, request: &ApiRequest) -> RawPart {
         let mut cluster = self.world.cluster();
         if !cluster.reachable {
-            return RawPart::Failed {
-                why: NotChecked::Unreachable,
-                detail: "connection refused".to_owned(),
-            };
+            return RawPart::Failed { why: NotChecked::Unreachable, detail: "connection refused".to_owned() };
         }
         let now = cluster.now.get();
         match cluster.sim.handle(request, now) {

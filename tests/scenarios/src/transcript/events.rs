@@ -14,9 +14,7 @@ pub(super) fn incident(event: &E) -> String {
         E::Opened { scope, .. } => scope.to_string(),
         E::FindingsChanged { findings } if findings.is_empty() => "nothing any more".to_owned(),
         E::FindingsChanged { findings } => findings.iter().map(finding).collect::<Vec<_>>().join("; "),
-        E::EvidenceWanted { wanted } => {
-            wanted.iter().map(|w| w.tool.name()).collect::<Vec<_>>().join(", ")
-        }
+        E::EvidenceWanted { wanted } => wanted.iter().map(|w| w.tool.name()).collect::<Vec<_>>().join(", "),
         E::EvidenceGot { evidence } => got(evidence),
         E::Planned { draft } => draft_of(draft),
         E::Sealed { proposal } => {

@@ -1,3 +1,4 @@
-//! The whole pure pipeline: cases with golden transcripts, and laws over many runs of one of them.
+//! The whole pure pipeline: cases with golden transcripts, and laws over many runs of one scenario.
 
 mod cases;
+mod laws;
