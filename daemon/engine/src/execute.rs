@@ -36,18 +36,32 @@ fn own(plan: &Plan) -> Result<(), String> {
     same.then_some(()).ok_or_else(|| "the stored request is not the one that the action yields".to_owned())
 }
 
-/// Sets the mark on the target.
+/// How often a claim is tried against a target whose status moves.
+const CLAIMS: u32 = 5;
+
+/// Sets the mark on the target, unless a newer attempt of the same operation has been there: a process that was
+/// stopped for a while must not take a target back from the one that replaced it.
 pub async fn claim<W: Wire>(wire: &W, plan: &Plan, mark: &Mark) -> Sent {
     if let Err(why) = own(plan) {
         return Sent::NotSent { why };
     }
-    let part = read(wire, get(plan.action.target())).await;
-    match object(&part, "the target") {
-        Ok(live) => {
-            protocol::sent(&wire.write(&patch(plan, protocol::claim(plan, &live, mark), false)).await)
+    let mut last = Sent::NotSent { why: "the target does not stand still".to_owned() };
+    for _ in 0..CLAIMS {
+        let live = match object(&read(wire, get(plan.action.target())).await, "the target") {
+            Ok(live) => live,
+            Err(why) => return Sent::NotSent { why },
+        };
+        if let Some(newer) = mark_on(&live).filter(|stands| protocol::outranks(stands, mark)) {
+            let newer = crate::text::visible(newer, 100);
+            return Sent::NotSent { why: format!("a newer attempt has claimed the target ({newer})") };
         }
-        Err(why) => Sent::NotSent { why },
+        last = protocol::sent(&wire.write(&patch(plan, protocol::claim(plan, &live, mark), false)).await);
+        // Something moved between the look and the claim; nothing was written.
+        if !matches!(last, Sent::Refused { status: 409 | 422, .. }) {
+            return last;
+        }
     }
+    last
 }
 
 /// Sends the one request of an operation. A body sealed by reference is built from the live object and compared

@@ -32,11 +32,19 @@ pub fn preview(operations: &[Value], live: &Value, op: &nightshift_model::OpId) 
     bytes(&patch)
 }
 
-/// The patch that sets a mark: test of the uid, then the annotation.
+/// The patch that sets a mark: tests of the uid and of the version that was looked at, then the annotation.
 pub fn claim(plan: &Plan, live: &Value, mark: &Mark) -> Vec<u8> {
     let mut patch = vec![json!({"op": "test", "path": "/metadata/uid", "value": plan.preconditions.uid})];
+    if let Some(version) = live.pointer("/metadata/resourceVersion") {
+        patch.push(json!({"op": "test", "path": "/metadata/resourceVersion", "value": version}));
+    }
     patch.extend(set_mark(live, &mark.to_string()));
     bytes(&patch)
+}
+
+/// Whether what stands on a target bars an attempt: the same operation is done, or a newer attempt of it was there.
+pub fn outranks(stands: &str, mark: &Mark) -> bool {
+    stands == mark.done() || Mark::parse(stands).is_ok_and(|other| other.op == mark.op && other > *mark)
 }
 
 /// The patch that takes a target back after a lost request: it passes only while the stale mark and every old

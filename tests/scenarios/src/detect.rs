@@ -104,11 +104,11 @@ impl Machine {
         }
         changed |= self.correlated(me, scope, &split.fresh)?;
         if let Some(revision) = health.seen {
-            let known = self.world.log().healthy().any(|h| {
-                h.replica_set.uid == revision.replica_set.uid
-                    && h.workload.uid == revision.workload.uid
-                    && h.since == revision.since
-            });
+            // As long as the same template stays, once is enough.
+            let log = self.world.log();
+            let last = log.healthy().filter(|h| h.workload.uid == revision.workload.uid).last();
+            let known = last.is_some_and(|h| h.template_hash == revision.template_hash);
+            drop(log);
             if !known {
                 self.append_fenced(me, vec![SystemEvent::HealthySeen { revision }])?;
                 changed = true;

@@ -1,6 +1,7 @@
 //! Places where a process can die: before and after every append and every request that writes.
 
 use nightshift_model::Role;
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Mutex;
@@ -18,7 +19,7 @@ pub enum Act {
 /// Which place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum When {
-    /// The how-manieth place of the run, from 1.
+    /// The how-manieth place of the run, from 1, or the next one after it.
     Number(u64),
     /// The first place whose name contains this text, as in `executor: after write apply`.
     Named(String),
@@ -43,20 +44,22 @@ pub(crate) struct Points {
 
 #[derive(Debug, Default)]
 struct State {
-    passed: u64,
-    plan: Option<Plan>,
+    /// Names of the places passed, in order.
+    passed: Vec<String>,
+    /// Blows to come, one after the other.
+    plans: VecDeque<Plan>,
     struck: Option<(Plan, Role)>,
 }
 
 impl Points {
-    /// Plans a blow; it replaces an earlier one.
+    /// Plans a blow, to fall after those that are planned already.
     pub(crate) fn plan(&self, plan: Plan) {
-        self.with(|s| s.plan = Some(plan));
+        self.with(|s| s.plans.push_back(plan));
     }
 
-    /// How many places were passed.
-    pub(crate) fn passed(&self) -> u64 {
-        self.with(|s| s.passed)
+    /// The places passed, in order.
+    pub(crate) fn passed(&self) -> Vec<String> {
+        self.with(|s| s.passed.clone())
     }
 
     /// The blow that has fallen since this was asked last.
@@ -68,12 +71,13 @@ impl Points {
     pub(crate) fn hit(&self, role: Role, place: &str) -> bool {
         let name = format!("{}: {place}", role.as_str());
         self.with(|s| {
-            s.passed += 1;
-            let here = s.plan.as_ref().is_some_and(|plan| match &plan.when {
-                When::Number(n) => *n == s.passed,
+            s.passed.push(name.clone());
+            let number = s.passed.len() as u64;
+            let here = s.plans.front().is_some_and(|plan| match &plan.when {
+                When::Number(n) => number >= *n,
                 When::Named(text) => name.contains(text.as_str()),
             });
-            if here && let Some(plan) = s.plan.take() {
+            if here && let Some(plan) = s.plans.pop_front() {
                 s.struck = Some((plan, role));
             }
             here

@@ -7,7 +7,10 @@ use crate::points::{Act, Plan, When};
 use crate::timeline::{
     ContainerState, Deploy, Does, Fault as Broken, Link, On, Step, Timeline, WaitFor, Who,
 };
-use nightshift_model::{Kind, MessageBody, ObjectRef, Role};
+use jiff::tz::TimeZone;
+use nightshift_engine::Mode;
+use nightshift_engine::digest::{Acting, Audit, Window, digest, text};
+use nightshift_model::{Kind, MessageBody, ObjectRef, Role, Seconds};
 use nightshift_sim::{ApiRequest, Behaviour, Fault, Method, Program, Reply, Scope, Verb};
 use serde_json::Value;
 
@@ -24,10 +27,14 @@ pub struct Outcome {
     pub updates: usize,
     /// Writes of an approved request that had an effect.
     pub writes: usize,
-    /// Breaches of the invariants and of what the timeline expects.
+    /// Breaches of the invariants.
     pub wrong: Vec<String>,
-    /// Places passed and appends tried.
-    pub passed: (u64, u64),
+    /// How the end differs from what the timeline expects.
+    pub unexpected: Option<String>,
+    /// Names of the places passed, in order.
+    pub places: Vec<String>,
+    /// Appends tried.
+    pub appends: u64,
 }
 
 /// Plays a timeline as it stands.
@@ -65,18 +72,50 @@ impl Machine {
         let cluster = self.world.cluster();
         let accepted = cluster.sim.accepted();
         let writes = invariants::effective(accepted).count();
-        let mut wrong = invariants::breaches(&log, accepted);
+        let wrong = invariants::breaches(&log, accepted);
         let e = &timeline.expect;
-        if (&e.phases, e.pages, e.updates, e.writes) != (&phases, pages, updates, writes) {
-            wrong.push(format!(
-                "expected {:?}, {} pages, {} updates, {} writes; got {phases:?}, {pages}, {updates}, {writes}",
-                e.phases, e.pages, e.updates, e.writes
-            ));
-        }
+        let as_expected = (&e.phases, e.pages, e.updates, e.writes) == (&phases, pages, updates, writes);
+        let unexpected = (!as_expected).then(|| {
+            let (expected, got) =
+                (summary(&e.phases, e.pages, e.updates, e.writes), summary(&phases, pages, updates, writes));
+            format!("expected {expected}\n     got {got}")
+        });
         drop((log, cluster));
         self.world.tell(&format!("end: {}", summary(&phases, pages, updates, writes)));
-        let transcript = self.world.transcript().text();
-        Outcome { transcript, phases, pages, updates, writes, wrong, passed: self.passed() }
+        let morning = self.morning();
+        let mut story = self.world.transcript();
+        let transcript = format!("{}\n{}", story.text(), story.named(&morning));
+        let (places, appends) = (self.world.points.passed(), self.appends());
+        Outcome { transcript, phases, pages, updates, writes, wrong, unexpected, places, appends }
+    }
+
+    /// The digest over the whole run, as the morning's text.
+    fn morning(&self) -> String {
+        let now = self.world.now();
+        let log = self.world.log();
+        let from = log.rows.first().map_or(now, |row| row.at);
+        let mode = match self.setting.mode {
+            Mode::Observe => Acting::Observe,
+            Mode::Approve { .. } => Acting::Approve,
+        };
+        let window = Window {
+            from,
+            to: now + Seconds(1),
+            zone: TimeZone::UTC,
+            cluster: "sim".to_owned(),
+            mode,
+            known_from: from,
+        };
+        text(
+            &digest(
+                &log.rows,
+                &[],
+                &window,
+                &self.setting.registry,
+                Audit::NotChecked { why: "this is a run of a scenario".to_owned() },
+            ),
+            100,
+        )
     }
 
     fn step(&mut self, step: &Step) {
@@ -185,7 +224,7 @@ impl Machine {
                 self.wake_all();
             }
             Step::TearAppend(tear) => {
-                let number = self.passed().1 + tear.after;
+                let number = self.appends() + tear.after;
                 self.tear(crate::Torn { number, effect: tear.effect });
             }
         }

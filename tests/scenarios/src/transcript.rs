@@ -90,7 +90,7 @@ impl Transcript {
     }
 
     /// Replaces ids by the order of their appearance: hashes say nothing to a reader.
-    fn named(&mut self, text: &str) -> String {
+    pub(crate) fn named(&mut self, text: &str) -> String {
         let word = |c: char| c.is_ascii_alphanumeric() || c == '-';
         let mut out = String::new();
         for part in text.split_inclusive(|c: char| !word(c)) {
@@ -112,7 +112,7 @@ impl Transcript {
         out
     }
 
-    /// What was told, with the digest of the run at its end.
+    /// What was told.
     pub(crate) fn text(&self) -> String {
         let mut text = self.lines.join("\n");
         text.push('\n');

@@ -3,8 +3,8 @@
 //! `UPDATE_EXPECT=1` writes the transcripts anew; `NIGHTSHIFT_CASE=<part of a name>` plays some of them only. What a
 //! timeline expects, and the invariants, hold either way.
 
+use nightshift_scenarios::play;
 use nightshift_scenarios::timeline::Timeline;
-use nightshift_scenarios::{Outcome, play};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -20,11 +20,12 @@ pub(crate) fn load(name: &str) -> Timeline {
     serde_saphyr::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display()))
 }
 
-fn check(name: &str) -> Result<Outcome, String> {
+fn check(name: &str) -> Result<(), String> {
     let timeline = load(name);
     let outcome = play(&timeline);
     expect_test::expect_file![folder().join(name).join("transcript.txt")].assert_eq(&outcome.transcript);
-    if outcome.wrong.is_empty() { Ok(outcome) } else { Err(outcome.wrong.join("\n")) }
+    let wrong: Vec<String> = outcome.wrong.into_iter().chain(outcome.unexpected).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
 #[test]
@@ -40,7 +41,7 @@ fn every_case() {
     let mut failed = Vec::new();
     for name in &names {
         match catch_unwind(AssertUnwindSafe(|| check(name))) {
-            Ok(Ok(_)) => {}
+            Ok(Ok(())) => {}
             Ok(Err(why)) => failed.push(format!("{name}: {why}")),
             Err(panic) => {
                 let text = panic.downcast_ref::<String>().map_or("(see above)", String::as_str);

@@ -2,3 +2,4 @@
 #![allow(clippy::panic, clippy::unwrap_used)] // helpers of tests fail the test
 
 mod cases;
+mod laws;
