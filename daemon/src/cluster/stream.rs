@@ -253,6 +253,7 @@ impl<S, L: Tell> Run<S, L> {
                         if listing && list_ends {
                             return Ok(None);
                         }
+                        self.machine.bookmarked |= !listing;
                         continue;
                     }
                     Ok(Event::Error { code, message }) => {

@@ -70,6 +70,9 @@ pub(super) struct Machine {
     pub(super) phase: Phase,
     /// Streaming lists do not work here: pages until restart.
     pub(super) paged: bool,
+    /// The server has sent a bookmark on its own: from then on silence means that something is wrong. Events have no
+    /// watch cache, and their bookmarks come when etcd is told to: with its defaults, every ten minutes.
+    pub(super) bookmarked: bool,
     tries: u32,
     silences: u32,
     timeouts: u32,
@@ -78,7 +81,16 @@ pub(super) struct Machine {
 
 impl Machine {
     pub(super) fn new(seed: u64) -> Self {
-        Self { phase: Phase::Stream, paged: false, tries: 0, silences: 0, timeouts: 0, chance: seed | 1 }
+        let chance = seed | 1;
+        Self {
+            phase: Phase::Stream,
+            paged: false,
+            bookmarked: false,
+            tries: 0,
+            silences: 0,
+            timeouts: 0,
+            chance,
+        }
     }
 
     /// A line or a page has come: the connection works.
@@ -112,6 +124,11 @@ impl Machine {
             End::NeverSynced => {
                 self.paged = true;
                 (Wait(Duration::ZERO), self.relist())
+            }
+            // Nothing may have happened: a new list tells, and is the proof of sight until it fails.
+            End::Silent if following && !self.bookmarked => {
+                self.relist();
+                (Wait(Duration::ZERO), Report::Keep)
             }
             End::Silent => {
                 self.silences += 1;

@@ -35,7 +35,16 @@ fn a_version_that_is_too_old_means_a_new_list_at_once_and_then_with_patience() {
 }
 
 #[test]
+fn silence_of_a_server_that_sends_no_bookmarks_means_a_new_list_and_no_gap() {
+    let mut machine = follow();
+    assert_eq!(step(&mut machine, End::Silent), (Duration::ZERO, Report::Keep));
+    assert_eq!(machine.phase, Phase::Stream);
+    assert!(machine.trusts());
+}
+
+#[test]
 fn silence_reconnects_and_twice_means_a_new_list() {
+    let follow = || Machine { bookmarked: true, ..follow() };
     let mut machine = follow();
     assert!(matches!(step(&mut machine, End::Silent), (Duration::ZERO, Report::Down(_))));
     assert_eq!(machine.phase, Phase::Follow { version: "7".into() });
