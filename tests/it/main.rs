@@ -3,6 +3,9 @@
 mod crash;
 mod measures;
 mod path;
+mod process;
+mod secrets;
 mod sight;
+mod transcript;
 mod votes;
 mod watches;

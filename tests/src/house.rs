@@ -5,6 +5,7 @@
 //! cluster accepted against the history (see [`crate::checker`]).
 
 mod look;
+pub mod program;
 
 pub use look::{settled, web};
 
@@ -21,6 +22,7 @@ use nightshift::prometheus::Settings;
 use nightshift::runtime::doors::{self, Doors};
 use nightshift::runtime::{self, Parts, Running, Setup};
 use nightshift::store::{OpenMode, SqliteStore};
+use nightshift::telemetry::Metrics;
 use nightshift_detectors::Params;
 use nightshift_engine::rules::Mode;
 use nightshift_model::{Registry, Timestamp};
@@ -68,6 +70,8 @@ pub struct Plan {
     pub registry: Value,
     /// Times as fast as the wall.
     pub speed: u32,
+    /// When the night begins; a fixed one if absent.
+    pub start: Option<Timestamp>,
     /// Whether Prometheus is configured.
     pub prometheus: bool,
     /// Patience of the watches.
@@ -76,7 +80,7 @@ pub struct Plan {
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { registry: registry(), speed: SPEED, prometheus: true, timing: Timing::default() }
+        Self { registry: registry(), speed: SPEED, start: None, prometheus: true, timing: Timing::default() }
     }
 }
 
@@ -156,7 +160,10 @@ impl House {
 
     /// A cluster that nobody watches yet.
     pub async fn dark(plan: Plan) -> anyhow::Result<Self> {
-        let start: Timestamp = "2026-03-01T02:00:00Z".parse().map_err(anyhow::Error::msg)?;
+        let start: Timestamp = match plan.start {
+            Some(start) => start,
+            None => "2026-03-01T02:00:00Z".parse().map_err(anyhow::Error::msg)?,
+        };
         let clock = Clock::scaled(start, plan.speed);
         let mut sim = Sim::new(7, start.get());
         sim.program("web:2", Program::exits(2, 1).log("FATAL: cannot start\n"));
@@ -205,9 +212,9 @@ impl House {
             kill_switch: false,
             home: String::new(),
             timing,
+            metrics: Metrics::default(),
             params: Params::default(),
             seed: u64::try_from(clock.now().micros()).unwrap_or_default(),
-            metrics: nightshift::telemetry::Metrics::default(),
         })
     }
 

@@ -51,11 +51,12 @@ pub async fn refusal(stage: &Stage, on_call: &mut OnCall, show: Show) -> anyhow:
     decide(stage, on_call, &proposal, show).await?;
     let granted = |i: &Incident| !matches!(i.phase, Phase::Proposed { .. });
     stage.incident("a grant", &cart, granted).await?;
-    stage.release(&Release { name: "cart", version: "4.0.1", replicas: 2, serves: true }).await?;
+    // Scaled, not repaired: a fault that heals meanwhile would be closed before the executor looks.
+    stage.release(&Release { name: "cart", version: "5.0.0", replicas: 3, serves: false }).await?;
     stage.running.hold.send_replace(false);
     let over = |i: &Incident| matches!(i.phase, Phase::Escalated { .. } | Phase::Closed { .. });
     let refused = stage.incident("a refusal", &cart, over).await?;
-    show.at(refused.changed_at, "a colleague changed the target by hand before the write was due");
+    show.at(refused.changed_at, "a colleague scaled cart by hand before the write was due");
     let rows = stage.reasons(&refused.id).await?;
     show.below(&rows);
     show.below(&format!("writes to cart by nightshift: {}", stage.writes("cart").await?));

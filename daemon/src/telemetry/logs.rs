@@ -31,6 +31,9 @@ pub fn init(log: &Log, colour: bool) -> Result<(), LogError> {
     let wrong = |source| LogError::Level { level: log.level.clone(), source };
     let filter = EnvFilter::builder().parse(&log.level).map_err(wrong)?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that cannot be written (stderr is a file on a full disk) is lost. To complain about it on the same
+    // stderr would panic in the middle of somebody's request.
+    let lines = lines.log_internal_errors(false);
     match log.format {
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
         LogFormat::Pretty => lines.with_ansi(colour).with_target(false).finish().try_init(),

@@ -2,7 +2,7 @@
 
 use crate::digest::Window;
 use nightshift_model::history::InventoryEntry;
-use nightshift_model::{Gap, SystemEvent, Timestamp};
+use nightshift_model::{Gap, Role, SystemEvent, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the system stream adds up to at the window's end.
@@ -49,7 +49,8 @@ impl<'a> Night<'a> {
                 self.rollouts = self.rollouts.saturating_add(seen.rollouts);
                 self.self_healed = self.self_healed.saturating_add(seen.self_healed);
             }
-            E::Started { .. } if within => self.starts += 1,
+            // Both roles start with a process; who tells the night counts itself.
+            E::Started { role: Role::Responder, .. } if within => self.starts += 1,
             E::CoverageChanged { gaps } => self.gaps = gaps,
             E::Inventory { entries } => self.standing.extend(entries),
             E::InventoryCleared { entries } => {
