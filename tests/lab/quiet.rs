@@ -3,6 +3,9 @@
 use anyhow::ensure;
 use http::Method;
 use nightshift::clock::Clock;
+use nightshift::cluster::WatchState;
+use nightshift::cluster::stream::Timing;
+use nightshift::store::HistoryStore as _;
 use nightshift_model::{Incident, Phase};
 use nightshift_tests::lab::Cluster;
 use nightshift_tests::lab::identity::Identities;
@@ -30,6 +33,28 @@ async fn five_healthy_updates_open_nothing() -> anyhow::Result<()> {
     ensure!(night.pager.heard().is_empty(), "{:?}", night.pager.heard());
     ensure!(night.store.outbox_next().await?.is_none(), "somebody would be told");
     night.audit().await?;
+    night.end().await;
+    cluster.remove_namespace(namespace).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_in_which_nothing_happens_is_no_gap() -> anyhow::Result<()> {
+    let (cluster, namespace) = (Cluster::connect()?, "silent");
+    cluster.namespace(namespace).await?;
+    let night = Night::start(Wanted::approve(&cluster, namespace).await?).await?;
+    // Longer than a watch waits for a line. The API server sends no bookmarks for Events.
+    Clock::wall().sleep_real(Timing::default().stall + Duration::from_secs(20)).await;
+    let blind: Vec<_> = night
+        .running
+        .coverage
+        .borrow()
+        .iter()
+        .filter(|watch| !matches!(watch.state, WatchState::Live { .. }))
+        .cloned()
+        .collect();
+    ensure!(blind.is_empty(), "{blind:?}");
+    let gaps = night.store.system_events(&["coverage-changed"]).await?;
+    ensure!(gaps.is_empty(), "{gaps:?}");
     night.end().await;
     cluster.remove_namespace(namespace).await
 }
