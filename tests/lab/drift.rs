@@ -14,8 +14,10 @@ async fn a_target_that_was_changed_after_the_vote_is_not_written() -> anyhow::Re
     let (cluster, namespace) = (Cluster::connect()?, "drift");
     cluster.namespace(namespace).await?;
     let proxy = Proxy::open(&cluster).await?;
-    let executor = Access::Url { url: proxy.url(), token: Some(cluster.token().to_owned()) };
-    let night = Night::start(Wanted { executor: Some(executor), ..Wanted::approve(namespace) }).await?;
+    let mut wanted = Wanted::approve(&cluster, namespace).await?;
+    let token = wanted.identities.executor.token().to_owned();
+    wanted.executor = Some(Access::Url { url: proxy.url(), token: Some(token) });
+    let night = Night::start(wanted).await?;
     let shop = Workload::serve(&cluster, namespace, &Value::Null).await?;
     night.healthy(&shop.object, 1).await?;
     shop.release(&Version::BAD).await?;

@@ -1,21 +1,22 @@
 //! Nights in which nothing must happen: healthy updates open nothing, and observing writes nothing.
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use http::Method;
 use nightshift::clock::Clock;
 use nightshift_model::{Incident, Phase};
 use nightshift_tests::lab::Cluster;
+use nightshift_tests::lab::identity::Identities;
 use nightshift_tests::lab::night::{Night, Wanted};
 use nightshift_tests::lab::program::Program;
 use nightshift_tests::lab::workload::{Version, Workload};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn five_healthy_updates_open_nothing() -> anyhow::Result<()> {
     let (cluster, namespace) = (Cluster::connect()?, "healthy");
     cluster.namespace(namespace).await?;
-    let night = Night::start(Wanted::approve(namespace)).await?;
+    let night = Night::start(Wanted::approve(&cluster, namespace).await?).await?;
     let shop = Workload::serve(&cluster, namespace, &Value::Null).await?;
     night.healthy(&shop.object, 1).await?;
     for version in [Version::BETTER, Version::GOOD].iter().cycle().take(5) {
@@ -37,7 +38,7 @@ async fn five_healthy_updates_open_nothing() -> anyhow::Result<()> {
 async fn observing_needs_and_uses_no_verb_that_writes() -> anyhow::Result<()> {
     let (admin, namespace) = (Cluster::connect()?, "observe");
     admin.namespace(namespace).await?;
-    let reader = read_only(&admin, namespace).await?;
+    let reader = Identities::make(&admin, namespace).await?.responder;
     let program = Program::start(&reader, namespace, "observe").await?;
     let shop = Workload::serve(&admin, namespace, &Value::Null).await?;
     program.healthy(&shop.object).await?;
@@ -55,34 +56,4 @@ async fn observing_needs_and_uses_no_verb_that_writes() -> anyhow::Result<()> {
     program.audit().await?;
     program.end().await?;
     admin.remove_namespace(namespace).await
-}
-
-/// A ServiceAccount that may get, list and watch what nightshift looks at, and nothing else.
-async fn read_only(admin: &Cluster, namespace: &str) -> anyhow::Result<Cluster> {
-    let rule = |group: &str, resources: &[&str]| json!({"apiGroups": [group], "resources": resources, "verbs": ["get", "list", "watch"]});
-    let role = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "observe"},
-        "rules": [
-            rule("", &["pods", "pods/log", "nodes", "events", "namespaces", "services", "persistentvolumeclaims"]),
-            rule("apps", &["deployments", "replicasets", "statefulsets", "daemonsets"]),
-            rule("batch", &["jobs", "cronjobs"]),
-            rule("autoscaling", &["horizontalpodautoscalers"]),
-            rule("policy", &["poddisruptionbudgets"]),
-            rule("events.k8s.io", &["events"]),
-        ],
-    });
-    let binding = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "observe"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "observe"},
-        "subjects": [{"kind": "ServiceAccount", "name": "nightshift", "namespace": namespace}],
-    });
-    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "nightshift"}});
-    let accounts = format!("/api/v1/namespaces/{namespace}/serviceaccounts");
-    admin.create(&accounts, &account).await?;
-    admin.create("/apis/rbac.authorization.k8s.io/v1/clusterroles", &role).await?;
-    admin.create("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", &binding).await?;
-    let asked = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
-    let token = admin.create(&format!("{accounts}/nightshift/token"), &asked).await?;
-    let token = token.pointer("/status/token").and_then(Value::as_str).context("no token")?;
-    admin.with_token(token)
 }

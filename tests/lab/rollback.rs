@@ -78,7 +78,7 @@ impl Case {
 
 async fn rolled_back(cluster: &Cluster, namespace: &str, case: &Case) -> anyhow::Result<String> {
     cluster.namespace(namespace).await?;
-    let night = Night::start(Wanted::approve(namespace)).await?;
+    let night = Night::start(Wanted::approve(cluster, namespace).await?).await?;
     if case.budget {
         let budget = json!({
             "apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "shop"},

@@ -113,7 +113,7 @@ fn writes(accepted: &[Accepted], operations: &BTreeMap<String, Granted>) -> anyh
         let patch: Vec<Value> =
             serde_json::from_slice(&write.body).context("a write that is no JSON Patch")?;
         let marks = patch.iter().filter(|op| text(op, "path") == CLAIM);
-        let last = marks.map(|op| text(op, "value")).last().context("a write without a mark")?;
+        let last = marks.map(|op| text(op, "value")).next_back().context("a write without a mark")?;
         let Some(op) = last.strip_prefix("done:") else {
             let mark = Mark::parse(last).map_err(anyhow::Error::msg)?;
             let granted = operations.get(mark.op.as_str()).context("a mark of an unknown operation")?;

@@ -2,6 +2,7 @@
 //!
 //! Everything here runs inside `tests/lab/up`; outside there is no cluster, and [`Cluster::connect`] says so.
 
+pub mod identity;
 pub mod night;
 pub mod pager;
 pub mod program;
@@ -12,6 +13,7 @@ use anyhow::{Context as _, bail, ensure};
 use nightshift::clock::Clock;
 use reqwest::{Certificate, Method, StatusCode};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How often a wait looks again.
@@ -25,8 +27,8 @@ pub struct Cluster {
     http: reqwest::Client,
     /// `https://127.0.0.1:6443`.
     pub server: String,
-    /// The certificate authority, as PEM.
-    pub ca: Vec<u8>,
+    /// The file with its certificate authority, as PEM; empty without TLS.
+    pub ca_file: PathBuf,
     token: String,
 }
 
@@ -60,19 +62,18 @@ impl Cluster {
             let (_, rest) = text.split_once(&format!("{name}: \"")).with_context(|| format!("no {name}"))?;
             rest.split('"').next().map(str::to_owned).with_context(|| format!("no {name}"))
         };
-        let ca = std::fs::read(field("certificate-authority")?)?;
-        Self::new(&field("server")?, ca, &field("token")?)
+        Self::new(&field("server")?, field("certificate-authority")?.into(), &field("token")?)
     }
 
     /// The same API server as somebody else.
     pub fn with_token(&self, token: &str) -> anyhow::Result<Self> {
-        Self::new(&self.server, self.ca.clone(), token)
+        Self::new(&self.server, self.ca_file.clone(), token)
     }
 
     /// A server without TLS, such as the simulated one's door.
     pub fn plain(url: &str, token: &str) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build()?;
-        Ok(Self { http, server: url.to_owned(), ca: Vec::new(), token: token.to_owned() })
+        Ok(Self { http, server: url.to_owned(), ca_file: PathBuf::new(), token: token.to_owned() })
     }
 
     /// Opens a stream.
@@ -85,13 +86,10 @@ impl Cluster {
         &self.token
     }
 
-    fn new(server: &str, ca: Vec<u8>, token: &str) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
-            .tls_certs_only([Certificate::from_pem(&ca)?])
-            .no_proxy()
-            .timeout(DEADLINE)
-            .build()?;
-        Ok(Self { http, server: server.to_owned(), ca, token: token.to_owned() })
+    fn new(server: &str, ca_file: PathBuf, token: &str) -> anyhow::Result<Self> {
+        let ca = Certificate::from_pem(&std::fs::read(&ca_file)?)?;
+        let http = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().timeout(DEADLINE).build()?;
+        Ok(Self { http, server: server.to_owned(), ca_file, token: token.to_owned() })
     }
 
     /// One request. `content` is the body's type.

@@ -98,7 +98,7 @@ impl Real {
         let one = format!("{all}/{name}");
         match self.reader.get(&one, &[], Accept::Json, CAP, DEADLINE).await {
             RawPart::Body { status: 404, .. } => self.send("POST", &all, object).await,
-            _ => self.send("PUT", &one, object).await,
+            RawPart::Body { .. } | RawPart::Failed { .. } => self.send("PUT", &one, object).await,
         }
     }
 

@@ -137,9 +137,10 @@ pub fn gap(watch: &crate::cluster::Watch) -> Option<Gap> {
 /// A decision wakes its incident; the kill switch wakes every open one.
 fn wake(running: &Running) -> Wake {
     let (wakers, store, tasks) = (running.wakers.clone(), running.store(), running.tasks.clone());
-    Arc::new(move |id| match id {
-        Some(id) => wake_one(&wakers, &id),
-        None => {
+    Arc::new(move |id| {
+        if let Some(id) = id {
+            wake_one(&wakers, &id);
+        } else {
             let (wakers, store) = (wakers.clone(), store.clone());
             tasks.spawn(async move { wake_open(&store, &wakers).await });
         }

@@ -104,10 +104,7 @@ impl Future for Pause {
 }
 
 /// Polls a future up to its next pause. `None`: it has been struck.
-pub(crate) fn poll<F: Future>(future: Pin<&mut F>) -> Option<F::Output>
-where
-    F: ?Sized,
-{
+pub(crate) fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Option<F::Output> {
     match future.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => Some(output),
         Poll::Pending => None,

@@ -16,7 +16,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// A step that takes longer in real time did not happen.
-const STUCK: Duration = Duration::from_secs(60);
+const STUCK: Duration = Duration::from_mins(1);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(25);
 

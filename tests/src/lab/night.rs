@@ -1,7 +1,8 @@
 //! A nightshift on the lab's cluster, in this process, with a person at its gate.
 
+use super::identity::{self, Identities};
 use super::pager::{Heard, Pager};
-use super::within;
+use super::{Cluster, within};
 use anyhow::{Context as _, ensure};
 use nightshift::clock::Clock;
 use nightshift::cluster::Access;
@@ -22,7 +23,6 @@ use nightshift_model::{
 };
 use nightshift_playbooks::Catalog;
 use serde_json::json;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Who decides.
@@ -30,27 +30,21 @@ pub const PERSON: &str = "alice";
 /// The longest that a step of nightshift may take.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// How a nightshift of the lab differs from the usual.
+/// Where a nightshift of the lab works, and as whom.
 pub struct Wanted {
     /// The namespace that it watches and may write in.
     pub namespace: String,
-    /// Where the history is; a folder of its own when `None`.
-    pub store: Option<PathBuf>,
-    /// How the executor reaches the API server; like the responder when `None`.
+    /// As whom.
+    pub identities: Identities,
+    /// Another way of the executor to the API server.
     pub executor: Option<Access>,
-    /// What it may do.
-    pub mode: Mode,
 }
 
 impl Wanted {
-    /// Approval in one namespace.
-    pub fn approve(namespace: &str) -> Self {
-        Self {
-            namespace: namespace.to_owned(),
-            store: None,
-            executor: None,
-            mode: Mode::Approve { namespaces: vec![namespace.to_owned()] },
-        }
+    /// Approval in one namespace, which exists, with the rights of docs/rbac.
+    pub async fn approve(admin: &Cluster, namespace: &str) -> anyhow::Result<Self> {
+        let identities = Identities::make(admin, namespace).await?;
+        Ok(Self { namespace: namespace.to_owned(), identities, executor: None })
     }
 }
 
@@ -87,19 +81,19 @@ impl Night {
         let clock = Clock::wall();
         let folder = tempfile::tempdir()?;
         let pager = Pager::open().await?;
-        let path = wanted.store.unwrap_or_else(|| folder.path().join("nightshift.db"));
-        let store = SqliteStore::open(path, OpenMode::ReadWrite).await?;
-        let access = Access::Kubeconfig { path: None, context: None };
+        let store = SqliteStore::open(folder.path().join("nightshift.db"), OpenMode::ReadWrite).await?;
+        let Identities { responder, executor } = &wanted.identities;
+        let own = identity::access(executor, folder.path(), "executor")?;
         let url = std::env::var("LAB_PROMETHEUS").context("the lab was started without Prometheus")?;
         let setup = Setup {
             clock,
             store: store.clone(),
-            parts: Parts { responder: true, executor: wanted.mode != Mode::Observe },
-            executor: wanted.executor.unwrap_or_else(|| access.clone()),
-            responder: access,
+            parts: Parts::ALL,
+            executor: wanted.executor.unwrap_or(own),
+            responder: identity::access(responder, folder.path(), "responder")?,
             cluster_name: "lab".to_owned(),
-            namespaces: vec![wanted.namespace],
-            mode: wanted.mode,
+            namespaces: vec![wanted.namespace.clone()],
+            mode: Mode::Approve { namespaces: vec![wanted.namespace] },
             registry: registry()?,
             playbooks: Catalog::embedded(),
             prometheus: Some(Settings { url, ..Settings::default() }),

@@ -115,7 +115,7 @@ impl Proxy {
     /// Opens one in front of a cluster; credentials are the clients' own.
     pub async fn open(cluster: &Cluster) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
-            .tls_certs_only([reqwest::Certificate::from_pem(&cluster.ca)?])
+            .tls_certs_only([reqwest::Certificate::from_pem(&std::fs::read(&cluster.ca_file)?)?])
             .no_proxy()
             .build()?;
         let shared = Arc::new(Shared {

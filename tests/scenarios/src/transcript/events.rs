@@ -31,7 +31,7 @@ pub(super) fn incident(event: &E) -> String {
             format!("{} votes {} (vote {}){why}", vote.person, vote.decision.as_str(), vote.no)
         }
         E::Granted { grant } => {
-            let persons: Vec<&str> = grant.persons.iter().map(|p| p.as_str()).collect();
+            let persons: Vec<&str> = grant.persons.iter().map(nightshift_model::PersonId::as_str).collect();
             format!("by {} until {}", persons.join(", "), grant.until)
         }
         E::Claimed { mark } | E::Marked { mark } | E::Sending { mark } => mark.to_string(),
