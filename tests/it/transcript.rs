@@ -19,7 +19,7 @@ const VARIES: &[(&str, &str)] = &[
     // Which of the pods was caught in which moment of its loop.
     (r"(RED|ok) \([^)]*\)( +->)?", "$1 (SEEN)$2"),
     (r" +->", " ->"),
-    (r"\b(\d+m)?\d+s\b", "DURATION"),
+    (r"\b(\d+[hms])+\b", "DURATION"), // `1m` is a minute to the second
     (r"\b\d+ rows", "N rows"),
     (r"tip [0-9a-f]{4}( [0-9a-f]{4}){4}", "tip DIGEST"),
     (r"no-restarts: \S+ \S.* ->", "no-restarts: SEEN ->"),
