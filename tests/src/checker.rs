@@ -62,7 +62,7 @@ pub async fn check(file: &Path, accepted: &[Accepted], now: Timestamp) -> anyhow
     let hold = Seconds(1_000_000);
     let mut keys = BTreeSet::new();
     let mut pages = Vec::new();
-    for row in store.outbox_take(now + hold, hold, 100_000).await? {
+    for row in store.outbox_take(now + hold, hold, 100_000).await?.rows {
         if let MessageBody::Page { incident } = row.message.body {
             ensure!(keys.insert(row.message.key.clone()), "I5: {} was paged twice", row.message.key);
             pages.push(incident);

@@ -42,6 +42,7 @@ pub mod digest;
 pub mod accept;
 pub mod advance;
 pub mod drive;
+pub mod give_up;
 pub mod next;
 pub mod shell;
 

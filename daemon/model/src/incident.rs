@@ -281,6 +281,8 @@ pub enum Escalation {
     NotApplied { why: String },
     /// Verification did not succeed.
     NotVerified { outcome: Outcome },
+    /// nightshift itself broke at it, again and again; nothing was under way.
+    Broken { why: String },
 }
 
 /// Why an incident is looked at again.

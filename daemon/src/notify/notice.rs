@@ -273,7 +273,8 @@ fn escalated(trouble: &str, why: &Escalation) -> (String, Vec<String>) {
         | Escalation::SupersededTwice
         | Escalation::GrantExpired
         | Escalation::RecheckFailed { .. }
-        | Escalation::NotApplied { .. } => format!("Needs you: {trouble}"),
+        | Escalation::NotApplied { .. }
+        | Escalation::Broken { .. } => format!("Needs you: {trouble}"),
     };
     (title, vec![sentence(&words::escalation(why)), format!("Next: {}", words::next_step(why))])
 }

@@ -1,15 +1,19 @@
 //! The drives: at most one per incident and role at a time, woken by commits and timers.
 
+mod rest;
+mod turns;
+
 use super::rules::RuleBook;
 use super::world::{Outside, RoleWorld};
-use crate::store::SqliteStore;
-use nightshift_engine::drive;
-use nightshift_model::IncidentId;
+use crate::store::{HistoryStore as _, SqliteStore, SystemAppend};
+use nightshift_engine::give_up::{GiveUp, give_up};
+use nightshift_engine::{Rules, Store as _, StoreError, advance, drive};
 use nightshift_model::effect::Me;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use nightshift_model::{IncidentId, Message, MessageBody, Timestamp};
+use rest::PATIENCE;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use turns::Turns;
 
 /// Wake-ups that may wait; one more is dropped, and the sweep brings it back.
 const WAITING: usize = 4_096;
@@ -51,68 +55,59 @@ pub fn queue() -> (Waker, mpsc::Receiver<IncidentId>) {
 
 impl Drives {
     /// Runs until stopped; drives that are under way reach a safe point first.
-    pub async fn run(mut self, mut woken: mpsc::Receiver<IncidentId>, stop: CancellationToken) {
-        let mut waiting: VecDeque<IncidentId> = VecDeque::new();
-        let mut running: BTreeMap<IncidentId, Again> = BTreeMap::new();
-        let mut tasks: JoinSet<IncidentId> = JoinSet::new();
-        loop {
-            while running.len() < self.at_once && !*self.hold.borrow_and_update() {
-                let Some(id) = waiting.pop_front() else { break };
-                running.insert(id.clone(), Again::No);
-                tasks.spawn(one(
-                    self.me.clone(),
-                    self.rules.clone(),
-                    self.store.clone(),
-                    self.outside.clone(),
-                    id,
-                ));
-            }
-            tokio::select! {
-                () = stop.cancelled() => break,
-                Ok(()) = self.hold.changed() => {}
-                id = woken.recv() => match id {
-                    Some(id) => take(id, &mut waiting, &mut running),
-                    None => break,
-                },
-                Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
-                    let Ok(id) = ended else {
-                        // A drive that panicked is isolated: its incident is driven again by the sweep.
-                        tracing::error!(role = self.me.role.as_str(), "a drive ended abnormally");
-                        running.clear();
-                        tasks.abort_all();
-                        continue;
-                    };
-                    if running.remove(&id) == Some(Again::Yes) {
-                        waiting.push_back(id);
-                    }
-                }
-            }
-        }
-        // A drive between intent and answer is not cut short: it ends when the answer is recorded.
-        while tasks.join_next().await.is_some() {}
+    pub async fn run(self, woken: mpsc::Receiver<IncidentId>, stop: CancellationToken) {
+        let turns = Turns {
+            role: self.me.role,
+            at_once: self.at_once,
+            hold: self.hold,
+            clock: self.outside.clock,
+            metrics: self.outside.metrics.clone(),
+        };
+        let (me, rules, store, outside) = (self.me, self.rules, self.store, self.outside);
+        let drive =
+            move |id, panics| one(me.clone(), rules.clone(), store.clone(), outside.clone(), id, panics);
+        turns.run(woken, stop, drive).await;
     }
 }
 
-/// Whether an incident was woken again while it was driven.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Again {
-    No,
-    Yes,
-}
-
-fn take(id: IncidentId, waiting: &mut VecDeque<IncidentId>, running: &mut BTreeMap<IncidentId, Again>) {
-    if let Some(again) = running.get_mut(&id) {
-        *again = Again::Yes;
-    } else if !waiting.iter().collect::<BTreeSet<_>>().contains(&id) {
-        waiting.push_back(id);
-    }
-}
-
-async fn one(me: Me, rules: RuleBook, store: SqliteStore, outside: Outside, id: IncidentId) -> IncidentId {
+async fn one(me: Me, rules: RuleBook, store: SqliteStore, outside: Outside, id: IncidentId, panics: u32) {
     let rules = rules.now().await;
+    if panics >= PATIENCE
+        && let Err(error) = hand_over(&store, &me, &rules, outside.clock.now(), &id, panics).await
+    {
+        tracing::error!(incident = %id, role = me.role.as_str(), %error, "nobody could be told yet; it is tried again");
+    }
     let world = RoleWorld::new(outside);
     if let Err(error) = drive(&id, &me, &rules, &store, &world).await {
         tracing::error!(incident = %id, role = me.role.as_str(), %error, "an incident could not be driven; it is tried again");
     }
-    id
 }
+
+/// An incident whose drive panicked again and again goes to a person. Repeating it tells nobody twice.
+async fn hand_over(
+    store: &SqliteStore,
+    me: &Me,
+    rules: &Rules,
+    now: Timestamp,
+    id: &IncidentId,
+    panics: u32,
+) -> Result<(), StoreError> {
+    let incident = store.load(id).await?;
+    let (fence, actor) = (Some((me.role, me.epoch)), me.actor.clone());
+    match give_up(&incident.phase, me.role, panics) {
+        GiveUp::Record(event) => {
+            let append = advance(Some(&incident), id, vec![event], fence, actor, now, rules)?;
+            store.append(append).await.map(drop)
+        }
+        GiveUp::Tell => {
+            let key = format!("{id}:{}:broken", incident.revision.0);
+            let outbox = vec![Message { key, body: MessageBody::Page { incident: id.clone() } }];
+            let append = SystemAppend { fence, actor, at: now, events: Vec::new(), outbox };
+            store.append_system(append).await.map(drop)
+        }
+        GiveUp::Leave => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -110,6 +110,7 @@ pub fn start(running: &Running, doors: &Doors, digests: Arc<DigestStage>, channe
         clock: running.clock(),
         cluster: digests.cluster.clone(),
         zone: digests.daily.zone.clone(),
+        metrics: running.metrics.clone(),
         fence: digests.fence,
     };
     let stop = running.stop.clone();

@@ -6,8 +6,9 @@
 use crate::clock::Clock;
 use crate::notify::notice::{Around, digest_notice, notice};
 use crate::notify::{Channel, Handed, Kind, Notifier, Outgoing};
-use crate::store::outbox::OutboxRow;
+use crate::store::outbox::{OutboxRow, UnreadableRow};
 use crate::store::{HistoryStore as _, SqliteStore, SystemAppend};
+use crate::telemetry::Metrics;
 use futures::StreamExt as _;
 use futures::future::{BoxFuture, join_all};
 use nightshift_engine::digest::Digest;
@@ -30,6 +31,9 @@ const HOLD: Seconds = Seconds(120);
 const LOOK_AGAIN: Seconds = Seconds(5);
 /// How far back it is looked up which channels have a message already: longer than a message is tried.
 const TRIED: Seconds = Seconds(2 * 86_400);
+
+/// In place of a channel's name.
+const EVERY_CHANNEL: &str = "every channel";
 
 /// Wakes the loop of a role in this process; another process notices by itself.
 pub type Wake = Arc<dyn Fn(Role, &IncidentId) + Send + Sync>;
@@ -57,6 +61,8 @@ pub struct Outbox {
     pub cluster: String,
     /// The zone of local times.
     pub zone: jiff::tz::TimeZone,
+    /// What is counted.
+    pub metrics: Metrics,
     /// The responder's epoch, which must be current for every row written.
     pub fence: Option<(Role, Epoch)>,
 }
@@ -108,8 +114,11 @@ impl Outbox {
     /// # Errors
     /// Those of taking rows; a row whose own handling failed is put off.
     pub async fn turn(&self) -> Result<Option<Timestamp>, StoreError> {
-        let rows = self.store.outbox_take(self.clock.now(), HOLD, ROWS).await?;
-        futures::stream::iter(rows)
+        let taken = self.store.outbox_take(self.clock.now(), HOLD, ROWS).await?;
+        for row in &taken.unreadable {
+            self.set_aside(row).await;
+        }
+        futures::stream::iter(taken.rows)
             .for_each_concurrent(AT_ONCE, |row| async move {
                 if let Err(error) = self.handle(&row).await {
                     self.put_off(&row, &error).await;
@@ -117,6 +126,25 @@ impl Outbox {
             })
             .await;
         self.store.outbox_next().await
+    }
+
+    /// A row that cannot be read never will be: the history and the digest say so, and the others go on. When the
+    /// store takes nothing, it comes up again by itself.
+    async fn set_aside(&self, row: &UnreadableRow) {
+        tracing::error!(message = row.key, why = row.why, "a message cannot be read: it is set aside");
+        let (message, why) = (row.key.clone(), row.why.clone());
+        let lost = SystemEvent::Undelivered { message, channel: EVERY_CHANNEL.to_owned(), why };
+        let aside = match self.record(vec![lost]).await {
+            Ok(()) => self.store.outbox_failed(row.id, &row.why).await,
+            Err(error) => Err(error),
+        };
+        match aside {
+            Ok(()) => self.metrics.message_set_aside(),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, message = row.key, "nor could it be set aside");
+            }
+        }
     }
 
     /// A row that could not even be tried. When the store takes nothing, it comes up again by itself.
@@ -131,7 +159,7 @@ impl Outbox {
         let put = if let Some(wait) = again(row.attempts) {
             self.store.outbox_retry(row.id, self.clock.now() + wait, &why).await
         } else {
-            let channel = "every channel".to_owned();
+            let channel = EVERY_CHANNEL.to_owned();
             let lost = SystemEvent::Undelivered { message: key.clone(), channel, why: why.clone() };
             match self.record(vec![lost]).await {
                 Ok(()) => self.store.outbox_failed(row.id, &why).await,

@@ -225,4 +225,4 @@ impl HistoryStore for SqliteStore {
 }
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

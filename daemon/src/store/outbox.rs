@@ -19,20 +19,35 @@ pub struct OutboxRow {
     pub attempts: u64,
 }
 
+/// What was taken up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// The messages, oldest first.
+    pub rows: Vec<OutboxRow>,
+    /// Rows that this program cannot read: they must be set aside, and hold nothing else up.
+    pub unreadable: Vec<UnreadableRow>,
+}
+
+/// A row whose message this program does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadableRow {
+    /// Its number.
+    pub id: i64,
+    /// The message's key.
+    pub key: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
 impl SqliteStore {
     /// Takes up to `limit` due messages, oldest first. Each stays out of everybody's sight for `hold`; a crash meanwhile
     /// only means that it comes up again.
     ///
     /// # Errors
-    /// Those of the store; [`StoreError::Unreadable`] names a message that this program does not know.
-    pub async fn outbox_take(
-        &self,
-        now: Timestamp,
-        hold: Seconds,
-        limit: u32,
-    ) -> Result<Vec<OutboxRow>, StoreError> {
+    /// Those of the store.
+    pub async fn outbox_take(&self, now: Timestamp, hold: Seconds, limit: u32) -> Result<Taken, StoreError> {
         if self.outbox_next().await?.is_none_or(|due| due > now) {
-            return Ok(Vec::new());
+            return Ok(Taken::default());
         }
         let rows = self
             .writer()?
@@ -43,8 +58,14 @@ impl SqliteStore {
                 vec![Int(now.micros()), Int((now + hold).micros()), Int(i64::from(limit))],
             )
             .await?;
-        let mut taken = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        taken.sort_by_key(|row| row.id); // RETURNING promises no order
+        let mut taken = Taken::default();
+        for row in &rows {
+            match read(row)? {
+                Ok(row) => taken.rows.push(row),
+                Err(unreadable) => taken.unreadable.push(unreadable),
+            }
+        }
+        taken.rows.sort_by_key(|row| row.id); // RETURNING promises no order
         Ok(taken)
     }
 
@@ -89,14 +110,15 @@ impl SqliteStore {
     }
 }
 
-fn read(row: &SqliteRow) -> Result<OutboxRow, StoreError> {
+fn read(row: &SqliteRow) -> Result<Result<OutboxRow, UnreadableRow>, StoreError> {
     let columns = || -> Result<(i64, String, String, i64), sqlx::Error> {
         Ok((row.try_get("id")?, row.try_get("key")?, row.try_get("body")?, row.try_get("attempts")?))
     };
     let (id, key, body, attempts) = columns().map_err(unavailable("read the outbox"))?;
-    let body: MessageBody =
-        serde_json::from_str(&body).map_err(|e| StoreError::Unreadable(format!("message {id}: {e}")))?;
-    Ok(OutboxRow { id, message: Message { key, body }, attempts: number(attempts) })
+    Ok(match serde_json::from_str::<MessageBody>(&body) {
+        Ok(body) => Ok(OutboxRow { id, message: Message { key, body }, attempts: number(attempts) }),
+        Err(error) => Err(UnreadableRow { id, key, why: format!("this program cannot read it: {error}") }),
+    })
 }
 
 #[cfg(test)]
@@ -115,20 +137,20 @@ mod tests {
         let outbox = vec![message("a"), message("b"), message("a")];
         store.append_system(super::super::SystemAppend { outbox, ..system(at(0), 1) }).await.unwrap();
         assert_eq!(store.outbox_next().await.unwrap(), Some(at(0)));
-        let taken = store.outbox_take(at(1), Seconds(30), 10).await.unwrap();
+        let taken = store.outbox_take(at(1), Seconds(30), 10).await.unwrap().rows;
         assert_eq!(
             taken.iter().map(|r| r.message.key.as_str()).collect::<Vec<_>>(),
             ["a", "b"],
             "a key once"
         );
-        assert!(store.outbox_take(at(2), Seconds(30), 10).await.unwrap().is_empty(), "held");
+        assert!(store.outbox_take(at(2), Seconds(30), 10).await.unwrap().rows.is_empty(), "held");
 
-        let again = store.outbox_take(at(31), Seconds(30), 10).await.unwrap();
+        let again = store.outbox_take(at(31), Seconds(30), 10).await.unwrap().rows;
         assert_eq!(again.iter().map(|r| r.attempts).collect::<Vec<_>>(), [2, 2], "the holder crashed");
         store.outbox_sent(again[0].id).await.unwrap();
         store.outbox_retry(again[1].id, at(40), "503").await.unwrap();
         assert_eq!(store.outbox_next().await.unwrap(), Some(at(40)));
-        assert_eq!(store.outbox_take(at(40), Seconds(30), 10).await.unwrap().len(), 1);
+        assert_eq!(store.outbox_take(at(40), Seconds(30), 10).await.unwrap().rows.len(), 1);
         store.outbox_failed(again[1].id, "gone").await.unwrap();
         assert_eq!(store.outbox_next().await.unwrap(), None);
         store

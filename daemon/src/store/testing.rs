@@ -33,6 +33,13 @@ pub(crate) fn system(at: Timestamp, count: u32) -> SystemAppend {
     }
 }
 
+/// Makes a waiting message one that no program of today knows.
+pub(crate) async fn damage_message(store: &SqliteStore, key: &str) {
+    let sql = "UPDATE outbox SET body = '{\"message\":\"carrier-pigeon\"}' WHERE key = ?";
+    let parameters = vec![super::writer::Parameter::Text(key.to_owned())];
+    store.writer().unwrap().statement(sql, parameters).await.unwrap();
+}
+
 pub(crate) fn opened(name: &str) -> IncidentEvent {
     IncidentEvent::Opened {
         scope: ObjectRef::new(Kind::Deployment, "shop", name, "u1"),
@@ -92,6 +99,26 @@ pub(crate) async fn executed(
     voters: &[&str],
     granted: &[&str],
 ) -> Incident {
+    let sent = Sent::Applied { status: 200, resource_version: "8".to_owned() };
+    let mut events = until_sending(id, voters, granted);
+    events.push(IncidentEvent::Sent { sent });
+    one_by_one(store, id, events).await
+}
+
+/// The same, up to a request that may be under way.
+pub(crate) async fn sending(store: &SqliteStore, id: &IncidentId) -> Incident {
+    one_by_one(store, id, until_sending(id, &["alice"], &["alice"])).await
+}
+
+async fn one_by_one(store: &SqliteStore, id: &IncidentId, events: Vec<IncidentEvent>) -> Incident {
+    let mut fold = None;
+    for (second, event) in (0..).zip(events) {
+        fold = Some(advance(store, fold.as_ref(), id, vec![event], at(second)).await);
+    }
+    fold.unwrap()
+}
+
+fn until_sending(id: &IncidentId, voters: &[&str], granted: &[&str]) -> Vec<IncidentEvent> {
     let proposal = proposal(id, 3);
     let mark = Mark::first(proposal.plan().op.clone(), Epoch(1));
     let mut events = vec![
@@ -122,13 +149,8 @@ pub(crate) async fn executed(
         IncidentEvent::Rechecked { live },
         IncidentEvent::Marked { mark: mark.clone() },
         IncidentEvent::Sending { mark },
-        IncidentEvent::Sent { sent: Sent::Applied { status: 200, resource_version: "8".to_owned() } },
     ]);
-    let mut fold = None;
-    for (second, event) in (0..).zip(events) {
-        fold = Some(advance(store, fold.as_ref(), id, vec![event], at(second)).await);
-    }
-    fold.unwrap()
+    events
 }
 
 pub(crate) fn escalated() -> IncidentEvent {

@@ -15,6 +15,8 @@ pub struct Metrics {
     incidents: Family<One, Gauge>,
     asks: Family<Two, Counter>,
     watches: Family<Two, Gauge>,
+    panics: Family<One, Counter>,
+    set_aside: Counter,
 }
 
 impl Metrics {
@@ -35,6 +37,16 @@ impl Metrics {
             "1 for the state that a watch is in, by kind",
             self.watches.clone(),
         );
+        registry.register(
+            "nightshift_drive_panics",
+            "Drives of an incident that broke the program, by role",
+            self.panics.clone(),
+        );
+        registry.register(
+            "nightshift_messages_set_aside",
+            "Messages of the outbox that this program cannot read",
+            self.set_aside.clone(),
+        );
         caps.register(registry);
     }
 
@@ -46,6 +58,16 @@ impl Metrics {
     /// An ask was answered for a role.
     pub fn ask(&self, name: &'static str, role: &'static str) {
         self.asks.get_or_create(&[("ask", name), ("role", role)]).inc();
+    }
+
+    /// A drive of a role panicked.
+    pub fn drive_panicked(&self, role: &'static str) {
+        self.panics.get_or_create(&[("role", role)]).inc();
+    }
+
+    /// A message could not be read and was set aside.
+    pub fn message_set_aside(&self) {
+        self.set_aside.inc();
     }
 
     /// Which of its states a kind's watch is in; `states` are all of them.
@@ -67,12 +89,16 @@ mod tests {
         metrics.register(&mut registry, Caps { READ_BYTES_CAP: 2 });
         metrics.incidents("Proposed", 3);
         metrics.ask("fetch", "responder");
+        metrics.drive_panicked("executor");
+        metrics.message_set_aside();
         metrics.watch("pods", "live", &["live", "forbidden"]);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         for line in [
             "nightshift_incidents{phase=\"Proposed\"} 3",
             "nightshift_asks_total{ask=\"fetch\",role=\"responder\"} 1",
+            "nightshift_drive_panics_total{role=\"executor\"} 1",
+            "nightshift_messages_set_aside_total 1",
             "nightshift_watch{kind=\"pods\",state=\"live\"} 1",
             "nightshift_watch{kind=\"pods\",state=\"forbidden\"} 0",
             "nightshift_limit{name=\"read_bytes\"} 2",

@@ -240,6 +240,7 @@ pub enum NotDoneReason {
     Refused,
     NotSealed,
     NotApplied,
+    Broken,
     Observing,
 }
 

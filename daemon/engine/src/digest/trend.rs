@@ -151,6 +151,7 @@ fn ledger(stories: &BTreeMap<&IncidentId, Story<'_>>, window: &Window) -> Ledger
             | Escalation::Denied { .. }
             | Escalation::Expired { .. }
             | Escalation::SupersededTwice
+            | Escalation::Broken { .. }
             | Escalation::NotVerified { .. } => false,
         };
         ledger.aborted += u32::from(aborted && window.holds(*at));

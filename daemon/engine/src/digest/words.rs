@@ -62,6 +62,7 @@ pub fn escalation(why: &Escalation) -> String {
         Escalation::NotVerified { outcome } => {
             format!("written, and verification ended {}: {}", outcome.word(), visible(outcome.why()))
         }
+        Escalation::Broken { why } => format!("nightshift itself failed: {}", visible(why)),
     }
 }
 
@@ -89,6 +90,9 @@ pub fn next_step(why: &Escalation) -> String {
         }
         Escalation::NotVerified { .. } => {
             "look at the workload now: the write stands and is not proven".to_owned()
+        }
+        Escalation::Broken { .. } => {
+            "act by hand; nightshift's log holds the place where it broke, please report it".to_owned()
         }
     }
 }
@@ -125,6 +129,7 @@ pub(super) fn not_done(why: &Escalation) -> Option<NotDoneReason> {
         Escalation::GrantExpired => Some(NotDoneReason::Expired),
         Escalation::RecheckFailed { .. } => Some(NotDoneReason::TargetChanged),
         Escalation::NotApplied { .. } => Some(NotDoneReason::NotApplied),
+        Escalation::Broken { .. } => Some(NotDoneReason::Broken),
         Escalation::Denied { .. } | Escalation::Expired { .. } | Escalation::NotVerified { .. } => None,
     }
 }
@@ -144,6 +149,7 @@ pub fn reason(reason: NotDoneReason) -> &'static str {
         NotDoneReason::Refused => "refused by a guard",
         NotDoneReason::NotSealed => "not sealed",
         NotDoneReason::NotApplied => "not applied",
+        NotDoneReason::Broken => "nightshift failed",
         NotDoneReason::Observing => "mode: observe",
     }
 }

@@ -381,6 +381,7 @@ pub(super) fn reasons(why: &Escalation) -> Vec<String> {
         Escalation::NotVerified { outcome } => {
             vec![format!("Verification: {}. {}", outcome.word(), outcome.why())]
         }
+        Escalation::Broken { why } => vec![format!("nightshift itself failed: {why}")],
     }
 }
 

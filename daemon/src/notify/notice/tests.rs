@@ -185,6 +185,7 @@ fn states() -> Vec<(&'static str, Phase)> {
         ("grant expired", escalated(Escalation::GrantExpired)),
         ("recheck failed", escalated(Escalation::RecheckFailed { why: no("spec differs") })),
         ("not applied", escalated(Escalation::NotApplied { why: no("403 Forbidden") })),
+        ("broken", escalated(Escalation::Broken { why: no("the executor broke 3 times in a row") })),
         ("failed", not_verified(Outcome::Failed { why: no("2 of 3 available"), reverted_by: None })),
         ("inconclusive", not_verified(Outcome::Inconclusive { why: no("no data") })),
         ("error", not_verified(Outcome::Error { why: no("bad query") })),

@@ -121,7 +121,7 @@ async fn a_digest_is_queued_once_a_date_and_told_from_the_store() {
     let now = at("2026-03-02T07:00:01Z");
     assert_eq!(first.queue(now).await.unwrap(), at("2026-03-03T07:00:00Z"));
     stage(store.clone()).queue(now).await.unwrap(); // after a restart
-    let rows = store.outbox_take(now, Seconds(60), 10).await.unwrap();
+    let rows = store.outbox_take(now, Seconds(60), 10).await.unwrap().rows;
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].message.key, "digest:2026-03-02");
     let MessageBody::Digest { from, to } = rows[0].message.body else { panic!("{rows:?}") };

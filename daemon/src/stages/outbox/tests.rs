@@ -75,6 +75,7 @@ async fn bench(dead: &[&str]) -> Bench {
         clock: Clock::scaled(Timestamp::from_second(1_800_000_000), 100_000),
         cluster: "prod-1".to_owned(),
         zone: jiff::tz::TimeZone::UTC,
+        metrics: Metrics::default(),
         fence: None,
     };
     Bench { _folder: folder, outbox, printed, woken }
@@ -158,6 +159,24 @@ async fn a_dead_channel_is_tried_again_alone_and_given_up_after_a_day() {
     assert_eq!(told, ["a>hook lost", "a>term", "b>every channel lost"]);
     assert_eq!(bench.printed.lock().unwrap().len(), 1, "the channel that has it is not told again");
     assert!(took >= Seconds(23 * 3600), "{took}");
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_set_aside_and_holds_nothing_up() {
+    let bench = bench(&[]).await;
+    for key in ["a", "b", "c"] {
+        bench.queue(key, page(key)).await;
+    }
+    crate::store::testing::damage_message(&bench.outbox.store, "b").await;
+    assert_eq!(bench.outbox.turn().await.unwrap(), None, "nothing waits any more, the bad row neither");
+    let mut told = bench.told().await;
+    told.sort();
+    assert_eq!(told, ["a>term", "b>every channel lost", "c>term"]);
+    let mut registry = prometheus_client::registry::Registry::default();
+    bench.outbox.metrics.register(&mut registry, crate::telemetry::Caps { READ_BYTES_CAP: 1 });
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    assert!(text.contains("nightshift_messages_set_aside_total 1"), "{text}");
 }
 
 #[test]

@@ -132,6 +132,7 @@ fn escalation(why: &Escalation) -> String {
         Escalation::RecheckFailed { why } => format!("the re-check failed: {why}"),
         Escalation::NotApplied { why } => format!("not applied: {why}"),
         Escalation::NotVerified { outcome } => format!("not verified: {} {}", outcome.word(), outcome.why()),
+        Escalation::Broken { why } => format!("broken: {why}"),
     }
 }
 
