@@ -20,7 +20,7 @@ fn queries(proposal: &Proposal) -> Vec<(String, String)> {
 #[tokio::test]
 async fn without_good_data_nothing_is_called_verified() -> anyhow::Result<()> {
     let house = House::build(Plan::default().policy("concurrent", 10)).await?;
-    let names = ["down", "empty", "nan", "stale", "partial"];
+    let names = ["down", "slow", "empty", "nan", "stale", "partial"];
     let mut scopes = Vec::new();
     for name in names {
         scopes.push(house.deploy(name, 1)?);
@@ -36,6 +36,7 @@ async fn without_good_data_nothing_is_called_verified() -> anyhow::Result<()> {
         for (value, fresh) in queries {
             house.door.with(|sim| match *name {
                 "down" => [&value, &fresh].into_iter().for_each(|q| sim.set_prometheus(q, PromValue::Down)),
+                "slow" => sim.set_prometheus(&fresh, PromValue::Silent),
                 "empty" => sim.set_prometheus(&value, PromValue::Empty),
                 "nan" => sim.set_prometheus(&value, PromValue::Nan),
                 "stale" => sim.set_prometheus(&fresh, PromValue::Stale(900)),

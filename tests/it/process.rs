@@ -84,11 +84,20 @@ async fn on_a_full_disk_nothing_is_executed_and_the_person_is_told() -> anyhow::
     assert!(refused.text.contains("The history cannot be written"), "{}", refused.text);
     house.clock.sleep_real(Duration::from_secs(2)).await;
     assert_eq!(house.touches("cart"), 0);
+    let ready = reqwest::get(format!("{}/readyz", program.health)).await?;
+    assert_eq!(ready.status(), 503);
+    let told = ready.text().await?;
+    assert!(told.contains("the history cannot be written"), "{told}");
     let shown = alice.get(&format!("/p/{}", proposal.id())).await?;
     assert_eq!(shown.status, 200, "what stands in the history can still be read");
 
-    // There is room again: it goes on without a restart.
+    // There is room again: it goes on without a restart, and says so without being asked to write.
     program.disk("unlimited:unlimited")?;
+    let ready = async || {
+        let status = reqwest::get(format!("{}/readyz", program.health)).await?.status();
+        Ok((status == 200).then_some(()))
+    };
+    house.within("readiness", ready).await?;
     assert_eq!(alice.cast(&ballot).await?.status, 303);
     let written = |i: &nightshift_model::Incident| matches!(i.phase, Phase::Verifying { .. });
     house.incident("a write", &scope, written).await?;

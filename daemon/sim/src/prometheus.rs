@@ -25,6 +25,8 @@ pub enum PromValue {
     Stale(i64),
     /// Prometheus does not answer: 503.
     Down,
+    /// Prometheus took the question and never answers.
+    Silent,
     /// One series of that value, with a warning beside it.
     Warned(f64),
 }
@@ -77,14 +79,18 @@ pub enum QueryError {
     /// Set to `PromValue::Down`.
     #[error("the simulated Prometheus is down")]
     Down,
+    /// Set to `PromValue::Silent`: a door keeps the question open.
+    #[error("the simulated Prometheus does not answer in time")]
+    Silent,
 }
 
 impl QueryError {
-    /// HTTP status: 422 or 503.
+    /// HTTP status: 422 or 503; 504 is what a proxy in between would make of a silence.
     pub fn status(&self) -> u16 {
         match self {
             Self::Unknown(_) => 422,
             Self::Down => 503,
+            Self::Silent => 504,
         }
     }
 
@@ -93,6 +99,7 @@ impl QueryError {
         let kind = match self {
             Self::Unknown(_) => "bad_data",
             Self::Down => "unavailable",
+            Self::Silent => "timeout",
         };
         json!({"status": "error", "errorType": kind, "error": self.to_string()})
     }
@@ -115,6 +122,7 @@ impl Sim {
             PromValue::Nan => one(f64::NAN),
             PromValue::Stale(age) => one(seconds(after(now, -age))),
             PromValue::Down => return Err(QueryError::Down),
+            PromValue::Silent => return Err(QueryError::Silent),
             PromValue::Warned(value) => one(*value),
         };
         let result: Vec<_> = series

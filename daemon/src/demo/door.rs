@@ -1,7 +1,7 @@
 //! HTTP over the simulated cluster: the API server and its Prometheus at one address of this machine.
 //!
 //! The user is the bearer token's text. A reply that the simulator loses closes the connection without a byte;
-//! a hung watch stays open and silent; [`Door::slow`] delays every answer.
+//! a hung watch and a silent Prometheus stay open; [`Door::slow`] delays every answer.
 
 use crate::clock::Clock;
 use axum::body::Body;
@@ -11,7 +11,7 @@ use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use nightshift_model::Timestamp;
-use nightshift_sim::{ApiRequest, ApiResponse, Method, Reply, Sim, WatchId, WatchPoll};
+use nightshift_sim::{ApiRequest, ApiResponse, Method, QueryError, Reply, Sim, WatchId, WatchPoll};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -255,7 +255,7 @@ async fn answer(
         } else {
             head.uri.query().unwrap_or("").as_bytes()
         };
-        return Ok(query(&shared, form));
+        return Ok(query(&shared, form).await);
     }
     let method = match head.method {
         http::Method::GET => Method::Get,
@@ -364,7 +364,7 @@ fn lines(watching: Watching) -> impl Stream<Item = Result<Bytes, std::convert::I
 }
 
 /// Prometheus' instant query.
-fn query(shared: &Shared, form: &[u8]) -> Response<Body> {
+async fn query(shared: &Shared, form: &[u8]) -> Response<Body> {
     let find = |name: &str| {
         url::form_urlencoded::parse(form).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     };
@@ -376,6 +376,8 @@ fn query(shared: &Shared, form: &[u8]) -> Response<Body> {
     let promql = find("query").unwrap_or_default();
     let (status, body) = match shared.with(|sim| sim.prometheus(&promql, at)) {
         Ok(body) => (200, body),
+        // Whoever asked gives up and closes the connection: this answer ends with it.
+        Err(QueryError::Silent) => std::future::pending().await,
         Err(error) => (error.status(), error.body()),
     };
     let mut response =

@@ -106,17 +106,20 @@ pub async fn health(
     Ok(address)
 }
 
-/// Ready means: every kind that detection needs was listed, and no watch is down.
+/// Ready means: every kind that detection needs was listed, no watch is down, and the history can be written.
 fn ready(running: &Running) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
-    let (coverage, seen) = (running.coverage.clone(), running.seen.clone());
+    let (coverage, seen, store) = (running.coverage.clone(), running.seen.clone(), running.store());
     Arc::new(move || {
         let mut gaps: Vec<Gap> = coverage.borrow().iter().filter_map(gap).collect();
         let synced = seen.synced.load(Ordering::Relaxed);
         if !synced {
             gaps.push(Gap { what: "first look".to_owned(), why: "lists are still being read".to_owned() });
         }
+        let trouble = store.trouble().map(|why| Gap { what: "history".to_owned(), why });
+        let mute = trouble.is_some();
+        gaps.extend(trouble);
         let blind = coverage.borrow().iter().any(|w| matches!(w.state, WatchState::Down { .. }));
-        Readiness { ready: synced && !blind, gaps }
+        Readiness { ready: synced && !blind && !mute, gaps }
     })
 }
 

@@ -14,6 +14,9 @@ pub const SHARED: Seconds = Seconds(1);
 /// An incident that waits for the other role stays due: this is how often it is offered again.
 const OFFER: Duration = Duration::from_millis(100);
 
+/// While the history cannot be written, this is how often it is tried.
+const PROBE: Duration = Duration::from_secs(5);
+
 /// Wakes every due incident in every role's loop, until stopped.
 pub async fn run(
     store: SqliteStore,
@@ -25,8 +28,13 @@ pub async fn run(
     // What no timer brings back: another mode or policy, and what was under way when the last process ended.
     super::doors::wake_open(&store, &wakers).await;
     let mut commits = store.commits();
+    let mut probed = Duration::ZERO;
     loop {
         let now = clock.now();
+        if store.trouble().is_some() && clock.monotonic().saturating_sub(probed) >= PROBE {
+            probed = clock.monotonic();
+            let _ = store.probe().await; // the writer tells; readiness goes on from what it found
+        }
         match store.due(now).await {
             Ok(due) => {
                 for id in due {
@@ -38,6 +46,7 @@ pub async fn run(
             Err(error) => tracing::error!(%error, "due incidents cannot be read"),
         }
         let next = store.next_due().await.ok().flatten().unwrap_or(Timestamp::EPOCH);
+        let look = if store.trouble().is_some() { look.min(Seconds(PROBE.as_secs())) } else { look };
         let at = if next > now { next.min(now + look) } else { now + look };
         let committed = async {
             match &mut commits {

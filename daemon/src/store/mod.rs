@@ -139,6 +139,20 @@ impl SqliteStore {
         self.inner.writer.as_ref().map(writer::Writer::commits)
     }
 
+    /// Why the last write failed; `None` once one succeeded, and when opened for reading.
+    pub fn trouble(&self) -> Option<String> {
+        self.inner.writer.as_ref().and_then(writer::Writer::trouble)
+    }
+
+    /// Writes something that changes nothing, to see whether it can be written again.
+    ///
+    /// # Errors
+    /// Those of the store: it cannot.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        let sql = "UPDATE meta SET value = value WHERE key = 'log_id'";
+        self.writer()?.statement(sql, Vec::new()).await.map(drop)
+    }
+
     /// Finishes what is queued and closes the file. Later writes are refused.
     pub async fn close(&self) {
         if let Some(writer) = &self.inner.writer {

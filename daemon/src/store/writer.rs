@@ -57,6 +57,7 @@ enum Job {
 pub(super) struct Writer {
     queue: mpsc::Sender<Job>,
     commits: watch::Receiver<u64>,
+    trouble: watch::Receiver<Option<String>>,
 }
 
 /// Where a transaction broke: only a failed commit leaves doubt.
@@ -66,14 +67,28 @@ enum Broken {
     Commit(sqlx::Error),
 }
 
+impl Broken {
+    fn sentence(&self) -> String {
+        let (Self::Begin(error) | Self::Write(error) | Self::Commit(error)) = self;
+        format!("the history cannot be written: {error}")
+    }
+}
+
 impl Writer {
     /// Starts the task.
     pub(super) fn start(path: PathBuf, connection: SqliteConnection) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (commits_in, commits) = watch::channel(0);
-        let task = Task { path, connection: Some(connection), commits: commits_in, clock: Clock::wall() };
+        let (trouble_in, trouble) = watch::channel(None);
+        let (connection, clock) = (Some(connection), Clock::wall());
+        let task = Task { path, connection, commits: commits_in, trouble: trouble_in, clock };
         tokio::spawn(task.run(jobs));
-        Self { queue, commits }
+        Self { queue, commits, trouble }
+    }
+
+    /// Why the last write failed; `None` once one succeeded.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.borrow().clone()
     }
 
     pub(super) fn commits(&self) -> watch::Receiver<u64> {
@@ -123,6 +138,7 @@ struct Task {
     /// `None` after a failure that leaves its state in doubt: the next batch opens it again.
     connection: Option<SqliteConnection>,
     commits: watch::Sender<u64>,
+    trouble: watch::Sender<Option<String>>,
     clock: Clock,
 }
 
@@ -178,6 +194,20 @@ impl Task {
         if works.is_empty() {
             return Ok(Vec::new());
         }
+        let result = self.one_transaction(works).await;
+        let trouble = result.as_ref().err().map(Broken::sentence);
+        self.trouble.send_if_modified(|before| {
+            let changed = *before != trouble;
+            before.clone_from(&trouble);
+            changed
+        });
+        if result.is_ok() {
+            self.commits.send_modify(|n| *n += 1);
+        }
+        result
+    }
+
+    async fn one_transaction(&mut self, works: &[Work]) -> Result<Vec<Done>, Broken> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => sqlite::reconnect(&self.path)
@@ -185,9 +215,6 @@ impl Task {
                 .map_err(|e| Broken::Begin(sqlx::Error::Configuration(e.into())))?,
         };
         let (result, sound) = transaction(&mut connection, &self.clock, works).await;
-        if result.is_ok() {
-            self.commits.send_modify(|n| *n += 1);
-        }
         if sound {
             self.connection = Some(connection);
         } else {

@@ -5,7 +5,7 @@ use crate::world::Cluster;
 use nightshift_model::measure::Check;
 use nightshift_model::{Digest, NotChecked, ObjectRef, Policy, RawPart, Risk, Seconds, Timestamp};
 use nightshift_playbooks::Catalog;
-use nightshift_sim::{ApiRequest, Live, Method, PromValue, Reply};
+use nightshift_sim::{ApiRequest, Live, Method, PromValue, QueryError, Reply};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -66,6 +66,9 @@ pub(crate) fn answer(cluster: &mut Cluster, promql: &str, now: Timestamp) -> Raw
     }
     let (status, body) = match cluster.sim.prometheus(promql, now.get()) {
         Ok(body) => (200, body),
+        Err(error @ QueryError::Silent) => {
+            return RawPart::Failed { why: NotChecked::TimedOut, detail: error.to_string() };
+        }
         Err(error) => (error.status(), error.body()),
     };
     RawPart::Body { status, body: body.to_string().into_bytes(), cut: false }
@@ -83,6 +86,7 @@ fn value(
         return Some(match mode {
             Mode::Empty => PromValue::Empty,
             Mode::Down => PromValue::Down,
+            Mode::Slow => PromValue::Silent,
             Mode::Stale => PromValue::Stale(STALE),
             Mode::Live | Mode::Nan | Mode::Warned | Mode::None => PromValue::Live(Live::SampleTimestamp),
         });
@@ -116,6 +120,7 @@ fn value(
         Mode::Empty => PromValue::Empty,
         Mode::Nan => PromValue::Nan,
         Mode::Down => PromValue::Down,
+        Mode::Slow => PromValue::Silent,
         Mode::Warned => PromValue::Warned(truth),
     })
 }

@@ -70,6 +70,8 @@ pub enum PrometheusMode {
     Stale,
     /// 503.
     Down,
+    /// No answer in time.
+    Slow,
     /// Truth, with a warning beside it.
     Warned,
 }

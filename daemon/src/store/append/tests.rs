@@ -181,8 +181,11 @@ async fn a_full_disk_refuses_keeps_what_was_acknowledged_and_heals_by_itself() {
     assert!(acknowledged > 0);
     assert!(format!("{:?}", std::error::Error::source(&error).unwrap()).contains("full"), "{error:?}");
     assert!(store.append_system(system(at(0), 20)).await.is_err(), "still full");
+    assert!(store.trouble().unwrap().contains("full"), "{:?}", store.trouble());
     assert_eq!(whole(&store).await, acknowledged);
     limit("PRAGMA max_page_count = 1000000").await;
+    store.probe().await.unwrap();
+    assert_eq!(store.trouble(), None);
     assert_eq!(store.append_system(system(at(0), 20)).await.unwrap(), Appended::Committed);
     assert_eq!(whole(&store).await, acknowledged + 20);
 }
