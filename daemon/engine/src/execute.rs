@@ -2,6 +2,7 @@
 //! answers with what it saw.
 
 use crate::actions::{self, get};
+use crate::nodes;
 use crate::protocol::{self, bytes, frame, mark_on, written_by_us};
 use crate::seal::object;
 use crate::wire::{HttpWrite, Wire};
@@ -25,8 +26,9 @@ pub async fn recheck<W: Wire>(wire: &W, plan: &Plan) -> LiveTarget {
     let namespace = &plan.action.target().namespace;
     let pods = wire.read(&pods_of(namespace, &plan.preconditions.selector)).await;
     let autoscalers = autoscalers(wire, &plan.action).await;
+    let nodes = nodes::look(wire).await;
     let preview = dry_run(wire, &plan.action, &target, source.as_ref(), &plan.op).await;
-    LiveTarget { target, source, pods, autoscalers, preview, at: wire.now() }
+    LiveTarget { target, source, pods, autoscalers, nodes, preview, at: wire.now() }
 }
 
 /// The executor never sends a request that it did not build itself: a stored one must be exactly what the typed

@@ -68,7 +68,7 @@ fn nobody_can_decide(case: &Case) -> Option<String> {
 
 fn storm(case: &Case) -> Option<String> {
     let nodes = case.rules.standing.nodes_not_ready;
-    (nodes > 1).then(|| format!("{nodes} nodes are not Ready: this looks like a larger failure"))
+    (nodes > 1).then(|| crate::nodes::storm(nodes))
 }
 
 fn cool_down(case: &Case) -> Option<String> {

@@ -73,6 +73,7 @@ pub const RESPONDER: &[Need] = &[
 /// The executor, whatever it executes; an action's own rights stand in its file.
 pub const EXECUTOR: &[Need] = &[
     need("", "namespaces", &["get"], Cluster, "it acts in the cluster that people approved for"),
+    need("", "nodes", &["list"], Cluster, "with more than one node not Ready, or unseen, it writes nothing"),
     optional(need(
         "events.k8s.io",
         "events",
@@ -189,7 +190,7 @@ pub fn responder_yaml() -> String {
     )
 }
 
-/// docs/rbac/executor.yaml: the account of `mode: approve`, bound nowhere but for the cluster's name.
+/// docs/rbac/executor.yaml: the account of `mode: approve`, bound nowhere but for the cluster's name and its nodes.
 pub fn executor_yaml() -> String {
     let cluster: Vec<Right> =
         EXECUTOR.iter().filter(|need| need.reach != Namespaces).map(|need| need.right).collect();
@@ -201,8 +202,8 @@ pub fn executor_yaml() -> String {
          apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: nightshift-executor\n  namespace: nightshift\n\
          automountServiceAccountToken: false\n---\n\
          {}---\n{}---\n{}",
-        role("nightshift-cluster-name", &cluster),
-        bound("nightshift-cluster-name", "nightshift-executor"),
+        role("nightshift-executor-cluster", &cluster),
+        bound("nightshift-executor-cluster", "nightshift-executor"),
         role("nightshift-executor", &acting()),
     )
 }

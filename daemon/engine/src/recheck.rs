@@ -2,6 +2,7 @@
 
 use crate::actions;
 use crate::difference::difference_digest;
+use crate::nodes;
 use crate::normal::spec_digest;
 use crate::seal::{autoscaled, object};
 use nightshift_model::finding::Reason;
@@ -44,6 +45,7 @@ pub fn recheck(
     match reason {
         Reason::CrashLoopBackOff => crash_looping(&live.pods, live.at, symptom_within)?,
     }
+    nodes::calm(&live.nodes)?;
     let after = object(&live.preview, "the dry run")?;
     let difference = difference_digest(&now, &after);
     if difference != plan.difference {

@@ -164,10 +164,24 @@ pub struct LiveTarget {
     pub pods: RawPart,
     /// LIST of the namespace's autoscalers.
     pub autoscalers: RawPart,
+    /// The cluster's nodes, counted.
+    pub nodes: Nodes,
     /// The dry run of the sealed request.
     pub preview: RawPart,
     /// When.
     pub at: Timestamp,
+}
+
+/// Nodes that are not Ready, as the executor counted them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Nodes {
+    /// So many, or more.
+    NotReady(u32),
+    /// It could not be found out.
+    Unknown {
+        /// One clause.
+        why: String,
+    },
 }
 
 /// What sealing needs.

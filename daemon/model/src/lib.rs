@@ -30,7 +30,7 @@ pub use action::{Action, ActionKind, RevisionRef, Risk, SeenImage};
 pub use canonical::{Digest, canonical, digest, digest_of};
 pub use change::{FieldChange, Shown};
 pub use coverage::Gap;
-pub use effect::{Answer, Ask, LiveTarget, Next, Preview, Raw, RawPart, Read, Write};
+pub use effect::{Answer, Ask, LiveTarget, Next, Nodes, Preview, Raw, RawPart, Read, Write};
 pub use evidence::{Evidence, EvidenceRequest, Got, NotChecked, Observed, Tool};
 pub use finding::{Exit, ExitClass, Finding, Origin, Reason, Severity};
 pub use history::{Actor, Append, Appended, HistoryEvent, Message, MessageBody, Stream, SystemEvent};

@@ -6,11 +6,11 @@ use crate::cluster::{Reader, Writer, actuate};
 use crate::prometheus::{self, Prometheus};
 use crate::store::{HistoryStore as _, SqliteStore};
 use crate::telemetry::Metrics;
-use nightshift_engine::evidence::BUDGET;
+use nightshift_engine::evidence::{BUDGET, Budget};
 use nightshift_engine::wire::{HttpWrite, Wire};
 use nightshift_engine::{Shell, World};
 use nightshift_model::effect::{RawPart, Read};
-use nightshift_model::{Answer, Ask, NotChecked, ObjectRef, Role, Sent, Timestamp, Write};
+use nightshift_model::{Answer, Ask, NotChecked, ObjectRef, Role, Seconds, Sent, Timestamp, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,6 +21,8 @@ pub const READ_BYTES_CAP: usize = 2 << 20;
 const READ_DEADLINE: Duration = Duration::from_secs(10);
 /// A write that takes longer may or may not have been carried out.
 const WRITE_DEADLINE: Duration = Duration::from_secs(15);
+/// What the executor may read in one drive: it lists the nodes before a write, at up to 25 KB each.
+const ACTING: Budget = Budget { calls: 400, bytes: 256 << 20, seconds: Seconds(120) };
 
 /// What every drive of a role shares.
 #[derive(Clone)]
@@ -49,6 +51,7 @@ pub struct RoleWorld {
 /// The wire of one drive.
 struct RoleWire {
     outside: Outside,
+    budget: Budget,
     calls: AtomicU64,
     bytes: AtomicU64,
     started: Duration,
@@ -58,9 +61,9 @@ impl RoleWorld {
     /// A world with a fresh budget.
     pub fn new(outside: Outside) -> Self {
         let started = outside.clock.monotonic();
-        Self {
-            shell: Shell(RoleWire { outside, calls: AtomicU64::new(0), bytes: AtomicU64::new(0), started }),
-        }
+        let budget = if outside.writer.is_some() { ACTING } else { BUDGET };
+        let (calls, bytes) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { shell: Shell(RoleWire { outside, budget, calls, bytes, started }) }
     }
 }
 
@@ -88,18 +91,19 @@ impl World for RoleWorld {
 }
 
 impl RoleWire {
-    /// Counts a read against the budget of a diagnosis.
+    /// Counts a read against the budget of this drive.
     fn admit(&self) -> Result<(), RawPart> {
+        let budget = &self.budget;
         let over = |detail: String| RawPart::Failed { why: NotChecked::OverBudget, detail };
-        if self.calls.fetch_add(1, Ordering::Relaxed) >= u64::from(BUDGET.calls) {
-            return Err(over(format!("{} calls", BUDGET.calls)));
+        if self.calls.fetch_add(1, Ordering::Relaxed) >= u64::from(budget.calls) {
+            return Err(over(format!("{} calls", budget.calls)));
         }
-        if self.bytes.load(Ordering::Relaxed) >= BUDGET.bytes as u64 {
-            return Err(over(format!("{} bytes", BUDGET.bytes)));
+        if self.bytes.load(Ordering::Relaxed) >= budget.bytes as u64 {
+            return Err(over(format!("{} bytes", budget.bytes)));
         }
         let spent = self.outside.clock.monotonic().saturating_sub(self.started);
-        if spent >= BUDGET.seconds.duration() {
-            return Err(over(format!("{}", BUDGET.seconds)));
+        if spent >= budget.seconds.duration() {
+            return Err(over(format!("{}", budget.seconds)));
         }
         Ok(())
     }

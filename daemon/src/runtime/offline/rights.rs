@@ -42,9 +42,9 @@ pub fn responder(namespaces: &[String]) -> Vec<Right> {
     rights
 }
 
-/// What the executor needs for every action in each namespace.
+/// What the executor needs for every action in each namespace, and beside it.
 pub fn executor(namespaces: &[String]) -> Vec<Right> {
-    let mut rights: Vec<Right> = Vec::new();
+    let mut rights: Vec<Right> = vec![Right::new("get", "", "namespaces"), Right::new("list", "", "nodes")];
     for namespace in namespaces {
         for right in ACTIONS.iter().flat_map(|action| action.rights) {
             for verb in right.verbs {
@@ -79,9 +79,11 @@ mod tests {
     }
 
     #[test]
-    fn the_executor_needs_what_its_actions_need_and_nothing_everywhere() {
+    fn the_executor_needs_what_its_actions_need_and_writes_nothing_everywhere() {
         let rights = executor(&["shop".to_owned(), "bank".to_owned()]);
-        assert!(rights.iter().all(|right| !right.namespace.is_empty()));
+        let everywhere = rights.iter().filter(|right| right.namespace.is_empty());
+        assert!(everywhere.clone().all(|right| ["get", "list"].contains(&right.verb.as_str())));
+        assert!(everywhere.clone().any(|right| right.to_string() == "list nodes"));
         assert!(rights.iter().any(|right| right.to_string() == "patch deployments.apps in bank"));
     }
 }
