@@ -13,7 +13,7 @@ pub mod words;
 pub use schema::{
     Acting, AfterFix, Audit, Compared, Count, Deed, Digest, Found, InventoryLine, Ledger, Moment, Need,
     NeedKind, NotDone, NotDoneReason, Quality, Relapse, Repeated, Stat, Trend, Unanswered, Undelivered,
-    Upcoming, VERSION, Verdict, Waiting, Watch, Watched,
+    Upcoming, VERSION, Verdict, Waiting, Walked, Watch, Watched,
 };
 pub use sections::{About, Entry, Section, sections};
 pub use text::{text, top};

@@ -85,22 +85,17 @@ pub enum QueryError {
 }
 
 impl QueryError {
-    /// HTTP status: 422 or 503; 504 is what a proxy in between would make of a silence.
+    /// HTTP status: 422 or 503.
     pub fn status(&self) -> u16 {
         match self {
             Self::Unknown(_) => 422,
-            Self::Down => 503,
-            Self::Silent => 504,
+            Self::Down | Self::Silent => 503,
         }
     }
 
     /// Body in the form of the Prometheus HTTP API.
     pub fn body(&self) -> Value {
-        let kind = match self {
-            Self::Unknown(_) => "bad_data",
-            Self::Down => "unavailable",
-            Self::Silent => "timeout",
-        };
+        let kind = if matches!(self, Self::Unknown(_)) { "bad_data" } else { "unavailable" };
         json!({"status": "error", "errorType": kind, "error": self.to_string()})
     }
 }

@@ -74,6 +74,7 @@ pub fn digests(running: &Running, daily: Daily) -> Arc<DigestStage> {
         clock: running.clock(),
         fence: running.epoch(Role::Responder),
         queued: Mutex::new(None),
+        verified: tokio::sync::Mutex::default(),
     })
 }
 

@@ -7,7 +7,7 @@ use askama::Template as _;
 use jiff::civil::{Date, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use nightshift_engine::StoreError;
-use nightshift_engine::digest::{About, Acting, Audit, Digest, Entry, Window, digest, sections};
+use nightshift_engine::digest::{About, Acting, Audit, Digest, Entry, Walked, Window, digest, sections};
 use nightshift_model::history::Row;
 use nightshift_model::{
     Actor, Epoch, Incident, IncidentId, Message, MessageBody, Registry, Role, Seconds, Stream, Timestamp,
@@ -21,6 +21,8 @@ const COMPARED: Seconds = Seconds(7 * 86_400);
 /// What stands at a window's end may have begun long before.
 const STANDING: [&str; 5] =
     ["coverage-changed", "inventory", "inventory-cleared", "kill-switch-set", "kill-switch-cleared"];
+/// After so long all of the history is read again, not only what was added.
+const WALK: Seconds = Seconds(86_400);
 /// Open incidents read at a time.
 const PAGE: u32 = 500;
 
@@ -82,6 +84,17 @@ pub struct DigestStage {
     pub fence: Option<(Role, Epoch)>,
     /// The date that was queued last by this process.
     pub queued: Mutex<Option<Date>>,
+    /// What this process has verified of the history.
+    pub verified: tokio::sync::Mutex<Option<Verified>>,
+}
+
+/// A history that was found whole, once all of it and since then what came after.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// When all of it was read.
+    walked: Walked,
+    /// What was found then and since.
+    report: audit::Report,
 }
 
 impl DigestStage {
@@ -205,16 +218,29 @@ impl DigestStage {
         }
     }
 
+    /// Reads all of the history at first and once a day, and in between what came after. A history that was found
+    /// changed is read as a whole every time.
     async fn audit(&self) -> Audit {
-        match audit::verify(&self.store, 0).await {
-            Err(error) => Audit::NotChecked { why: error.to_string() },
-            Ok(report) => match (report.problems.first(), report.tip) {
-                (Some(problem), _) => {
-                    Audit::Broken { what: format!("row {}: {}", problem.seq, problem.what) }
-                }
-                (None, Some(tip)) => Audit::ChainOnly { rows: report.rows, tip: tip.hash },
-                (None, None) => Audit::NotChecked { why: "the history is empty".to_owned() },
-            },
+        let mut verified = self.verified.lock().await;
+        let now = self.clock.now();
+        let known = verified.take().filter(|known| now.since(known.walked.at) < WALK);
+        let report = match &known {
+            Some(known) => audit::verify_on(&self.store, &known.report).await,
+            None => audit::verify(&self.store, 0).await,
+        };
+        let report = match report {
+            Ok(report) => report,
+            Err(error) => return Audit::NotChecked { why: error.to_string() },
+        };
+        match (report.problems.first(), report.tip) {
+            (Some(problem), _) => Audit::Broken { what: format!("row {}: {}", problem.seq, problem.what) },
+            (None, Some(tip)) => {
+                let (rows, since) = (report.rows, known.map(|known| known.walked));
+                let walked = since.clone().unwrap_or(Walked { at: now, rows });
+                *verified = Some(Verified { walked, report });
+                Audit::ChainOnly { rows, tip: tip.hash, since }
+            }
+            (None, None) => Audit::NotChecked { why: "the history is empty".to_owned() },
         }
     }
 }

@@ -13,9 +13,10 @@ use super::error::unavailable;
 use super::row::{RawRow, column};
 use super::{SqliteStore, StoreError};
 use check::Check;
-use nightshift_model::Digest;
+use nightshift_model::{Digest, Revision};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Acquire as _, Row as _};
+use std::collections::BTreeSet;
 
 /// Rows read at a time.
 const PAGE: i64 = 500;
@@ -29,6 +30,8 @@ pub struct Report {
     pub tip: Option<Tip>,
     /// Incidents that were folded from their first event.
     pub incidents: usize,
+    /// The last revision of the system stream.
+    pub system: Revision,
     /// What cannot be in a history that was only added to.
     pub problems: Vec<Problem>,
     /// What is odd but happens: clocks that were set back.
@@ -111,6 +114,47 @@ pub async fn verify(store: &SqliteStore, from: u64) -> Result<Report, StoreError
     Ok(check.report())
 }
 
+/// Verifies what came after a clean report of the whole history: the chain from its tip on, and every stream that
+/// grew, whole, with its snapshot. Older rows of streams that did not grow are taken as they were found then.
+///
+/// # Errors
+/// Those of the store: [`Exit::Unreadable`].
+pub async fn verify_on(store: &SqliteStore, known: &Report) -> Result<Report, StoreError> {
+    let Some(tip) = known.tip.filter(|_| known.problems.is_empty() && !known.partial) else {
+        return verify(store, 0).await;
+    };
+    let failed = || unavailable("verify the history");
+    let mut connection = store.readers().acquire().await.map_err(failed())?;
+    let mut view = connection.begin().await.map_err(failed())?;
+    let mut check = Check::behind(&log_id(&mut view).await?, known, &tip);
+    let mut next = tip.seq;
+    let mut grown = BTreeSet::new();
+    loop {
+        let page = page(&mut view, next).await?;
+        let Some(last) = page.last() else { break };
+        next = last.seq + 1;
+        for row in &page {
+            if row.seq > tip.seq {
+                grown.insert(row.stream.clone());
+            }
+            check.again(row, &tip);
+        }
+    }
+    if next == tip.seq {
+        check.cut_off(&tip);
+    }
+    for stream in grown {
+        for row in &whole_stream(&mut view, &stream).await? {
+            check.of_stream(row, &tip);
+        }
+        if let Some(row) = snapshot(&mut view, &stream).await? {
+            check.snapshot(&row);
+        }
+    }
+    check.snapshots_end();
+    Ok(check.report())
+}
+
 /// A row of the projection, unread.
 struct SnapshotRow {
     id: String,
@@ -141,20 +185,42 @@ async fn page(view: &mut SqliteConnection, from: u64) -> Result<Vec<RawRow>, Sto
     .map_err(unavailable("read the history"))
 }
 
+async fn whole_stream(view: &mut SqliteConnection, stream: &str) -> Result<Vec<RawRow>, StoreError> {
+    sqlx::query(
+        "SELECT seq, ts_utc, kind, actor, stream, revision, epoch, incident_id, proposal_id, body, prev_hash, hash \
+         FROM audit_event WHERE stream = ? AND stream <> 'system' ORDER BY seq",
+    )
+    .bind(stream)
+    .fetch_all(view)
+    .await
+    .and_then(|rows| rows.iter().map(RawRow::read).collect())
+    .map_err(unavailable("read the history"))
+}
+
+fn read_snapshot(row: &sqlx::sqlite::SqliteRow) -> Result<SnapshotRow, sqlx::Error> {
+    Ok(SnapshotRow {
+        id: row.try_get("id")?,
+        revision: row.try_get("revision")?,
+        phase: row.try_get("phase")?,
+        open: row.try_get("open")?,
+        json: row.try_get("snapshot")?,
+    })
+}
+
+async fn snapshot(view: &mut SqliteConnection, id: &str) -> Result<Option<SnapshotRow>, StoreError> {
+    sqlx::query("SELECT id, revision, phase, open, snapshot FROM incident WHERE id = ?")
+        .bind(id)
+        .fetch_optional(view)
+        .await
+        .and_then(|row| row.as_ref().map(read_snapshot).transpose())
+        .map_err(unavailable("read a snapshot"))
+}
+
 async fn snapshots(view: &mut SqliteConnection) -> Result<Vec<SnapshotRow>, StoreError> {
-    let read = |row: &sqlx::sqlite::SqliteRow| {
-        Ok(SnapshotRow {
-            id: row.try_get("id")?,
-            revision: row.try_get("revision")?,
-            phase: row.try_get("phase")?,
-            open: row.try_get("open")?,
-            json: row.try_get("snapshot")?,
-        })
-    };
     sqlx::query("SELECT id, revision, phase, open, snapshot FROM incident ORDER BY id")
         .fetch_all(view)
         .await
-        .and_then(|rows| rows.iter().map(read).collect())
+        .and_then(|rows| rows.iter().map(read_snapshot).collect())
         .map_err(unavailable("read the snapshots"))
 }
 

@@ -442,6 +442,9 @@ pub enum Audit {
         rows: u64,
         /// The last row's hash.
         tip: Sha256,
+        /// Absent when every row was looked at just now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Walked>,
     },
     /// The chain does not hold.
     Broken {
@@ -453,6 +456,15 @@ pub enum Audit {
         /// Why.
         why: String,
     },
+}
+
+/// When every row was looked at last; since then only what came after, and the incidents that went on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Walked {
+    /// When.
+    pub at: Timestamp,
+    /// Rows that it covered.
+    pub rows: u64,
 }
 
 impl Audit {
@@ -467,8 +479,15 @@ impl Audit {
     /// One clause for people.
     pub fn sentence(&self) -> String {
         match self {
-            Self::ChainOnly { rows, tip } => {
-                format!("audit: chain only, verified, {rows} rows, tip {}", tip.short())
+            Self::ChainOnly { rows, tip, since } => {
+                let since = since.as_ref().map(|walked| {
+                    format!(
+                        "; the first {} were read at {}, since then what was added",
+                        walked.rows, walked.at
+                    )
+                });
+                let tip = tip.short();
+                format!("audit: chain only, verified, {rows} rows, tip {tip}{}", since.unwrap_or_default())
             }
             Self::Broken { what } => format!("AUDIT: THE HISTORY WAS CHANGED: {}", visible(what)),
             Self::NotChecked { why } => format!("audit: not checked, because {}", visible(why)),

@@ -13,7 +13,7 @@ fn registry() -> Registry {
 }
 
 fn audit() -> Audit {
-    Audit::ChainOnly { rows: 812, tip: nightshift_model::digest("test", b"tip") }
+    Audit::ChainOnly { rows: 812, tip: nightshift_model::digest("test", b"tip"), since: None }
 }
 
 fn told(night: &Night) -> Digest {

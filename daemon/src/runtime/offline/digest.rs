@@ -28,5 +28,6 @@ pub fn stage(store: SqliteStore, config: Option<&Config>, zone: &TimeZone, clock
         clock,
         fence: None,
         queued: Mutex::new(None),
+        verified: tokio::sync::Mutex::default(),
     }
 }

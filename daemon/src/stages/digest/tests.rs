@@ -100,6 +100,7 @@ async fn a_digest_is_queued_once_a_date_and_told_from_the_store() {
         cluster: "prod-1".to_owned(),
         mode: Acting::Observe,
         queued: Mutex::new(None),
+        verified: tokio::sync::Mutex::default(),
         store,
         fence: None,
     };
@@ -133,5 +134,13 @@ async fn a_digest_is_queued_once_a_date_and_told_from_the_store() {
         (2, 1, 1)
     );
     assert!(matches!(digest.quality.audit, Audit::ChainOnly { rows: 2, .. }), "{:?}", digest.quality.audit);
+    assert!(matches!(digest.quality.audit, Audit::ChainOnly { since: None, .. }), "all of it was read");
+
+    let again = first.tell(from, to).await.unwrap().quality.audit;
+    let Audit::ChainOnly { rows: 2, since: Some(walked), .. } = &again else { panic!("{again:?}") };
+    assert_eq!(walked.rows, 2);
+    assert!(again.sentence().contains("the first 2 were read at 2026-03-02T08:00"), "{}", again.sentence());
+    let anew = stage(store.clone()).tell(from, to).await.unwrap().quality.audit;
+    assert!(matches!(anew, Audit::ChainOnly { since: None, .. }), "a start reads all of it");
     assert!(first.of("2026-03-03".parse().unwrap()).await.unwrap().is_none(), "that night is not over");
 }

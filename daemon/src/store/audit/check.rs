@@ -41,12 +41,53 @@ impl Check {
                 rows: 0,
                 tip: None,
                 incidents: 0,
+                system: Revision(0),
                 problems: Vec::new(),
                 warnings: Vec::new(),
                 chain_only: true,
                 partial: from > 0,
             },
         }
+    }
+
+    /// Goes on behind a clean report of the whole.
+    pub(super) fn behind(log_id: &str, known: &Report, tip: &Tip) -> Self {
+        let mut check = Self::new(log_id, 0);
+        check.next = tip.seq;
+        check.prev = None;
+        check.streams.insert(Stream::System.as_str().to_owned(), Followed::System(known.system));
+        check.report = known.clone();
+        check
+    }
+
+    /// The row of the tip, which must still be the one that was verified, and the rows behind it.
+    pub(super) fn again(&mut self, row: &RawRow, tip: &Tip) {
+        self.chain(row);
+        if row.seq == tip.seq {
+            if row.hash != tip.hash {
+                self.problem(row.seq, "it is not the row that was verified before");
+            }
+            return;
+        }
+        self.read(row, |stream| *stream == Stream::System);
+        self.count(row);
+    }
+
+    /// A row of a stream that grew, from the stream's first on. Those behind the tip are counted already.
+    pub(super) fn of_stream(&mut self, row: &RawRow, tip: &Tip) {
+        let known = self.report.incidents;
+        if row.expected_hash() != row.hash {
+            self.problem(row.seq, "it was changed after it was recorded");
+        }
+        self.read(row, |_| true);
+        if row.seq <= tip.seq {
+            self.report.incidents = known;
+        }
+    }
+
+    /// Nothing stands where the tip stood.
+    pub(super) fn cut_off(&mut self, tip: &Tip) {
+        self.problem(tip.seq, "it was verified before and is no longer there: the history's end was cut off");
     }
 
     pub(super) fn report(self) -> Report {
@@ -66,10 +107,17 @@ impl Check {
 
     pub(super) fn row(&mut self, row: &RawRow) {
         self.chain(row);
+        let whole = !self.report.partial;
+        self.read(row, |_| whole);
+        self.count(row);
+    }
+
+    /// Its columns and, where wanted, its place in its stream.
+    fn read(&mut self, row: &RawRow, follow: impl Fn(&Stream) -> bool) {
         match parse(row.seq, &row.ts, row.body.as_bytes()) {
             Ok(recorded) => {
                 self.copies(row, &recorded);
-                if !self.report.partial {
+                if follow(&recorded.stream) {
                     self.follow(&recorded);
                 }
             }
@@ -78,6 +126,9 @@ impl Check {
                 self.streams.insert(row.stream.clone(), Followed::Lost);
             }
         }
+    }
+
+    fn count(&mut self, row: &RawRow) {
         self.report.rows += 1;
         self.report.tip = Some(Tip { seq: row.seq, hash: row.hash });
     }
@@ -133,6 +184,7 @@ impl Check {
             (Stream::System, followed) => {
                 let last = if let Some(Followed::System(last)) = followed { *last } else { Revision(0) };
                 if said.revision == last.next() {
+                    self.report.system = said.revision;
                     Ok(Followed::System(said.revision))
                 } else {
                     Err(format!("revision {} follows {} in the system stream", said.revision.0, last.0))

@@ -188,3 +188,45 @@ async fn an_export_proves_itself_and_shows_what_was_done_to_it() {
     let report = verify_jsonl(part.as_slice()).unwrap();
     assert_eq!((report.problems.len(), report.partial), (0, true));
 }
+
+/// A clean look, then more rows; what `change` did in between is held against the first report.
+async fn grown(change: &str) -> Report {
+    let (folder, store) = history().await;
+    let known = verify(&store, 0).await.unwrap();
+    let id = IncidentId::from("inc-b");
+    let before = crate::store::Store::load(&store, &id).await.unwrap();
+    advance(&store, Some(&before), &id, vec![asked()], at(40)).await;
+    store.append_system(system(at(41), 2)).await.unwrap();
+    advance(&store, None, &IncidentId::from("inc-c"), vec![opened("till")], at(42)).await;
+    store.close().await;
+    let mut connection = raw(&folder).await;
+    for trigger in ["update", "delete", "replace"] {
+        let drop = format!("DROP TRIGGER audit_event_no_{trigger}");
+        sqlx::query(AssertSqlSafe(drop)).execute(&mut connection).await.unwrap();
+    }
+    if !change.is_empty() {
+        sqlx::query(AssertSqlSafe(change.to_owned())).execute(&mut connection).await.unwrap();
+    }
+    let store = SqliteStore::open(folder.path().join("history.db"), OpenMode::ReadOnly).await.unwrap();
+    let on = verify_on(&store, &known).await.unwrap();
+    let whole = verify(&store, 0).await.unwrap();
+    if change.is_empty() {
+        assert_eq!(on, whole, "going on finds what a whole look finds");
+    }
+    on
+}
+
+#[tokio::test]
+async fn going_on_from_a_verified_tip_says_what_a_whole_look_says() {
+    let report = grown("").await;
+    assert_eq!((report.rows, report.incidents, report.problems.len()), (20, 3, 0));
+    let flip = |seq: u64| format!("UPDATE audit_event SET body = CAST('{{}}' AS BLOB) WHERE seq = {seq}");
+    told(&grown(&flip(17)).await, 17, "was changed"); // a new row
+    told(&grown(&flip(15)).await, 15, "was changed"); // the tip itself
+    told(&grown(&flip(14)).await, 14, "was changed"); // an old row of an incident that went on
+    told(&grown("DELETE FROM audit_event WHERE seq > 9").await, 15, "no longer there");
+    told(&grown("DELETE FROM audit_event WHERE seq = 18").await, 19, "missing");
+    let snapshot = "UPDATE incident SET phase = 'Closed' WHERE id = 'inc-b'";
+    told(&grown(snapshot).await, 16, "columns");
+    told(&grown("DELETE FROM incident WHERE id = 'inc-c'").await, 19, "no snapshot");
+}
