@@ -2,7 +2,9 @@
 
 use nightshift::demo::door::{Hold, Keep};
 use nightshift_model::operation::OperationState;
-use nightshift_model::{Closure, Incident, IncidentEvent, ObjectRef, Outcome, Phase, Recovered};
+use nightshift_model::{
+    Closure, Escalation, Incident, IncidentEvent, ObjectRef, Outcome, Phase, Recovered, SystemEvent,
+};
 use nightshift_sim::{ApiRequest, Fault, Method};
 use nightshift_tests::house::{EXECUTOR, House, RESPONDER, web};
 use std::time::Duration;
@@ -192,5 +194,68 @@ async fn an_unknown_outcome_is_asked_again_by_the_next_start() -> anyhow::Result
     assert!(proven(&over), "{:?}", over.phase);
     assert_eq!((house.writes("cart"), house.arrivals("cart")), (1, 1));
     house.finish().await?;
+    Ok(())
+}
+
+/// SIGTERM while the one request is under way: its answer is waited for and recorded, then the program ends.
+#[tokio::test]
+async fn told_to_stop_with_a_request_under_way_it_records_the_answer_first() -> anyhow::Result<()> {
+    let mut house = House::open().await?;
+    let (scope, proposal) = house.proposed("cart").await?;
+    let mut hold = house.door.hold(Keep::Answer, carries_out);
+    house.approve("alice", &proposal).await?;
+    tokio::time::timeout(Duration::from_secs(20), hold.reached()).await?;
+    let clock = house.clock;
+    let answered = async {
+        clock.sleep_real(Duration::from_millis(500)).await;
+        hold.release();
+    };
+    tokio::join!(house.stop(), answered);
+    let left = house.newest(&scope).await?.ok_or_else(|| anyhow::anyhow!("no incident"))?;
+    assert!(matches!(left.phase, Phase::Verifying { .. }), "{:?}", left.phase);
+    assert_eq!((house.writes("cart"), house.arrivals("cart")), (1, 1));
+    house.start().await?;
+    let over = house.over(&scope).await?;
+    assert!(proven(&over), "{:?}", over.phase);
+    let events = house.events(&over.id).await?;
+    assert!(recovered(&events).is_empty(), "there was nothing to recover");
+    house.finish().await?;
+    Ok(())
+}
+
+/// The history of before a write is put back: the cluster knows more than it.
+#[tokio::test]
+async fn over_a_restored_backup_what_carries_an_unknown_mark_is_not_written() -> anyhow::Result<()> {
+    let mut house = House::open().await?;
+    let scope = house.deploy("cart", 1)?;
+    house.healthy(&scope, 1).await?;
+    house.stop().await;
+    let backup = house.folder.path().join("backup.db");
+    std::fs::copy(house.file(), &backup)?;
+    house.start().await?;
+    house.deploy("cart", 2)?;
+    let proposal = house.proposal(&scope).await?;
+    house.approve("alice", &proposal).await?;
+    let over = house.over(&scope).await?;
+    assert!(proven(&over), "{:?}", over.phase);
+    house.stop().await;
+
+    std::fs::copy(&backup, house.file())?;
+    for beside in ["history.db-wal", "history.db-shm"] {
+        let _ = std::fs::remove_file(house.folder.path().join(beside));
+    }
+    house.start().await?;
+    house.deploy("cart", 2)?;
+    let other = house.crash("till").await?;
+    let over = house.over(&scope).await?;
+    let Phase::Escalated { why: Escalation::Refused { reasons } } = &over.phase else {
+        anyhow::bail!("{:?}", over.phase)
+    };
+    assert!(reasons.iter().any(|why| why.contains("is in quarantine")), "{reasons:?}");
+    assert_eq!((house.writes("cart"), house.arrivals("cart")), (1, 1), "only the one of before");
+    let held = house.system(&["quarantined"]).await?;
+    assert!(matches!(&held[..], [SystemEvent::Quarantined { entries }] if entries.len() == 1), "{held:?}");
+    house.proposal(&other).await?; // the others go on
+    house.stop().await;
     Ok(())
 }

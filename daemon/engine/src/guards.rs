@@ -16,8 +16,17 @@ pub enum Decision {
 type Guard = fn(&Case) -> Option<String>;
 
 /// The guards, in the order in which their reasons are told.
-static GUARDS: &[Guard] =
-    &[mode, forbidden_namespace, kill_switch, nobody_can_decide, storm, cool_down, daily_limit, denied];
+static GUARDS: &[Guard] = &[
+    mode,
+    forbidden_namespace,
+    kill_switch,
+    nobody_can_decide,
+    quarantine,
+    storm,
+    cool_down,
+    daily_limit,
+    denied,
+];
 
 /// What a guard may look at.
 struct Case<'a> {
@@ -64,6 +73,10 @@ fn kill_switch(case: &Case) -> Option<String> {
 
 fn nobody_can_decide(case: &Case) -> Option<String> {
     decidable(&case.rules.registry, case.namespace(), case.draft.risk, case.rules.proofs).err()
+}
+
+fn quarantine(case: &Case) -> Option<String> {
+    crate::marks::holds(&case.rules.standing.quarantine, case.draft.action.target())
 }
 
 fn storm(case: &Case) -> Option<String> {

@@ -29,6 +29,7 @@ pub mod seal;
 pub mod tally;
 
 pub mod execute;
+pub mod marks;
 pub mod nodes;
 pub mod protocol;
 pub mod recheck;

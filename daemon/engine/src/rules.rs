@@ -1,5 +1,6 @@
 //! What decisions rest on besides the incident itself: configuration, and what the history adds up to.
 
+use nightshift_model::history::Quarantine;
 use nightshift_model::registry::matches;
 use nightshift_model::vote::Strength;
 use nightshift_model::{
@@ -72,6 +73,8 @@ pub struct Standing {
     pub executions: Vec<Execution>,
     /// Denials of the last 24 hours and more.
     pub denials: Vec<Denial>,
+    /// What the executor does not write.
+    pub quarantine: Vec<Quarantine>,
     /// Nodes that are not Ready: more than one is a storm.
     pub nodes_not_ready: u32,
 }

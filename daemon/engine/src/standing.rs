@@ -2,7 +2,7 @@
 
 use crate::inventory::Inventory;
 use crate::rules::{Denial, Execution, KillSwitch, Standing};
-use nightshift_model::history::Row;
+use nightshift_model::history::{Quarantine, Row};
 use nightshift_model::{
     Actor, Digest, HistoryEvent, Incident, IncidentEvent, Phase, Seconds, Stream, SystemEvent, Timestamp,
     Withdrawal,
@@ -22,6 +22,8 @@ pub struct System {
     pub clearing: Vec<Actor>,
     /// When it was cleared last.
     pub cleared_at: Option<Timestamp>,
+    /// What the executor does not write.
+    pub quarantine: Vec<Quarantine>,
 }
 
 impl System {
@@ -31,6 +33,7 @@ impl System {
         self.inventory.fold(event);
         match event {
             SystemEvent::PolicyChanged { after, .. } => self.policy = Some(*after),
+            SystemEvent::Quarantined { entries } => self.quarantine.clone_from(entries),
             SystemEvent::KillSwitchSet { by, reason } => {
                 self.kill_switch = KillSwitch::Set { reason: format!("{reason} ({by})") };
                 self.clearing.clear();
@@ -106,6 +109,7 @@ pub fn standing(
         cleared_at: system.cleared_at,
         executions: executions.into_values().collect(),
         denials,
+        quarantine: system.quarantine.clone(),
         nodes_not_ready,
     }
 }

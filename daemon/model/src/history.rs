@@ -94,6 +94,8 @@ pub enum SystemEvent {
     DigestSent { window: String },
     /// The history was exported or verified.
     AuditRead { what: String },
+    /// Workloads that the executor does not write, as its last start found them; none lifts it.
+    Quarantined { entries: Vec<Quarantine> },
     /// Healthy rollouts and self-healed trouble that opened nothing, for the digest.
     Quiet { seen: QuietNight },
 }
@@ -121,6 +123,7 @@ impl SystemEvent {
             Self::Undelivered { .. } => "undelivered",
             Self::DigestSent { .. } => "digest-sent",
             Self::AuditRead { .. } => "audit-read",
+            Self::Quarantined { .. } => "quarantined",
             Self::Quiet { .. } => "quiet",
         }
     }
@@ -139,6 +142,15 @@ pub struct InventoryEntry {
     /// Which container.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub container: String,
+}
+
+/// A workload that is not written, or a namespace in which nothing is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantine {
+    /// Which.
+    pub workload: ObjectRef,
+    /// Why, in one clause.
+    pub why: String,
 }
 
 /// What was watched and needed nobody.

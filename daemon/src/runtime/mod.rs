@@ -3,6 +3,7 @@
 pub mod coverage;
 pub mod doors;
 pub mod incidents;
+pub mod marks;
 pub mod offline;
 pub mod rules;
 pub mod run;
@@ -188,7 +189,7 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     let (board, mut coverage) = tokio::sync::watch::channel(Vec::new());
     drop(board);
     if setup.parts.responder {
-        let me = take_role(&store, clock, Role::Responder).await?;
+        let me = take_role(&store, clock, Role::Responder, Epoch(0)).await?;
         note_policy(&store, clock, &me, &rules).await?;
         spawn(me.clone(), RESPONDER_AT_ONCE, false, outside(reader.clone(), None));
         roles.push(me.clone());
@@ -206,10 +207,10 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         seen.synced.store(true, std::sync::atomic::Ordering::Relaxed);
     }
     if setup.parts.executor {
-        let me = take_role(&store, clock, Role::Executor).await?;
-        roles.push(me.clone());
         let (reader, writer) =
             (Reader::connect(&setup.executor).await?, Writer::connect(&setup.executor).await?);
+        let me = take_executor(&store, clock, &reader, &rules.fixed.mode).await?;
+        roles.push(me.clone());
         spawn(me, 1, true, outside(reader, Some(writer)));
     }
     let look = if setup.parts.is_whole() { sweep::ALONE } else { sweep::SHARED };
@@ -278,9 +279,32 @@ fn rules_now(book: &RuleBook) -> RulesNow {
     })
 }
 
-async fn take_role(store: &SqliteStore, clock: Clock, role: Role) -> Result<Me, StoreError> {
+/// The executor's epoch is newer than every mark that stands in the cluster, and what carries a mark that this
+/// history does not know is held back before anything can be written.
+async fn take_executor(
+    store: &SqliteStore,
+    clock: Clock,
+    reader: &Reader,
+    mode: &Mode,
+) -> Result<Me, StoreError> {
+    let namespaces = match mode {
+        Mode::Observe => &[],
+        Mode::Approve { namespaces } => namespaces.as_slice(),
+    };
+    let found = marks::look(reader, store, clock, namespaces).await?;
+    let me = take_role(store, clock, Role::Executor, found.floor).await?;
+    for held in &found.held {
+        tracing::error!(workload = %held.workload, why = held.why, "a workload is in quarantine: nothing is written there");
+    }
+    if rules::system(store).await?.quarantine != found.held {
+        record(store, clock, &me, SystemEvent::Quarantined { entries: found.held }).await?;
+    }
+    Ok(me)
+}
+
+async fn take_role(store: &SqliteStore, clock: Clock, role: Role, seen: Epoch) -> Result<Me, StoreError> {
     let holder = format!("pid {}", std::process::id());
-    let epoch = store.take(role, &holder, Epoch(0)).await?;
+    let epoch = store.take(role, &holder, seen).await?;
     let me = Me { role, epoch, actor: Actor::Nightshift(role) };
     let version = env!("CARGO_PKG_VERSION").to_owned();
     record(store, clock, &me, SystemEvent::Started { role, epoch, version }).await?;

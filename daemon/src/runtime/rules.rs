@@ -94,6 +94,7 @@ pub async fn system(store: &SqliteStore) -> Result<System, StoreError> {
         "kill-switch-cleared",
         "inventory",
         "inventory-cleared",
+        "quarantined",
     ];
     let rows: Vec<Row> = store.system_events(KINDS).await?;
     Ok(System::of(&rows))

@@ -19,8 +19,14 @@ use tokio_util::sync::CancellationToken;
 /// As far back as days are compared.
 const COMPARED: Seconds = Seconds(7 * 86_400);
 /// What stands at a window's end may have begun long before.
-const STANDING: [&str; 5] =
-    ["coverage-changed", "inventory", "inventory-cleared", "kill-switch-set", "kill-switch-cleared"];
+const STANDING: [&str; 6] = [
+    "coverage-changed",
+    "quarantined",
+    "inventory",
+    "inventory-cleared",
+    "kill-switch-set",
+    "kill-switch-cleared",
+];
 /// After so long all of the history is read again, not only what was added.
 const WALK: Seconds = Seconds(86_400);
 /// Open incidents read at a time.

@@ -12,7 +12,7 @@ pub static FILE: ActionFile = ActionFile {
     kind: ActionKind::RollbackDeployment,
     version: 1,
     rights: &[
-        Right { group: "apps", resource: "deployments", verbs: &["get", "patch"] },
+        Right { group: "apps", resource: "deployments", verbs: &["get", "list", "patch"] },
         Right { group: "apps", resource: "replicasets", verbs: &["get"] },
         Right { group: "", resource: "pods", verbs: &["list"] },
         Right { group: "autoscaling", resource: "horizontalpodautoscalers", verbs: &["list"] },

@@ -9,7 +9,8 @@ use crate::digest::story::{Began, Ended, Episode, Standing, Story, Written};
 use crate::digest::trend::{number, sleep_interruptions, trend};
 use crate::digest::words::{self, visible};
 use crate::digest::{Acting, Window};
-use nightshift_model::{Got, IncidentId, Proposal, Registry, Seconds, Severity, Timestamp};
+use nightshift_model::history::Quarantine;
+use nightshift_model::{Gap, Got, IncidentId, Proposal, Registry, Seconds, Severity, Timestamp};
 use std::collections::BTreeMap;
 
 /// How long a proven fix is watched for a relapse.
@@ -369,7 +370,7 @@ fn quality(
         }
     }
     Quality {
-        gaps: night.gaps.to_vec(),
+        gaps: night.gaps.iter().cloned().chain(night.quarantine.iter().map(quarantined)).collect(),
         unanswered: unanswered
             .into_iter()
             .map(|((what, why), times)| Unanswered { what: visible(what), why: why.to_owned(), times })
@@ -387,5 +388,13 @@ fn quality(
         untold,
         starts: night.starts,
         audit,
+    }
+}
+
+/// What is not written is a gap like what is not seen, and stands with them.
+fn quarantined(held: &Quarantine) -> Gap {
+    Gap {
+        what: format!("{} is in quarantine, nothing is written there", held.workload),
+        why: held.why.clone(),
     }
 }

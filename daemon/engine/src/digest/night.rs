@@ -1,7 +1,7 @@
 //! The system stream: what was told to whom, what was quiet, what could not be watched.
 
 use crate::digest::Window;
-use nightshift_model::history::InventoryEntry;
+use nightshift_model::history::{InventoryEntry, Quarantine};
 use nightshift_model::{Gap, Role, SystemEvent, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +15,7 @@ pub(super) struct Night<'a> {
     pub(super) self_healed: u32,
     pub(super) starts: u32,
     pub(super) gaps: &'a [Gap],
+    pub(super) quarantine: &'a [Quarantine],
     pub(super) standing: BTreeSet<&'a InventoryEntry>,
     pub(super) cleared: u32,
     /// Since when the kill switch is set, and why.
@@ -52,6 +53,7 @@ impl<'a> Night<'a> {
             // Both roles start with a process; who tells the night counts itself.
             E::Started { role: Role::Responder, .. } if within => self.starts += 1,
             E::CoverageChanged { gaps } => self.gaps = gaps,
+            E::Quarantined { entries } => self.quarantine = entries,
             E::Inventory { entries } => self.standing.extend(entries),
             E::InventoryCleared { entries } => {
                 for entry in entries {

@@ -157,6 +157,7 @@ pub(super) fn system(event: &S) -> Option<String> {
         }
         S::VoteRefused { person, why, .. } => format!("{kind}: {person}: {}", why.as_str()),
         S::Stopped { .. }
+        | S::Quarantined { .. }
         | S::CoverageChanged { .. }
         | S::Invited { .. }
         | S::SessionOpened { .. }
