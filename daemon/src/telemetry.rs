@@ -1,9 +1,11 @@
 //! What nightshift says about itself: log lines and metrics.
 
+mod intake;
 mod limits;
 mod logs;
 mod metrics;
 
+pub use intake::IntakeMetrics;
 pub use limits::Caps;
 pub use logs::{LogError, init};
 pub use metrics::Metrics;

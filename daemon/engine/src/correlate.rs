@@ -1,5 +1,7 @@
 //! Findings of one scope become events of its incidents.
 
+pub mod alerts;
+
 use nightshift_model::incident::Reopening;
 use nightshift_model::{
     Finding, Fingerprint, Ids, Incident, IncidentEvent, IncidentId, ObjectRef, Phase, Reason, Seconds,
@@ -31,13 +33,18 @@ pub fn correlate(
     reasons.sort_unstable();
     reasons.dedup();
 
-    let mut out = Vec::new();
+    let (mut out, mut joined) = (Vec::new(), Vec::new());
     for reason in reasons {
         let cause = Finding::fingerprint(scope, reason);
         let now_true: Vec<Finding> = findings.iter().filter(|f| f.reason == reason).cloned().collect();
-        let newest = known.iter().filter(|i| i.cause == cause).max_by_key(|i| (is_open(i), i.opened_at));
-        match newest {
+        let same = known.iter().filter(|i| about(i, scope, reason));
+        let newest = same.max_by_key(|i| (is_open(i), i.opened_at)).filter(|i| is_open(i));
+        // An alert came first: what nightshift sees itself joins the incident that the alert opened.
+        let told = || known.iter().find(|i| awaits_a_finding(i, scope) && !joined.contains(&i.id));
+        let over = || known.iter().filter(|i| about(i, scope, reason)).max_by_key(|i| i.opened_at);
+        match newest.or_else(told).or_else(over) {
             Some(incident) if is_open(incident) => {
+                joined.push(incident.id.clone());
                 let events = changed(incident, now_true);
                 if !events.is_empty() {
                     out.push(Correlated { id: incident.id.clone(), events });
@@ -56,7 +63,7 @@ pub fn correlate(
         }
     }
     for incident in known.iter().filter(|i| is_open(i) && !i.findings.is_empty()) {
-        let still = findings.iter().any(|f| Finding::fingerprint(scope, f.reason) == incident.cause);
+        let still = findings.iter().any(|f| about(incident, scope, f.reason));
         if !still {
             let events = vec![IncidentEvent::FindingsChanged { findings: Vec::new() }];
             out.push(Correlated { id: incident.id.clone(), events });
@@ -67,6 +74,18 @@ pub fn correlate(
 
 fn is_open(incident: &Incident) -> bool {
     !matches!(incident.phase, Phase::Closed { .. })
+}
+
+/// Whether an incident is the fault that this reason names, whoever saw it first.
+fn about(incident: &Incident, scope: &ObjectRef, reason: Reason) -> bool {
+    let found = |i: &Incident| i.symptom.as_ref().is_some_and(|s| s.reason == reason);
+    incident.cause == Finding::fingerprint(scope, reason)
+        || (alerts::told_first(incident, scope) && found(incident))
+}
+
+/// Whether an alert opened it and nightshift has seen nothing itself so far.
+fn awaits_a_finding(incident: &Incident, scope: &ObjectRef) -> bool {
+    is_open(incident) && alerts::told_first(incident, scope) && incident.symptom.is_none()
 }
 
 fn opened(scope: &ObjectRef, cause: Fingerprint, findings: Vec<Finding>) -> Vec<IncidentEvent> {

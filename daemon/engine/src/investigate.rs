@@ -8,25 +8,29 @@ use nightshift_playbooks::{Catalog, Cause, Situation};
 
 /// Questions to ask now; empty when nothing more is worth asking. Bounded: at most four rounds, a dozen questions.
 pub fn investigate(incident: &Incident, playbooks: &Catalog, prometheus: bool) -> Vec<EvidenceRequest> {
-    let Some(symptom) = incident.findings.first().or(incident.symptom.as_ref()) else {
+    let symptom = incident.findings.first().or(incident.symptom.as_ref());
+    if symptom.is_none() && incident.alerts.is_empty() {
         return Vec::new();
-    };
+    }
     let mut wanted = Vec::new();
     if incident.scope.kind == Kind::Deployment {
         wanted.push(Tool::Workload { target: incident.scope.clone() });
         wanted.push(Tool::Healthy { target: incident.scope.clone() });
     }
-    if symptom.object.kind == Kind::Pod {
+    if let Some(symptom) = symptom.filter(|s| s.object.kind == Kind::Pod) {
         wanted.push(Tool::PreviousLog { pod: symptom.object.clone(), container: symptom.container.clone() });
         wanted.push(Tool::Events { about: symptom.object.clone() });
     }
     if let Some(workload) = workload(incident) {
         wanted.extend(about_workload(workload));
     }
-    if let Some(node) = node_of(incident, symptom) {
+    if incident.scope.kind == Kind::Pod && symptom.is_none() {
+        wanted.push(Tool::Events { about: incident.scope.clone() });
+    }
+    if let Some(node) = symptom.and_then(|s| node_of(incident, s)) {
         wanted.push(Tool::Node { name: node });
     }
-    if prometheus {
+    if let Some(symptom) = symptom.filter(|_| prometheus) {
         wanted.extend(queries(playbooks, symptom, &incident.scope));
     }
     let asked: Vec<&Tool> = incident.evidence.iter().map(|e| &e.tool).collect();

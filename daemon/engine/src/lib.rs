@@ -9,6 +9,7 @@ pub mod rules;
 #[cfg(test)]
 mod samples;
 
+pub mod alert;
 pub mod correlate;
 pub mod inventory;
 

@@ -15,6 +15,9 @@ use nightshift_model::{
 /// How often the executor looks again while another operation holds it back.
 const WAIT: Seconds = Seconds(5);
 
+/// How long nightshift looks for a symptom of its own before an alert alone calls a person.
+const OWN_LOOK: Seconds = Seconds(30);
+
 /// The next step of an incident, for whichever role it belongs to. Derived from state alone: asking twice is
 /// harmless. `me` is the caller's epoch; it matters to the executor only.
 pub fn next(i: &Incident, rules: &Rules, me: Epoch, now: Timestamp) -> Next {
@@ -27,6 +30,9 @@ pub fn next(i: &Incident, rules: &Rules, me: Epoch, now: Timestamp) -> Next {
             if healed(i) =>
         {
             record(Role::Responder, IncidentEvent::Closed { why: Closure::Healed })
+        }
+        Phase::Investigating { .. } | Phase::Escalated { .. } if told_and_over(i) => {
+            record(Role::Responder, IncidentEvent::Closed { why: Closure::Resolved })
         }
         Phase::Investigating { wanted, .. } => match wanted.first() {
             Some(request) => Next::Ask(Role::Responder, Ask::Fetch(request.clone())),
@@ -68,10 +74,19 @@ fn healed(i: &Incident) -> bool {
     gone && (!unproven || i.findings_at == i.changed_at)
 }
 
+/// All that ever was wrong is what alerts said, and they are resolved.
+fn told_and_over(i: &Incident) -> bool {
+    i.symptom.is_none() && i.alerts.resolved()
+}
+
 fn planning(i: &Incident, rules: &Rules, now: Timestamp) -> Next {
     let wanted = investigate::investigate(i, &rules.playbooks, rules.prometheus);
     if !wanted.is_empty() {
         return record(Role::Responder, IncidentEvent::EvidenceWanted { wanted });
+    }
+    let own_look = i.opened_at + OWN_LOOK;
+    if i.symptom.is_none() && !i.alerts.is_empty() && now < own_look {
+        return Next::At(own_look);
     }
     if guards::superseded_twice(i, now) {
         return record(Role::Responder, IncidentEvent::Escalated { why: Escalation::SupersededTwice });

@@ -3,6 +3,7 @@
 use crate::actions::rollback_deployment;
 use crate::investigate::workload;
 use crate::rules::Rules;
+use nightshift_model::alert::Flag;
 use nightshift_model::evidence::{
     Disruption, GitOpsOwner, GitSource, HealthyRevision, PodLine, RevisionLine, Rollouts, WorkloadFacts,
 };
@@ -20,7 +21,7 @@ use nightshift_playbooks::{Cause, Playbook, Situation};
 #[allow(clippy::result_large_err)] // built once an incident
 pub fn plan(incident: &Incident, rules: &Rules) -> Result<Draft, Escalation> {
     let Some(symptom) = incident.symptom.as_ref() else {
-        return Err(no_plan(vec!["nothing is known of the symptom".to_owned()], None));
+        return Err(no_plan(told_only(incident), None));
     };
     let case = Case::of(incident, symptom);
     let situation = situated(incident, symptom, case.as_ref());
@@ -63,6 +64,27 @@ pub fn situation(incident: &Incident) -> Option<Situation> {
 fn situated(incident: &Incident, symptom: &Finding, case: Option<&Case<'_>>) -> Situation {
     let cause = case.map_or(Cause::Unknown, Case::cause);
     Situation { reason: symptom.reason, kind: incident.scope.kind.clone(), cause }
+}
+
+/// An alert alone never leads to a plan: what it says, and what is odd about it.
+fn told_only(incident: &Incident) -> Vec<String> {
+    let Some(first) = incident.alerts.shown.first() else {
+        return vec!["nothing is known of the symptom".to_owned()];
+    };
+    let more = incident.alerts.total.saturating_sub(1);
+    let others = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let mut reasons = vec![format!(
+        "alert {}{others} is all there is: nightshift itself sees nothing wrong with {}, and no alert alone is acted on",
+        first.name, incident.scope
+    )];
+    if !first.summary.is_empty() {
+        reasons.push(format!("the alert says: {}", first.summary));
+    }
+    let mut flags: Vec<Flag> = incident.alerts.shown.iter().flat_map(|a| a.flags.clone()).collect();
+    flags.sort_unstable();
+    flags.dedup();
+    reasons.extend(flags.iter().map(|f| f.clause().to_owned()));
+    reasons
 }
 
 fn no_plan(reasons: Vec<String>, handover: Option<String>) -> Escalation {

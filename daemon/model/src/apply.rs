@@ -49,6 +49,7 @@ impl Incident {
                     findings: Vec::new(),
                     symptom: None,
                     findings_at: place.at,
+                    alerts: crate::alert::Alerts::default(),
                     coverage: Vec::new(),
                     evidence: Vec::new(),
                     proposals: Vec::new(),
@@ -63,7 +64,9 @@ impl Incident {
         }
         let mut after = before.clone();
         after.revision = place.revision;
-        after.changed_at = place.at;
+        if !matches!(event, IncidentEvent::AlertsChanged { .. }) {
+            after.changed_at = place.at;
+        }
         after.phase = step(&mut after, place.at, event).ok_or_else(|| illegal(String::new()))?;
         Ok(after)
     }
@@ -79,6 +82,10 @@ fn step(i: &mut Incident, at: Timestamp, event: &IncidentEvent) -> Option<Phase>
             i.symptom = findings.first().cloned().or(i.symptom.take());
             i.findings.clone_from(findings);
             i.findings_at = at;
+            phase
+        }
+        (phase, E::AlertsChanged { alerts }) => {
+            i.alerts.clone_from(alerts);
             phase
         }
         (P::Investigating { mut wanted, .. }, E::EvidenceWanted { wanted: more }) => {

@@ -1,6 +1,7 @@
 //! The incident: a fold of its stream of the history.
 
 use crate::action::ActionKind;
+use crate::alert::Alerts;
 use crate::canonical::Digest;
 use crate::coverage::Gap;
 use crate::evidence::{Evidence, EvidenceRequest};
@@ -23,7 +24,7 @@ pub struct Incident {
     pub revision: Revision,
     /// When it opened.
     pub opened_at: Timestamp,
-    /// When the last event was recorded.
+    /// When the last event was recorded, changes of its alerts aside.
     pub changed_at: Timestamp,
     /// The object that a person would fix.
     pub scope: ObjectRef,
@@ -35,6 +36,9 @@ pub struct Incident {
     pub symptom: Option<Finding>,
     /// When the findings last changed.
     pub findings_at: Timestamp,
+    /// What Alertmanager says about the same scope. It never decides anything.
+    #[serde(default, skip_serializing_if = "Alerts::is_empty")]
+    pub alerts: Alerts,
     /// What could not be checked.
     pub coverage: Vec<Gap>,
     /// What was asked and answered in the current round.
@@ -169,6 +173,8 @@ pub enum IncidentEvent {
     Opened { scope: ObjectRef, cause: Fingerprint },
     /// What is wrong changed; an empty list means the symptom is gone.
     FindingsChanged { findings: Vec<Finding> },
+    /// What Alertmanager says about the scope changed. Legal in every phase, and moves none.
+    AlertsChanged { alerts: Alerts },
     /// Questions to be answered.
     EvidenceWanted { wanted: Vec<EvidenceRequest> },
     /// One answer, or why there is none.
@@ -213,6 +219,7 @@ impl IncidentEvent {
         match self {
             Self::Opened { .. } => "opened",
             Self::FindingsChanged { .. } => "findings-changed",
+            Self::AlertsChanged { .. } => "alerts-changed",
             Self::EvidenceWanted { .. } => "evidence-wanted",
             Self::EvidenceGot { .. } => "evidence-got",
             Self::Planned { .. } => "planned",
@@ -309,6 +316,8 @@ pub enum Closure {
     Verified { outcome: Outcome },
     /// The symptom went away by itself.
     Healed,
+    /// The alerts that opened it are resolved, and nightshift saw nothing wrong by itself.
+    Resolved,
     /// A person ended it.
     ByPerson { person: PersonId, note: String },
 }

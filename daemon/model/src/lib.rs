@@ -8,6 +8,7 @@ pub mod ids;
 pub mod object;
 pub mod time;
 
+pub mod alert;
 pub mod coverage;
 pub mod evidence;
 pub mod finding;
@@ -27,6 +28,7 @@ pub mod effect;
 pub mod history;
 
 pub use action::{Action, ActionKind, RevisionRef, Risk, SeenImage};
+pub use alert::{Alert, Alerts};
 pub use canonical::{Digest, canonical, digest, digest_of};
 pub use change::{FieldChange, Shown};
 pub use coverage::Gap;

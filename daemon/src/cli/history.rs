@@ -53,6 +53,7 @@ fn event(event: &HistoryEvent) -> String {
                 findings.iter().map(|f| format!("{} ({})", f.reason, f.severity)).collect();
             format!("found: {}", all.join(", "))
         }
+        E::AlertsChanged { alerts } => format!("alerts: {}", words::alerts(alerts)),
         E::EvidenceWanted { wanted } => format!("asked {} questions", wanted.len()),
         E::EvidenceGot { evidence } => format!("evidence {}: {}", evidence.id, evidence.source),
         E::Planned { draft } => format!("planned: {}", words::action(&draft.action)),
@@ -111,6 +112,7 @@ pub(super) fn closure(why: &Closure) -> String {
     match why {
         Closure::Verified { outcome } => format!("the write was proven ({})", outcome.word()),
         Closure::Healed => "it healed by itself".to_owned(),
+        Closure::Resolved => "its alerts are resolved, and nothing else is wrong".to_owned(),
         Closure::ByPerson { person, note } => format!("by {person}: {note}"),
     }
 }

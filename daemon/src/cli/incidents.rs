@@ -119,7 +119,7 @@ pub(super) async fn course(source: &Source, clock: Clock, asked: &str) -> Result
 /// One incident for people.
 pub(super) fn page(screen: &Screen, course: &Course) -> String {
     let i = &course.incident;
-    let mut out = screen.style.title(&words::trouble(&i.scope, i.symptom.as_ref()));
+    let mut out = screen.style.title(&words::trouble_of(i));
     let severity = i.symptom.as_ref().map(|f| format!(" · {}", f.severity)).unwrap_or_default();
     let _ = writeln!(out, "\n{} · {}{severity} · opened {}", i.id, i.phase.word(), screen.time(i.opened_at));
     out.push('\n');

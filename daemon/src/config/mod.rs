@@ -2,6 +2,7 @@
 //!
 //! Environment variables and arguments never hold a secret: secrets are files, and this file names them.
 
+mod alerts;
 mod cluster;
 mod gate;
 mod keys;
@@ -12,6 +13,7 @@ mod read;
 mod registry;
 mod store;
 
+pub use alerts::{Alerts, Basic};
 pub use cluster::Cluster;
 pub use gate::{Gate, Health, PublicUrl, Tls};
 pub use keys::{Key, KeyError, KeyRing, Keys, Secret};
@@ -34,6 +36,7 @@ const SECTIONS: &[&str] = &[
     "store",
     "gate",
     "health",
+    "alerts",
     "prometheus",
     "notify",
     "registry",
@@ -57,6 +60,8 @@ pub struct Config {
     pub gate: Gate,
     /// Where health and metrics are read.
     pub health: Health,
+    /// Where Alertmanager delivers; absent means *no alerts*.
+    pub alerts: Option<Alerts>,
     /// Where measurements come from; absent means *cluster only*.
     pub prometheus: Option<Prometheus>,
     /// Who is told, and when the digest goes out.
@@ -134,6 +139,7 @@ impl Config {
             store: file.section("store", problems).unwrap_or_default(),
             gate: file.section("gate", problems).unwrap_or_default(),
             health: file.section("health", problems).unwrap_or_default(),
+            alerts: file.section("alerts", problems),
             prometheus: file.section("prometheus", problems),
             notify: file.section("notify", problems).unwrap_or_default(),
             registry: Registry::default(),
@@ -158,6 +164,7 @@ impl Config {
             store: Store::default(),
             gate: Gate::default(),
             health: Health::default(),
+            alerts: None,
             prometheus: None,
             notify: Notify::default(),
             registry: Registry::default(),
@@ -174,11 +181,13 @@ impl Config {
         let tls = self.gate.tls.iter_mut().flat_map(|t| [&mut t.cert, &mut t.key]);
         let prometheus = self.prometheus.iter_mut().flat_map(|p| [&mut p.ca_file, &mut p.bearer_token_file]);
         let hooks = self.notify.webhooks.iter_mut().map(|w| &mut w.secret_file);
+        let alerts = self.alerts.iter_mut().flat_map(Alerts::paths);
         let cluster = self.cluster.kubeconfig.iter_mut();
         for path in gate
             .chain(tls)
             .chain(prometheus.flatten())
             .chain(hooks)
+            .chain(alerts)
             .chain(cluster)
             .chain(self.playbooks.iter_mut())
         {
@@ -204,6 +213,9 @@ impl Config {
             problems.push(file.problem("actions.namespaces", what));
         }
         self.gate.check(file, problems);
+        if let Some(alerts) = &self.alerts {
+            alerts.check(file, problems);
+        }
         self.notify.check(file, problems);
         if let Some(prometheus) = &self.prometheus {
             prometheus.check(file, problems);

@@ -1,5 +1,7 @@
-//! Doors. The gate is where people look and decide; health and metrics have a listener of their own.
+//! Doors. The gate is where people look and decide; alerts come in at another one; health and metrics have a listener of
+//! their own.
 
+pub mod alertmanager;
 pub mod gate;
 pub mod headers;
 pub mod health;

@@ -135,7 +135,7 @@ impl Outgoing {
 
 /// A message about an incident as it stands.
 pub fn notice(incident: &Incident, kind: Kind, around: &Around) -> Notice {
-    let trouble = words::trouble(&incident.scope, incident.symptom.as_ref());
+    let trouble = words::trouble_of(incident);
     let (title, mut lines) = match &incident.phase {
         Phase::Proposed { proposal, .. } => waiting(&trouble, proposal, around),
         Phase::Drafted { draft } => would_have(&trouble, draft),
@@ -287,6 +287,12 @@ fn closed(trouble: &str, why: &Closure) -> (String, Vec<String>) {
         Closure::Healed => (
             format!("Healed: {trouble}"),
             vec!["It went away by itself. Nothing was written; nothing waits for you.".to_owned()],
+        ),
+        Closure::Resolved => (
+            format!("Resolved: {trouble}"),
+            vec![
+                "Its alerts are resolved, and nightshift sees nothing wrong. Nothing was written.".to_owned(),
+            ],
         ),
         Closure::ByPerson { person, note } => {
             let note = if note.is_empty() { String::new() } else { format!(": {}", words::visible(note)) };

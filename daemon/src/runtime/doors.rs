@@ -43,6 +43,12 @@ pub enum DoorError {
         #[source]
         source: std::io::Error,
     },
+    /// Alerts would be taken from anybody.
+    #[error("{address} is reachable from other machines, and no secret is configured for alerts")]
+    Unlocked {
+        /// The address.
+        address: SocketAddr,
+    },
     /// Certificate or key.
     #[error(transparent)]
     Tls(#[from] TlsError),

@@ -1,5 +1,6 @@
 //! The wiring of a running nightshift, readable top to bottom.
 
+pub mod alerts;
 pub mod coverage;
 pub mod doors;
 pub mod incidents;
@@ -21,7 +22,7 @@ use crate::prometheus::{Prometheus, PrometheusError, Settings};
 use crate::stages::RulesNow;
 use crate::stages::detect::{Detect, Setup as DetectSetup};
 use crate::store::{HistoryStore as _, SqliteStore, SystemAppend};
-use crate::telemetry::Metrics;
+use crate::telemetry::{IntakeMetrics, Metrics};
 use coverage::Coverage;
 use incidents::{Drives, Waker, queue};
 use nightshift_detectors::Params;
@@ -33,6 +34,7 @@ use nightshift_playbooks::Catalog;
 use rules::{Fixed, RuleBook};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use view::{Seen, ViewTask};
@@ -131,6 +133,10 @@ pub struct Running {
     pub seen: Seen,
     /// What every watch says about itself.
     pub coverage: tokio::sync::watch::Receiver<Vec<Watch>>,
+    /// Notified when alerts were stored.
+    pub arrived: Arc<Notify>,
+    /// What the intake of alerts counts.
+    pub intake: IntakeMetrics,
     /// Ends everything.
     pub stop: CancellationToken,
     /// Everything that runs.
@@ -186,6 +192,7 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         let drives = Drives { me, at_once, hold, rules: rules.clone(), store: store.clone(), outside };
         tasks.spawn(drives.run(woken, stop.clone()));
     };
+    let (arrived, intake) = (Arc::new(Notify::new()), IntakeMetrics::default());
     let (board, mut coverage) = tokio::sync::watch::channel(Vec::new());
     drop(board);
     if setup.parts.responder {
@@ -194,11 +201,22 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         spawn(me.clone(), RESPONDER_AT_ONCE, false, outside(reader.clone(), None));
         roles.push(me.clone());
         let healthy_after = rules.fixed.registry.policy.healthy_after;
-        let detect = DetectSetup { me: me.clone(), seed: setup.seed, params: setup.params, healthy_after };
+        let cluster = rules.fixed.cluster.name.clone();
+        let detect =
+            DetectSetup { me: me.clone(), cluster, seed: setup.seed, params: setup.params, healthy_after };
         let detect = Detect::load(store.clone(), clock, detect).await?;
         let watching = watch::start(&reader, clock, setup.timing, &setup.namespaces, setup.seed);
         coverage = watching.coverage.clone();
-        let view = ViewTask { watching, detect, rules: rules_now(&rules), clock, seen: seen.clone() };
+        let found = Arc::new(Notify::new());
+        let lookup = alerts::Lookup {
+            outside: outside(reader.clone(), None),
+            metrics: intake.clone(),
+            arrived: Arc::clone(&arrived),
+            found: Arc::clone(&found),
+        };
+        tasks.spawn(lookup.run(stop.clone()));
+        let (rules, seen) = (rules_now(&rules), seen.clone());
+        let view = ViewTask { watching, detect, rules, clock, seen, alerts: found };
         tasks.spawn(view.run(stop.clone()));
         let watches = coverage.clone();
         let coverage = Coverage { store: store.clone(), clock, me, watches, metrics: setup.metrics.clone() };
@@ -222,6 +240,8 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         metrics: setup.metrics,
         seen,
         coverage,
+        arrived,
+        intake,
         stop,
         tasks,
         store,

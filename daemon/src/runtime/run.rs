@@ -65,6 +65,11 @@ async fn open_doors(
     running.metrics.register(&mut registry, Caps { READ_BYTES_CAP });
     let mut gate = None;
     if let Some(keys) = keys {
+        if let Some(alerts) = &config.alerts {
+            running.intake.register(&mut registry);
+            let address = super::alerts::open(running, alerts).await?;
+            tracing::info!(%address, "alerts are taken");
+        }
         let zone = config.notify.digest.time_zone();
         let digests = tell::digests(running, Daily { at: config.notify.digest.at.0, zone: zone.clone() });
         let sheets = tell::sheets(&digests);

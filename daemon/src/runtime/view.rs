@@ -10,6 +10,7 @@ use nightshift_model::{Kind, ObjectRef, Seconds, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Deltas taken before scopes are looked at: a burst about one scope is one look.
@@ -40,6 +41,8 @@ pub struct ViewTask {
     pub clock: Clock,
     /// What others may know.
     pub seen: Seen,
+    /// Notified when alerts were looked up.
+    pub alerts: Arc<Notify>,
 }
 
 impl ViewTask {
@@ -51,12 +54,18 @@ impl ViewTask {
         let mut quiet_at = self.clock.now() + QUIET_EVERY;
         let mut batch: Vec<Update> = Vec::with_capacity(BATCH);
         let mut down: BTreeSet<String> = BTreeSet::new();
+        let alerts = Arc::clone(&self.alerts);
+        alerts.notify_one(); // what waits since the last run
         loop {
             let next = due.values().min().copied().unwrap_or(quiet_at).min(quiet_at);
             tokio::select! {
                 () = stop.cancelled() => break,
                 taken = self.watching.updates.recv_many(&mut batch, BATCH) => if taken == 0 { break },
                 () = self.clock.sleep_until(next) => {}
+                () = alerts.notified() => {
+                    self.take_alerts().await;
+                    continue;
+                }
             }
             let now = self.clock.now();
             for update in batch.drain(..) {
@@ -95,6 +104,17 @@ impl ViewTask {
             }
         }
         self.flush().await;
+    }
+
+    /// Alerts join or open incidents also while lists are still being read: somebody may wait for them.
+    async fn take_alerts(&mut self) {
+        match self.detect.alerts(&self.rules).await {
+            Ok(true) => self.alerts.notify_one(),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(%error, "alerts wait: they could not be dealt with, and are again soon")
+            }
+        }
     }
 
     async fn flush(&mut self) {

@@ -1,5 +1,7 @@
 //! Detect and correlate: what is true of a scope now becomes events of its incidents.
 
+mod alerts;
+
 use super::RulesNow;
 use crate::clock::Clock;
 use crate::store::{Filter, HistoryStore as _, SqliteStore, SystemAppend};
@@ -33,6 +35,9 @@ pub struct Detect {
     known: BTreeMap<ObjectRef, BTreeSet<IncidentId>>,
     /// The revision of each Deployment that was recorded healthy last.
     recorded: BTreeMap<String, String>,
+    /// `cluster.name`: the scope of alerts about no single object.
+    cluster: String,
+    openings: alerts::Openings,
     /// Scopes that look bad and are no finding yet.
     worried: BTreeSet<ObjectRef>,
     quiet: QuietNight,
@@ -42,6 +47,8 @@ pub struct Detect {
 pub struct Setup {
     /// Who appends.
     pub me: Me,
+    /// `cluster.name`.
+    pub cluster: String,
     /// Seed of incident ids.
     pub seed: u64,
     /// Thresholds.
@@ -71,7 +78,8 @@ impl Detect {
         for incident in store.snapshots(&Filter::newest(10_000)).await? {
             let open = !matches!(incident.phase, Phase::Closed { .. });
             if open || now.since(incident.changed_at) <= RELAPSE_WITHIN {
-                known.entry(incident.scope.clone()).or_default().insert(incident.id);
+                let filed = alerts::filed(&incident.scope, &incident.cause);
+                known.entry(filed).or_default().insert(incident.id);
             }
         }
         Ok(Self {
@@ -84,6 +92,8 @@ impl Detect {
             inventory,
             known,
             recorded,
+            cluster: setup.cluster,
+            openings: alerts::Openings::default(),
             worried: BTreeSet::new(),
             quiet: QuietNight { rollouts: 0, self_healed: 0 },
         })
@@ -142,10 +152,7 @@ impl Detect {
     ) -> Result<(), StoreError> {
         for _ in 0..TRIES {
             let now = self.clock.now();
-            let mut incidents = Vec::new();
-            for id in self.known.get(scope).cloned().unwrap_or_default() {
-                incidents.push(self.store.load(&id).await?);
-            }
+            let incidents = self.incidents(scope).await?;
             let changes = correlate(&incidents, scope, findings, now, &mut self.ids);
             if changes.is_empty() {
                 return Ok(());

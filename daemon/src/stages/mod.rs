@@ -2,6 +2,7 @@
 
 pub mod detect;
 pub mod digest;
+pub mod intake;
 pub mod outbox;
 pub mod query;
 pub mod vote;

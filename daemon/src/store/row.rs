@@ -142,6 +142,7 @@ pub(super) fn proposal_of(event: &HistoryEvent) -> Option<ProposalId> {
             }
             E::Opened { .. }
             | E::FindingsChanged { .. }
+            | E::AlertsChanged { .. }
             | E::EvidenceWanted { .. }
             | E::EvidenceGot { .. }
             | E::Planned { .. }

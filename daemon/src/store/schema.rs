@@ -8,6 +8,7 @@ use std::borrow::Cow;
 const SQLITE: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../../../migrations/sqlite/0001_history.sql")),
     (2, "doors", include_str!("../../../migrations/sqlite/0002_doors.sql")),
+    (3, "alerts", include_str!("../../../migrations/sqlite/0003_alerts.sql")),
 ];
 
 /// The newest schema that this program knows.

@@ -29,6 +29,17 @@ pub(super) struct Statement {
     pub(super) parameters: Vec<Parameter>,
 }
 
+impl Statement {
+    fn size(&self) -> usize {
+        let size = |parameter: &Parameter| match parameter {
+            Parameter::Int(_) => 8,
+            Parameter::Text(text) => text.len(),
+            Parameter::Bytes(bytes) => bytes.len(),
+        };
+        self.parameters.iter().map(size).sum()
+    }
+}
+
 /// One parameter of a [`Statement`].
 pub(super) enum Parameter {
     Int(i64),
@@ -278,7 +289,7 @@ impl Work {
     fn size(&self) -> usize {
         match self {
             Self::Append(append) => append.size(),
-            Self::Statement(_) => 256,
+            Self::Statement(statement) => 256 + statement.size(),
         }
     }
 

@@ -104,7 +104,7 @@ impl<'a> Story<'a> {
     pub(super) fn of(fold: &'a Incident) -> Self {
         let ended = |why: &Closure| match why {
             Closure::Verified { .. } => Ended::Verified,
-            Closure::Healed => Ended::Healed,
+            Closure::Healed | Closure::Resolved => Ended::Healed,
             Closure::ByPerson { .. } => Ended::ByPerson,
         };
         let standing = match &fold.phase {
@@ -186,6 +186,7 @@ impl<'a> Story<'a> {
         self.changed_at = at;
         match event {
             E::Opened { .. }
+            | E::AlertsChanged { .. }
             | E::EvidenceWanted { .. }
             | E::Rechecked { .. }
             | E::Marked { .. }
@@ -245,7 +246,7 @@ impl<'a> Story<'a> {
             E::Reopened { why } => self.reopened(revision, at, why),
             E::Closed { why } => match why {
                 Closure::Verified { .. } => self.end(revision, at, Ended::Verified),
-                Closure::Healed => self.end(revision, at, Ended::Healed),
+                Closure::Healed | Closure::Resolved => self.end(revision, at, Ended::Healed),
                 Closure::ByPerson { .. } => {
                     self.act(at);
                     self.end(revision, at, Ended::ByPerson);

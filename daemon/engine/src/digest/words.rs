@@ -2,7 +2,9 @@
 
 use crate::digest::schema::NotDoneReason;
 use nightshift_model::measure::Value;
-use nightshift_model::{Action, Escalation, Finding, ObjectRef, Withdrawal};
+use nightshift_model::{
+    Action, Alert, Alerts, Escalation, Finding, Incident, ObjectRef, Timestamp, Withdrawal,
+};
 
 /// Longest text of foreign origin in one place.
 const LONGEST: usize = 300;
@@ -27,6 +29,42 @@ pub fn trouble(scope: &ObjectRef, symptom: Option<&Finding>) -> String {
         || visible(&scope.to_string()),
         |f| format!("{} in {}", f.reason, visible(&scope.to_string())),
     )
+}
+
+/// What is wrong with what, as far as nightshift or an alert says.
+pub fn trouble_of(incident: &Incident) -> String {
+    let scope = visible(&incident.scope.to_string());
+    match (&incident.symptom, incident.alerts.names().first()) {
+        (None, Some(name)) => format!("alert {} on {scope}", visible(name)),
+        (symptom, _) => trouble(&incident.scope, symptom.as_ref()),
+    }
+}
+
+/// What Alertmanager says, in one line.
+pub fn alerts(alerts: &Alerts) -> String {
+    let names: Vec<String> = alerts.names().into_iter().map(visible).collect();
+    let resolved = alerts.total.saturating_sub(alerts.firing);
+    format!("{} ({} firing, {resolved} resolved)", names.join(", "), alerts.firing)
+}
+
+/// One alert in one line: state, since when, who was told, what is odd.
+pub fn alert(alert: &Alert, local: impl Fn(Timestamp) -> String) -> String {
+    let state = alert.ended.map_or_else(|| "firing".to_owned(), |at| format!("resolved {}", local(at)));
+    let mut text = format!("{}: {state}, since {}", visible(&alert.name), local(alert.since));
+    let parts = [
+        (", severity ", &alert.severity),
+        (", told by Alertmanager's receiver ", &alert.receiver),
+        (". ", &alert.summary),
+    ];
+    for (before, part) in parts.into_iter().filter(|(_, part)| !part.is_empty()) {
+        text.push_str(before);
+        text.push_str(&visible(part));
+    }
+    for flag in &alert.flags {
+        text.push_str("; ");
+        text.push_str(flag.clause());
+    }
+    text
 }
 
 /// An action with its target, to stand after "would" or "to".

@@ -14,7 +14,7 @@ mod pods;
 mod previous_log;
 mod query;
 mod rollouts;
-mod selector;
+pub(crate) mod selector;
 mod template;
 mod workload;
 

@@ -23,7 +23,7 @@ pub(super) fn query(selector: &Value) -> String {
 }
 
 /// Whether labels match. A selector that is not there matches nothing, an empty one everything.
-pub(super) fn matches(selector: Option<&Value>, labels: Option<&Value>) -> bool {
+pub(crate) fn matches(selector: Option<&Value>, labels: Option<&Value>) -> bool {
     let Some(selector) = selector.filter(|s| s.is_object()) else { return false };
     let label = |key: &str| labels.and_then(|l| l.get(key)).and_then(Value::as_str);
     let wanted = selector.get("matchLabels").and_then(Value::as_object).into_iter().flatten();

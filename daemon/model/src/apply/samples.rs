@@ -1,6 +1,7 @@
 //! One incident in every phase and one event of every kind, for the matrix and the laws.
 
 use crate::action::{Action, RevisionRef, Risk};
+use crate::alert::{Alert, Alerts};
 use crate::apply::Place;
 use crate::canonical::Digest;
 use crate::evidence::{Evidence, EvidenceRequest, Got, Observed, Tool};
@@ -142,6 +143,22 @@ pub(super) fn finding() -> Finding {
     }
 }
 
+pub(super) fn alerts() -> Alerts {
+    let alert = Alert {
+        fingerprint: "f00d".into(),
+        started: at(1),
+        since: at(1),
+        ended: None,
+        name: "KubePodCrashLooping".into(),
+        severity: "warning".into(),
+        summary: String::new(),
+        receiver: "nightshift".into(),
+        labels: std::collections::BTreeMap::new(),
+        flags: Vec::new(),
+    };
+    Alerts { shown: vec![alert], firing: 1, total: 1 }
+}
+
 /// One event of every kind, and where a kind has several effects one of each, with a label for the matrix.
 pub(super) fn events() -> Vec<(&'static str, IncidentEvent)> {
     use IncidentEvent as E;
@@ -185,6 +202,7 @@ pub(super) fn events() -> Vec<(&'static str, IncidentEvent)> {
     vec![
         ("opened", E::Opened { scope: scope(), cause: "f".into() }),
         ("findings-changed", E::FindingsChanged { findings: vec![finding()] }),
+        ("alerts-changed", E::AlertsChanged { alerts: alerts() }),
         ("evidence-wanted", E::EvidenceWanted { wanted: vec![request] }),
         ("evidence-got", E::EvidenceGot { evidence }),
         ("planned", E::Planned { draft: draft() }),
@@ -217,6 +235,7 @@ pub(super) fn events() -> Vec<(&'static str, IncidentEvent)> {
         ("escalated", E::Escalated { why }),
         ("reopened", E::Reopened { why: Reopening::Relapse }),
         ("closed: healed", E::Closed { why: Closure::Healed }),
+        ("closed: resolved", E::Closed { why: Closure::Resolved }),
         ("closed: by-person", E::Closed { why: Closure::ByPerson { person, note: String::new() } }),
     ]
 }

@@ -109,6 +109,7 @@ fn closure(why: &Closure) -> String {
     match why {
         Closure::Verified { .. } => "Proven: it worked.".to_owned(),
         Closure::Healed => "Healed by itself.".to_owned(),
+        Closure::Resolved => "Its alerts are resolved.".to_owned(),
         Closure::ByPerson { person, note } => format!("{person} closed it. {note}"),
     }
 }

@@ -116,6 +116,7 @@ fn incident(phase: Phase) -> Incident {
         cause: Finding::fingerprint(&scope(), Reason::CrashLoopBackOff),
         scope: scope(),
         findings: vec![symptom.clone()],
+        alerts: nightshift_model::Alerts::default(),
         symptom: Some(symptom),
         findings_at: at(20),
         coverage: Vec::new(),

@@ -108,6 +108,7 @@ impl Story {
             E::Closed { why } => self.end = Some(End::Closed(why.clone())),
             E::Opened { .. }
             | E::FindingsChanged { .. }
+            | E::AlertsChanged { .. }
             | E::EvidenceWanted { .. }
             | E::EvidenceGot { .. }
             | E::Planned { .. }

@@ -4,7 +4,7 @@ use super::look;
 use nightshift_model::change::Shown;
 use nightshift_model::incident::Reopening;
 use nightshift_model::{
-    Closure, Draft, Escalation, Evidence, Finding, Got, IncidentEvent as E, Recovered, Sent,
+    Alert, Alerts, Closure, Draft, Escalation, Evidence, Finding, Got, IncidentEvent as E, Recovered, Sent,
     SystemEvent as S, Withdrawal,
 };
 
@@ -14,6 +14,7 @@ pub(super) fn incident(event: &E) -> String {
         E::Opened { scope, .. } => scope.to_string(),
         E::FindingsChanged { findings } if findings.is_empty() => "nothing any more".to_owned(),
         E::FindingsChanged { findings } => findings.iter().map(finding).collect::<Vec<_>>().join("; "),
+        E::AlertsChanged { alerts } => alerts_of(alerts),
         E::EvidenceWanted { wanted } => wanted.iter().map(|w| w.tool.name()).collect::<Vec<_>>().join(", "),
         E::EvidenceGot { evidence } => got(evidence),
         E::Planned { draft } => draft_of(draft),
@@ -64,6 +65,7 @@ pub(super) fn incident(event: &E) -> String {
         E::Closed { why } => match why {
             Closure::Verified { outcome } => format!("verified: {}", outcome.word()),
             Closure::Healed => "healed".to_owned(),
+            Closure::Resolved => "alerts resolved".to_owned(),
             Closure::ByPerson { person, note } => format!("by {person}: {note}"),
         },
     };
@@ -73,6 +75,16 @@ pub(super) fn incident(event: &E) -> String {
 fn finding(f: &Finding) -> String {
     let exit = f.exit.as_ref().map_or_else(String::new, |e| format!(", exit {}", e.code));
     format!("{} {} of {}{exit}, {} affected, since {}", f.severity, f.reason, f.object, f.affected, f.since)
+}
+
+fn alerts_of(alerts: &Alerts) -> String {
+    let one = |a: &Alert| {
+        let state = if a.fires() { "firing" } else { "resolved" };
+        let flags: Vec<&str> = a.flags.iter().map(|f| f.as_str()).collect();
+        format!("{} {state} since {} [{}]", a.name, a.since, flags.join(" "))
+    };
+    let shown: Vec<String> = alerts.shown.iter().map(one).collect();
+    format!("{} of {} fire: {}", alerts.firing, alerts.total, shown.join("; "))
 }
 
 fn got(evidence: &Evidence) -> String {
