@@ -230,8 +230,7 @@ async fn over_a_restored_backup_what_carries_an_unknown_mark_is_not_written() ->
     let scope = house.deploy("cart", 1)?;
     house.healthy(&scope, 1).await?;
     house.stop().await;
-    let backup = house.folder.path().join("backup.db");
-    std::fs::copy(house.file(), &backup)?;
+    let backup = house.back_up().await?;
     house.start().await?;
     house.deploy("cart", 2)?;
     let proposal = house.proposal(&scope).await?;
@@ -240,10 +239,7 @@ async fn over_a_restored_backup_what_carries_an_unknown_mark_is_not_written() ->
     assert!(proven(&over), "{:?}", over.phase);
     house.stop().await;
 
-    std::fs::copy(&backup, house.file())?;
-    for beside in ["history.db-wal", "history.db-shm"] {
-        let _ = std::fs::remove_file(house.folder.path().join(beside));
-    }
+    house.restore(&backup).await?;
     house.start().await?;
     house.deploy("cart", 2)?;
     let other = house.crash("till").await?;

@@ -234,6 +234,32 @@ impl House {
         }
     }
 
+    /// Copies the history of a house in which nothing runs.
+    pub async fn back_up(&mut self) -> anyhow::Result<tempfile::TempDir> {
+        let folder = tempfile::tempdir()?;
+        self.copy_history(self.folder.path().to_owned(), folder.path().to_owned()).await?;
+        Ok(folder)
+    }
+
+    /// Puts a copy in place of the history; nothing runs.
+    pub async fn restore(&mut self, backup: &tempfile::TempDir) -> anyhow::Result<()> {
+        self.copy_history(backup.path().to_owned(), self.folder.path().to_owned()).await
+    }
+
+    async fn copy_history(&mut self, from: PathBuf, to: PathBuf) -> anyhow::Result<()> {
+        ensure!(self.night.is_none(), "the history is in use");
+        if let Some(history) = self.history.take() {
+            history.close().await;
+        }
+        for name in ["history.db", "history.db-wal", "history.db-shm"] {
+            let _ = std::fs::remove_file(to.join(name));
+        }
+        for name in ["history.db", "history.db-wal"].iter().filter(|name| from.join(name).exists()) {
+            std::fs::copy(from.join(name), to.join(name))?;
+        }
+        Ok(())
+    }
+
     /// Ends the test: what happened is told, after everything that must hold of any history was held against it.
     pub async fn finish(mut self) -> anyhow::Result<Told> {
         self.door.with(Sim::clear_faults);
