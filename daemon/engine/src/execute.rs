@@ -2,10 +2,10 @@
 //! answers with what it saw.
 
 use crate::actions::{self, get};
-use crate::nodes;
 use crate::protocol::{self, bytes, frame, mark_on, written_by_us};
 use crate::seal::object;
 use crate::wire::{HttpWrite, Wire};
+use crate::{namespace, nodes};
 use nightshift_model::effect::{Accept, RawPart, Read};
 use nightshift_model::{
     Action, Draft, LiveTarget, Mark, NotChecked, OpId, Plan, Preview, Recovered, Sealed, Sent, Write,
@@ -16,19 +16,21 @@ use serde_json::Value;
 pub async fn preview<W: Wire>(wire: &W, draft: &Draft, op: &OpId) -> Preview {
     let (target, source) = target_and_source(wire, &draft.action).await;
     let autoscalers = autoscalers(wire, &draft.action).await;
+    let namespace = wire.read(&namespace::read(&draft.action.target().namespace)).await;
     let preview = dry_run(wire, &draft.action, &target, source.as_ref(), op).await;
-    Preview { target, source, autoscalers, preview }
+    Preview { target, source, autoscalers, namespace, preview }
 }
 
 /// Re-reads everything that the approval rested on, and dry-runs again.
 pub async fn recheck<W: Wire>(wire: &W, plan: &Plan) -> LiveTarget {
     let (target, source) = target_and_source(wire, &plan.action).await;
-    let namespace = &plan.action.target().namespace;
-    let pods = wire.read(&pods_of(namespace, &plan.preconditions.selector)).await;
+    let name = &plan.action.target().namespace;
+    let pods = wire.read(&pods_of(name, &plan.preconditions.selector)).await;
+    let namespace = wire.read(&namespace::read(name)).await;
     let autoscalers = autoscalers(wire, &plan.action).await;
     let nodes = nodes::look(wire).await;
     let preview = dry_run(wire, &plan.action, &target, source.as_ref(), &plan.op).await;
-    LiveTarget { target, source, pods, autoscalers, nodes, preview, at: wire.now() }
+    LiveTarget { target, source, pods, autoscalers, namespace, nodes, preview, at: wire.now() }
 }
 
 /// The executor never sends a request that it did not build itself: a stored one must be exactly what the typed

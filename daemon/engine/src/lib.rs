@@ -31,6 +31,7 @@ pub mod tally;
 
 pub mod execute;
 pub mod marks;
+pub mod namespace;
 pub mod nodes;
 pub mod protocol;
 pub mod recheck;

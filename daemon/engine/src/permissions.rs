@@ -72,7 +72,13 @@ pub const RESPONDER: &[Need] = &[
 
 /// The executor, whatever it executes; an action's own rights stand in its file.
 pub const EXECUTOR: &[Need] = &[
-    need("", "namespaces", &["get"], Cluster, "it acts in the cluster that people approved for"),
+    need(
+        "",
+        "namespaces",
+        &["get"],
+        Cluster,
+        "it acts in the cluster that people approved for, and in no namespace that is being deleted",
+    ),
     need("", "nodes", &["list"], Cluster, "with more than one node not Ready, or unseen, it writes nothing"),
     optional(need(
         "events.k8s.io",

@@ -2,9 +2,9 @@
 
 use crate::actions;
 use crate::difference::difference_digest;
-use crate::nodes;
 use crate::normal::spec_digest;
 use crate::seal::{autoscaled, object};
+use crate::{namespace, nodes};
 use nightshift_model::finding::Reason;
 use nightshift_model::{LiveFacts, LiveTarget, Plan, Seconds, Timestamp};
 use serde_json::Value;
@@ -45,6 +45,7 @@ pub fn recheck(
     match reason {
         Reason::CrashLoopBackOff => crash_looping(&live.pods, live.at, symptom_within)?,
     }
+    namespace::stays(&live.namespace, &target.namespace)?;
     nodes::calm(&live.nodes)?;
     let after = object(&live.preview, "the dry run")?;
     let difference = difference_digest(&now, &after);

@@ -28,6 +28,7 @@ pub fn seal(
     if live.pointer("/metadata/deletionTimestamp").is_some() {
         return Err(format!("{target} is being deleted"));
     }
+    crate::namespace::stays(&preview.namespace, &target.namespace)?;
     let source = preview.source.as_ref().map(|part| object(part, "the earlier revision")).transpose()?;
     actions::body(&draft.action, &live, source.as_ref())?;
     if actions::stands(&draft.action, &live) {

@@ -164,6 +164,8 @@ pub struct LiveTarget {
     pub pods: RawPart,
     /// LIST of the namespace's autoscalers.
     pub autoscalers: RawPart,
+    /// GET of the namespace.
+    pub namespace: RawPart,
     /// The cluster's nodes, counted.
     pub nodes: Nodes,
     /// The dry run of the sealed request.
@@ -193,6 +195,8 @@ pub struct Preview {
     pub source: Option<RawPart>,
     /// LIST of the namespace's autoscalers.
     pub autoscalers: RawPart,
+    /// GET of the namespace.
+    pub namespace: RawPart,
     /// The dry run.
     pub preview: RawPart,
 }
