@@ -76,6 +76,18 @@ impl Program {
         .with_context(|| format!("its log is {}", log(&self.name).display()))
     }
 
+    /// What it holds in memory now, and the most that it held.
+    pub fn memory(&self) -> anyhow::Result<String> {
+        let id = self.child.id().context("it has ended already")?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+        let field = |name: &str| {
+            let line =
+                status.lines().find_map(|line| line.strip_prefix(name)).with_context(|| name.to_owned())?;
+            anyhow::Ok(line.trim().to_owned())
+        };
+        Ok(format!("VmRSS {}, at most {}", field("VmRSS:")?, field("VmHWM:")?))
+    }
+
     /// SIGKILL: nothing can be tidied up.
     pub async fn kill(&mut self) -> anyhow::Result<()> {
         Ok(self.child.kill().await?)
