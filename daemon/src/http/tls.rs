@@ -1,6 +1,5 @@
-//! The gate's certificate: read at start, read again when its files change, and never given up for a worse one.
+//! A listener's certificate: read at start, read again when its files change, and never given up for a worse one.
 
-use super::metrics::GateMetrics;
 use crate::clock::Clock;
 use crate::config::Tls;
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -138,12 +137,12 @@ impl Certificate {
         Ok(Look::Fresh)
     }
 
-    /// Looks at the files now and then, for ever.
-    pub async fn follow(self, clock: Clock, metrics: GateMetrics) {
-        self.follow_every(LOOK_EVERY, clock, metrics).await;
+    /// Looks at the files now and then, for ever; `count` hears of each change whether it was taken.
+    pub async fn follow(self, clock: Clock, count: impl Fn(&'static str)) {
+        self.follow_every(LOOK_EVERY, clock, count).await;
     }
 
-    async fn follow_every(self, period: Duration, clock: Clock, metrics: GateMetrics) {
+    async fn follow_every(self, period: Duration, clock: Clock, count: impl Fn(&'static str)) {
         loop {
             clock.sleep_real(period).await;
             let this = self.clone();
@@ -152,13 +151,13 @@ impl Certificate {
             match look {
                 Ok(Look::Same) => {}
                 Ok(Look::Fresh) => {
-                    metrics.certificate("taken");
-                    tracing::info!(%cert, "the gate serves its new certificate");
+                    count("taken");
+                    tracing::info!(%cert, "a new certificate is served");
                 }
                 Err(error) => {
-                    metrics.certificate("refused");
+                    count("refused");
                     let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                    tracing::warn!(%cert, %error, why, "the gate keeps the certificate it had");
+                    tracing::warn!(%cert, %error, why, "the certificate before is still served");
                 }
             }
         }

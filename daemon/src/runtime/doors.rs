@@ -88,7 +88,11 @@ pub async fn open(
     let gate = Gate::new(parts);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     if let Some(certificate) = certificate {
-        tasks.spawn(stop.clone().run_until_cancelled_owned(certificate.follow(clock, metrics)));
+        tasks.spawn(
+            stop.clone().run_until_cancelled_owned(
+                certificate.follow(clock, move |result| metrics.certificate(result)),
+            ),
+        );
     }
     tasks.spawn(listen::serve(listener, tls, gate.router(), clock, stop.clone()));
     let counting = Arc::clone(&gate);

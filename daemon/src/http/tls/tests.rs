@@ -1,5 +1,6 @@
 use super::*;
 use crate::http::listen;
+use crate::http::metrics::GateMetrics;
 use prometheus_client::registry::Registry;
 use rustls::{
     ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, SupportedProtocolVersion, version,
@@ -217,7 +218,8 @@ async fn the_files_are_followed_and_what_became_of_them_is_counted() {
     let (metrics, mut registry) = (GateMetrics::default(), Registry::default());
     metrics.register(&mut registry);
     let period = Duration::from_millis(20);
-    let following = tokio::spawn(certificate.clone().follow_every(period, Clock::wall(), metrics));
+    let count = move |result| metrics.certificate(result);
+    let following = tokio::spawn(certificate.clone().follow_every(period, Clock::wall(), count));
     let counted = async |line: &str| {
         for _ in 0..250 {
             let mut text = String::new();
