@@ -70,6 +70,7 @@ impl Scene {
 
     async fn finish(self) -> anyhow::Result<()> {
         self.program.audit().await?;
+        println!("{}: {}", self.shop.object.namespace, self.program.memory()?);
         let (cluster, namespace) = (self.shop.cluster.clone(), self.shop.object.namespace.clone());
         self.program.end().await?;
         cluster.remove_namespace(&namespace).await

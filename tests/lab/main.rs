@@ -2,6 +2,7 @@
 
 mod contract;
 mod crash;
+mod demo;
 mod drift;
 mod quiet;
 mod rollback;

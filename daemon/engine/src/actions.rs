@@ -31,6 +31,8 @@ pub struct ActionFile {
     pub kind: ActionKind,
     /// Version of its code: sealed into plans.
     pub version: u32,
+    /// What was done, as the reason of the target's Kubernetes Event: CamelCase, in the past tense.
+    pub event: &'static str,
     /// What the executor must be allowed to do.
     pub rights: &'static [Right],
     /// What it does, what it leaves, how it is undone: Markdown.

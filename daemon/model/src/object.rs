@@ -80,6 +80,12 @@ impl Kind {
             Self::Other(_) => return None,
         })
     }
+
+    /// `apiVersion` of a manifest of the kind, for the kinds whose URL we build.
+    pub fn api_version(&self) -> Option<&'static str> {
+        let (path, _) = self.api()?;
+        path.strip_prefix("/apis/").or_else(|| path.strip_prefix("/api/"))
+    }
 }
 
 impl std::fmt::Display for Kind {
@@ -159,6 +165,9 @@ mod tests {
         assert_eq!(d.to_string(), "Deployment shop/cart");
         let json = serde_json::to_string(&d).unwrap();
         assert_eq!(serde_json::from_str::<ObjectRef>(&json).unwrap(), d);
+        assert_eq!(d.kind.api_version(), Some("apps/v1"));
+        assert_eq!(Kind::Pod.api_version(), Some("v1"));
+        assert_eq!(Kind::parse("Rollout").api_version(), None);
         let other = serde_json::from_str::<Kind>("\"Rollout\"").unwrap();
         assert_eq!(other, Kind::Other("Rollout".into()));
     }

@@ -14,10 +14,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
     /// Image of the pods there; it must have a shell
-    #[arg(long, value_name = "IMAGE", default_value = "busybox:1.36")]
+    #[arg(long, value_name = "IMAGE", default_value = "busybox:1.36", requires = "kubeconfig")]
     image: String,
     /// How many times as fast as a clock
-    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=600))]
+    #[arg(long, value_name = "N", default_value_t = 60, conflicts_with = "kubeconfig", value_parser = clap::value_parser!(u32).range(1..=600))]
     speed: u32,
     /// Keep the folder with the history
     #[arg(long)]

@@ -20,8 +20,6 @@ const NOTE: usize = 1_024;
 pub struct Notice {
     /// The object that was acted on.
     pub about: ObjectRef,
-    /// Its apiVersion, such as `apps/v1`.
-    pub api_version: String,
     /// CamelCase, such as `RolledBack`.
     pub reason: String,
     /// What was done: the action's name.
@@ -62,7 +60,7 @@ pub async fn publish(
     };
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let about = ObjectReference {
-        api_version: some(&notice.api_version),
+        api_version: notice.about.kind.api_version().map(str::to_owned),
         kind: Some(notice.about.kind.as_str().to_owned()),
         namespace: some(&notice.about.namespace),
         name: some(&notice.about.name),

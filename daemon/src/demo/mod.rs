@@ -7,12 +7,18 @@ pub mod person;
 pub mod script;
 pub mod show;
 pub mod stage;
+pub mod stop;
 
+use anyhow::Context as _;
+use cluster::Real;
 use person::Person;
 use script::OnCall;
 use show::Show;
 use stage::Stage;
-use std::path::PathBuf;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use stop::Stop;
 
 /// What the command line asks for.
 #[derive(Clone, Debug)]
@@ -29,42 +35,83 @@ pub struct Options {
     pub keep: bool,
 }
 
-/// Plays the demo.
+/// Plays the demo. Told to stop, it puts away what it began and ends well.
 ///
 /// # Errors
-/// When a step does not happen.
+/// When a step does not happen, or the namespace it made does not go.
 pub async fn run(options: Options) -> anyhow::Result<()> {
-    let show = Show;
-    let stage = match &options.kubeconfig {
+    let stop = Stop::listen().context("signals cannot be heard")?;
+    let show = Show::new(stop.clone());
+    let ended = match &options.kubeconfig {
         None => {
             show.line(&format!(
                 "nightshift demo: a simulated cluster on this machine, time passes {} times as fast.\n\
                  Nothing leaves 127.0.0.1, and everything is removed at the end.",
                 options.speed
             ));
-            Stage::simulated(options.speed).await?
+            on_stage(Stage::simulated(options.speed), &options, &show, &stop).await
         }
-        Some(kubeconfig) => {
-            let stage = Stage::real(kubeconfig, &options.image).await?;
-            show.line(&format!(
-                "nightshift demo: on your cluster, in namespace {}, which is removed at the end.\n\
-                 One identity, yours: more rights than nightshift needs. Without Prometheus: cluster only.",
-                stage.ground.namespace()
-            ));
-            stage
-        }
+        Some(kubeconfig) => on_a_cluster(kubeconfig, &options, &show, &stop).await,
     };
-    let played = play(&stage, &options, show).await;
+    if ended? == Ended::Played {
+        show.line("\nNext: nightshift check --config nightshift.yaml");
+    }
+    Ok(())
+}
+
+/// How far it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// To the last line.
+    Played,
+    /// Somebody did not want more.
+    Stopped,
+}
+
+/// Whatever happens between, the namespace that was made is removed.
+async fn on_a_cluster(
+    kubeconfig: &Path,
+    options: &Options,
+    show: &Show,
+    stop: &Stop,
+) -> anyhow::Result<Ended> {
+    let real = Arc::new(Real::connect(kubeconfig, &options.image).await?);
+    let namespace = &real.namespace;
+    show.line(&format!(
+        "nightshift demo: on your cluster, in namespace {namespace}, which is removed at the end.\n\
+         One identity, yours: more rights than nightshift needs. Without Prometheus: cluster only.",
+    ));
+    // Not to be interrupted: whoever does not know whether it was made cannot remove it.
+    let ended = match real.make().await {
+        Ok(()) => on_stage(Stage::real(Arc::clone(&real)), options, show, stop).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = &ended {
+        show.line(&format!("\n{error:#}"));
+    }
+    show.line(&format!("\nRemoving namespace {namespace} ..."));
+    let by_hand = || format!("look after it yourself: kubectl delete namespace {namespace}");
+    stop.unless_again(real.remove()).await.context("not waited for").flatten().with_context(by_hand)?;
+    show.line(&format!("Namespace {namespace} is gone."));
+    ended
+}
+
+async fn on_stage(
+    stage: impl Future<Output = anyhow::Result<Stage>>,
+    options: &Options,
+    show: &Show,
+    stop: &Stop,
+) -> anyhow::Result<Ended> {
+    let Some(stage) = stop.unless(stage).await.transpose()? else { return Ok(Ended::Stopped) };
+    let played = stop.unless(play(&stage, options, show)).await.transpose();
     let folder = stage.end().await;
     if options.keep {
         show.line(&format!("\nThe history is kept in {}", folder.keep().display()));
     }
-    played?;
-    show.line("\nNext: nightshift check --config nightshift.yaml");
-    Ok(())
+    Ok(if played?.is_some() { Ended::Played } else { Ended::Stopped })
 }
 
-async fn play(stage: &Stage, options: &Options, show: Show) -> anyhow::Result<()> {
+async fn play(stage: &Stage, options: &Options, show: &Show) -> anyhow::Result<()> {
     let mut on_call = if options.unattended {
         OnCall::Played(Person::new(&stage.doors.origin())?)
     } else {

@@ -22,7 +22,7 @@ pub enum OnCall {
 }
 
 /// Act one: a rollout crashes; it is explained, approved, carried out and proven.
-pub async fn crash(stage: &Stage, on_call: &mut OnCall, show: Show) -> anyhow::Result<()> {
+pub async fn crash(stage: &Stage, on_call: &mut OnCall, show: &Show) -> anyhow::Result<()> {
     show.act("Act one: a rollout that crashes");
     let checkout =
         stage.release(&Release { name: "checkout", version: "1.0.0", replicas: 3, serves: true }).await?;
@@ -30,21 +30,24 @@ pub async fn crash(stage: &Stage, on_call: &mut OnCall, show: Show) -> anyhow::R
     show.at(stage.clock.now(), "Deployment checkout runs version 1.0.0; nightshift has seen it healthy");
     stage.release(&Release { name: "checkout", version: "2.0.0", replicas: 3, serves: false }).await?;
     show.at(stage.clock.now(), "somebody releases version 2.0.0");
+    stage.takes(show, "a crash loop is called one after about 40 s");
     let incident = stage.incident("an incident", &checkout, |_| true).await?;
     show.at(incident.opened_at, &format!("incident {} opens by itself", incident.id));
     let (proposal, _) = waiting(stage, &checkout, show).await?;
     decide(stage, on_call, &proposal, show).await?;
+    stage.takes(show, "success must hold for a minute before it is called so");
     let done = stage.incident("an outcome", &checkout, over).await?;
     tell_outcome(&done, stage, &proposal, show).await
 }
 
 /// Act two: the target is changed by hand between approval and execution; nothing is written.
-pub async fn refusal(stage: &Stage, on_call: &mut OnCall, show: Show) -> anyhow::Result<()> {
+pub async fn refusal(stage: &Stage, on_call: &mut OnCall, show: &Show) -> anyhow::Result<()> {
     show.act("Act two: a refusal");
     let cart = stage.release(&Release { name: "cart", version: "4.0.0", replicas: 2, serves: true }).await?;
     stage.healthy(&cart, 1).await?;
     stage.release(&Release { name: "cart", version: "5.0.0", replicas: 2, serves: false }).await?;
     show.at(stage.clock.now(), "cart is released with a version that cannot start");
+    stage.takes(show, "again about 40 s");
     let (proposal, _) = waiting(stage, &cart, show).await?;
     // The executor is held for a moment, so that somebody else can be faster.
     stage.running.hold.send_replace(true);
@@ -64,7 +67,7 @@ pub async fn refusal(stage: &Stage, on_call: &mut OnCall, show: Show) -> anyhow:
 }
 
 /// Act three: a healthy rollout and a crash that heals by itself. Nothing is sent.
-pub async fn boring(stage: &Stage, show: Show) -> anyhow::Result<()> {
+pub async fn boring(stage: &Stage, show: &Show) -> anyhow::Result<()> {
     show.act("Act three: the boring night");
     let search =
         stage.release(&Release { name: "search", version: "7.0.0", replicas: 3, serves: true }).await?;
@@ -83,7 +86,7 @@ pub async fn boring(stage: &Stage, show: Show) -> anyhow::Result<()> {
 }
 
 /// Waits for a proposal and tells what a pager would tell.
-async fn waiting(stage: &Stage, scope: &ObjectRef, show: Show) -> anyhow::Result<(Proposal, Incident)> {
+async fn waiting(stage: &Stage, scope: &ObjectRef, show: &Show) -> anyhow::Result<(Proposal, Incident)> {
     let wanted = |i: &Incident| matches!(i.phase, Phase::Proposed { .. } | Phase::Escalated { .. });
     let incident = stage.incident("a proposal", scope, wanted).await?;
     let Phase::Proposed { proposal, .. } = &incident.phase else {
@@ -102,7 +105,7 @@ async fn waiting(stage: &Stage, scope: &ObjectRef, show: Show) -> anyhow::Result
 }
 
 /// The person opens the link that a pager would carry, signs in, types the code and approves.
-async fn decide(stage: &Stage, on_call: &mut OnCall, proposal: &Proposal, show: Show) -> anyhow::Result<()> {
+async fn decide(stage: &Stage, on_call: &mut OnCall, proposal: &Proposal, show: &Show) -> anyhow::Result<()> {
     let link = stage.doors.gate.link(PERSON, proposal).await?.context("the gate makes no links")?;
     show.below(&format!("page to {PERSON}: {link}"));
     match on_call {
@@ -144,7 +147,7 @@ async fn tell_outcome(
     incident: &Incident,
     stage: &Stage,
     proposal: &Proposal,
-    show: Show,
+    show: &Show,
 ) -> anyhow::Result<()> {
     let story = stage.story(&incident.id).await?;
     if let Some(at) = story.applied {
@@ -178,7 +181,7 @@ fn said(look: &Measurement, name: &str) -> String {
 }
 
 /// The morning: the night's rest passes, the digest goes out, and stands on a page.
-pub async fn morning(stage: &Stage, on_call: &mut OnCall, show: Show) -> anyhow::Result<()> {
+pub async fn morning(stage: &Stage, on_call: &mut OnCall, show: &Show) -> anyhow::Result<()> {
     show.act("The morning");
     let eight: Timestamp = "2026-03-01T08:00:01Z".parse().map_err(anyhow::Error::msg)?;
     stage.clock.jump(eight);

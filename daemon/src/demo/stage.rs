@@ -3,6 +3,7 @@
 use super::cluster::Real;
 use super::door::Door;
 use super::objects::{self, Release};
+use super::show::Show;
 use crate::clock::Clock;
 use crate::cluster::Access;
 use crate::cluster::stream::Timing;
@@ -26,7 +27,6 @@ use nightshift_playbooks::Catalog;
 use nightshift_sim::Sim;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ pub enum Ground {
     /// Simulated, behind its door.
     Simulated(Door),
     /// The reader's own, in one namespace.
-    Real(Real),
+    Real(Arc<Real>),
 }
 
 /// What the history says about one write.
@@ -123,8 +123,8 @@ impl Stage {
     }
 
     /// Builds the demo on the reader's own cluster, in real time, without Prometheus.
-    pub async fn real(kubeconfig: &Path, image: &str) -> anyhow::Result<Self> {
-        let real = Real::open(kubeconfig, image).await?;
+    pub async fn real(real: Arc<Real>) -> anyhow::Result<Self> {
+        real.ready().await?;
         let roles = (real.access.clone(), real.access.clone());
         Self::build(Clock::wall(), Ground::Real(real), roles, None, REGISTRY_REAL).await
     }
@@ -213,6 +213,14 @@ impl Stage {
                 sim.accepted().iter().filter(ours).count()
             })),
             Ground::Real(real) => real.written_by_nightshift(name).await,
+        }
+    }
+
+    /// Says how long something takes where time passes as it does: nobody shall sit before a still terminal.
+    pub fn takes(&self, show: &Show, what: &str) {
+        match self.ground {
+            Ground::Simulated(_) => {}
+            Ground::Real(_) => show.below(&format!("({what})")),
         }
     }
 
@@ -329,11 +337,19 @@ impl Stage {
 
     /// Waits until a revision of a Deployment was recorded healthy.
     pub async fn healthy(&self, workload: &ObjectRef, revisions: usize) -> anyhow::Result<()> {
-        self.within(STUCK, "a healthy revision", async || {
+        let seen = self.within(STUCK, "a healthy revision", async || {
             let seen = self.store.healthy_revisions(workload).await?;
             Ok((seen.len() >= revisions).then_some(()))
-        })
-        .await
+        });
+        match &self.ground {
+            Ground::Simulated(_) => seen.await,
+            Ground::Real(real) => tokio::select! {
+                seen = seen => seen,
+                why = real.does_not_start(&workload.name) => {
+                    anyhow::bail!("the pods of {} do not start: {why}", workload.name)
+                }
+            },
+        }
     }
 
     /// Ends everything; the folder goes when it is dropped.
@@ -342,12 +358,7 @@ impl Stage {
         self.running.shutdown().await;
         match self.ground {
             Ground::Simulated(door) => door.shutdown().await,
-            Ground::Real(real) => {
-                if let Err(error) = real.remove().await {
-                    let namespace = &real.namespace;
-                    tracing::error!(%error, "remove it by hand: kubectl delete namespace {namespace}");
-                }
-            }
+            Ground::Real(_) => {} // whoever made the namespace removes it
         }
         self.folder
     }

@@ -1,14 +1,11 @@
 //! The accept loop: a deadline for headers, a cap on connections, a cap on bodies, an end that waits.
 
 use crate::clock::Clock;
-use crate::config::Tls;
 use axum::Router;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,47 +42,6 @@ const REST: Duration = Duration::from_millis(100);
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
-/// Why there is no TLS. Nothing is served then.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// Certificate or key cannot be read.
-    #[error("the PEM file {path} cannot be read")]
-    Pem {
-        /// The file.
-        path: std::path::PathBuf,
-        /// What is wrong.
-        #[source]
-        source: rustls_pki_types::pem::Error,
-    },
-    /// They do not fit each other.
-    #[error("certificate and key do not fit")]
-    Mismatch(#[source] rustls::Error),
-}
-
-/// Reads certificate and key. TLS 1.2 and 1.3, HTTP/1.1.
-///
-/// # Errors
-/// [`TlsError`] names the file.
-pub fn tls(files: &Tls) -> Result<TlsAcceptor, TlsError> {
-    let pem = |path: &std::path::Path| {
-        let path = path.to_owned();
-        move |source| TlsError::Pem { path, source }
-    };
-    let chain = CertificateDer::pem_file_iter(&files.cert)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(pem(&files.cert))?;
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(pem(&files.key))?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(TlsError::Mismatch)?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(TlsError::Mismatch)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
 /// Bounds what a request may send and how long it may take.
 pub fn bounded(app: Router) -> Router {
     app.layer(RequestBodyLimitLayer::new(BODY_BYTES))
@@ -101,11 +57,22 @@ pub async fn serve(
     clock: Clock,
     stop: CancellationToken,
 ) {
-    serve_within(HEAD_WITHIN, listener, tls, app, clock, stop).await;
+    serve_within(Patience::SHIPPED, listener, tls, app, clock, stop).await;
+}
+
+/// How long a peer may be silent.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    handshake: Duration,
+    head: Duration,
+}
+
+impl Patience {
+    const SHIPPED: Self = Self { handshake: HANDSHAKE_WITHIN, head: HEAD_WITHIN };
 }
 
 async fn serve_within(
-    head: Duration,
+    Patience { handshake, head }: Patience,
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     app: Router,
@@ -136,7 +103,7 @@ async fn serve_within(
             let _permit = permit;
             match tls {
                 None => connection(stream, peer, head, app, stop).await,
-                Some(tls) => match tokio::time::timeout(HANDSHAKE_WITHIN, tls.accept(stream)).await {
+                Some(tls) => match tokio::time::timeout(handshake, tls.accept(stream)).await {
                     Ok(Ok(stream)) => connection(stream, peer, head, app, stop).await,
                     Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS"),
                     Err(_) => tracing::debug!(%peer, "TLS took too long"),

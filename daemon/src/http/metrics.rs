@@ -14,6 +14,7 @@ pub struct GateMetrics {
     votes: Family<Labels, Counter>,
     refused: Family<Labels, Counter>,
     anonymous: Family<Labels, Counter>,
+    certificates: Family<Labels, Counter>,
 }
 
 /// Refusals of anonymous requests since the last row of the history.
@@ -34,6 +35,11 @@ impl GateMetrics {
             "Requests of nobody known that were refused, by reason",
             self.anonymous.clone(),
         );
+        registry.register(
+            "nightshift_gate_certificates",
+            "Changes of the gate's certificate files that were taken or refused",
+            self.certificates.clone(),
+        );
     }
 
     /// One vote was taken.
@@ -44,6 +50,11 @@ impl GateMetrics {
     /// One vote was not taken.
     pub fn refused(&self, reason: &'static str) {
         self.refused.get_or_create(&[("reason", reason)]).inc();
+    }
+
+    /// The certificate's files changed.
+    pub fn certificate(&self, result: &'static str) {
+        self.certificates.get_or_create(&[("result", result)]).inc();
     }
 
     /// An anonymous request was refused.

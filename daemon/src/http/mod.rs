@@ -9,3 +9,4 @@ pub mod limits;
 pub mod listen;
 pub mod metrics;
 pub mod session;
+pub mod tls;

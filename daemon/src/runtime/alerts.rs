@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::http::alertmanager::{self, Lock};
 use crate::http::listen;
+use crate::http::tls::Certificate;
 use crate::stages::intake::{self, Intake};
 use crate::store::SqliteStore;
 use crate::telemetry::IntakeMetrics;
@@ -35,7 +36,8 @@ pub async fn open(running: &Running, alerts: &config::Alerts) -> Result<SocketAd
     let failed = |source| DoorError::Listen { address: alerts.listen, source };
     let listener = listen::bind(alerts.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let tls = alerts.tls.as_ref().map(listen::tls).transpose()?;
+    let certificate = alerts.tls.as_ref().map(Certificate::read).transpose()?;
+    let tls = certificate.as_ref().map(Certificate::acceptor).transpose()?;
     let lock = Lock::of(alerts);
     if !lock.is_locked() && !address.ip().is_loopback() {
         return Err(DoorError::Unlocked { address });
@@ -43,6 +45,10 @@ pub async fn open(running: &Running, alerts: &config::Alerts) -> Result<SocketAd
     let (store, clock) = (running.store(), running.clock());
     let intake = Intake::new(store.clone(), clock, running.intake.clone(), Arc::clone(&running.arrived));
     let app = alertmanager::router(intake, lock);
+    if let Some(certificate) = certificate {
+        let follow = certificate.follow(clock, |_| ());
+        running.tasks.spawn(running.stop.clone().run_until_cancelled_owned(follow));
+    }
     running.tasks.spawn(listen::serve(listener, tls, app, clock, running.stop.clone()));
     if let Some(period) = alerts.watchdog {
         let watch = Watch { store, clock, period, arrived: Arc::clone(&running.arrived) };

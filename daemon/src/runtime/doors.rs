@@ -7,8 +7,9 @@ use crate::cluster::WatchState;
 use crate::config::{self, Keys};
 use crate::http::gate::{DigestOf, Gate, Parts, Site};
 use crate::http::health::{self, Health};
-use crate::http::listen::{self, TlsError};
+use crate::http::listen;
 use crate::http::metrics::GateMetrics;
+use crate::http::tls::{Certificate, TlsError};
 use crate::stages::query::Reads;
 use crate::stages::vote::people::People;
 use crate::stages::vote::{Votes, Wake};
@@ -49,7 +50,7 @@ pub enum DoorError {
         /// The address.
         address: SocketAddr,
     },
-    /// Certificate or key.
+    /// Certificate or key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
 }
@@ -69,7 +70,8 @@ pub async fn open(
     let failed = |source| DoorError::Listen { address: gate.listen, source };
     let listener = listen::bind(gate.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let tls = gate.tls.as_ref().map(listen::tls).transpose()?;
+    let certificate = gate.tls.as_ref().map(Certificate::read).transpose()?;
+    let tls = certificate.as_ref().map(Certificate::acceptor).transpose()?;
     let metrics = GateMetrics::default();
     metrics.register(registry);
     let (store, clock, rules) = (running.store(), running.clock(), running.rules_now());
@@ -80,11 +82,18 @@ pub async fn open(
         keys: Arc::new(keys),
         clock,
         site: Site::of(gate, address, zone),
-        metrics,
+        metrics: metrics.clone(),
         digest,
     };
     let gate = Gate::new(parts);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    if let Some(certificate) = certificate {
+        tasks.spawn(
+            stop.clone().run_until_cancelled_owned(
+                certificate.follow(clock, move |result| metrics.certificate(result)),
+            ),
+        );
+    }
     tasks.spawn(listen::serve(listener, tls, gate.router(), clock, stop.clone()));
     let counting = Arc::clone(&gate);
     let until = stop.clone();

@@ -22,6 +22,7 @@ use super::tell::channels;
 use crate::clock::Clock;
 use crate::config::{Config, Mode as Wanted, Notify, Webhook};
 use crate::http::gate::Site;
+use crate::http::tls::{Certificate, TlsError};
 use crate::stages::vote::people::People;
 use nightshift_engine::Mode;
 use nightshift_model::{Actor, Cluster, PersonId};
@@ -139,6 +140,14 @@ pub fn endpoint(webhook: &Webhook) -> Result<(), ChannelError> {
 /// What links to the gate begin with, if links can be made.
 pub fn gate_url(config: &Config) -> Option<String> {
     Site::of(&config.gate, config.gate.listen, jiff::tz::TimeZone::UTC).base
+}
+
+/// Whether the gate could serve TLS with these files.
+///
+/// # Errors
+/// [`TlsError`] names the file.
+pub fn certificate(files: &crate::config::Tls) -> Result<(), TlsError> {
+    Certificate::read(files).map(drop)
 }
 
 /// Makes a sign-in link's secret for a person of the registry, beside a running nightshift or without one.

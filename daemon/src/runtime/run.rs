@@ -37,6 +37,9 @@ pub async fn run(config: Config, role: RoleArg) -> anyhow::Result<()> {
     } else {
         None
     };
+    if let Some(files) = config.gate.tls.as_ref().filter(|_| parts.responder) {
+        super::offline::certificate(files).context("the certificate of the gate")?;
+    }
     let setup = setup(&config, parts).await?;
     let running = start(setup).await?;
     let opened = open_doors(&running, &config, keys).await;

@@ -6,6 +6,7 @@ use crate::cluster::{Reader, Writer, actuate};
 use crate::prometheus::{self, Prometheus};
 use crate::store::{HistoryStore as _, SqliteStore};
 use crate::telemetry::Metrics;
+use nightshift_engine::actions;
 use nightshift_engine::evidence::{BUDGET, Budget};
 use nightshift_engine::wire::{HttpWrite, Wire};
 use nightshift_engine::{Shell, World};
@@ -120,12 +121,12 @@ impl RoleWire {
 
     /// One Kubernetes Event per action: `kubectl describe` of the target tells what was done.
     async fn announce(&self, write: &Write) {
-        let (Some(writer), target) = (&self.outside.writer, write.plan.action.target()) else { return };
+        let Some(writer) = &self.outside.writer else { return };
+        let action = &write.plan.action;
         let notice = Notice {
-            about: target.clone(),
-            api_version: "apps/v1".to_owned(),
-            reason: "RolledBack".to_owned(),
-            action: write.plan.action.kind().as_str().to_owned(),
+            about: action.target().clone(),
+            reason: actions::file(action.kind()).event.to_owned(),
+            action: action.kind().as_str().to_owned(),
             note: format!("operation {}: {}", write.mark.op, write.plan.cause),
             warning: false,
         };

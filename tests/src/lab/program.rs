@@ -35,12 +35,7 @@ impl Program {
         let prometheus = std::env::var("LAB_PROMETHEUS").context("the lab was started without Prometheus")?;
         let (gate, health) = (free_port()?, free_port()?);
         let origin = format!("http://127.0.0.1:{gate}");
-        let kubeconfig = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "lab",
-            "clusters": [{"name": "lab", "cluster": {"server": proxy.url()}}],
-            "users": [{"name": "nightshift", "user": {"token": cluster.token()}}],
-            "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "nightshift"}}],
-        });
+        let kubeconfig = kubeconfig(&proxy, cluster);
         let mut registry = serde_json::to_value(night::registry()?)?;
         // The write is what is tried here; proof over a longer time is tried elsewhere.
         for (field, value) in [
@@ -81,6 +76,18 @@ impl Program {
         .with_context(|| format!("its log is {}", log(&self.name).display()))
     }
 
+    /// What it holds in memory now, and the most that it held.
+    pub fn memory(&self) -> anyhow::Result<String> {
+        let id = self.child.id().context("it has ended already")?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+        let field = |name: &str| {
+            let line =
+                status.lines().find_map(|line| line.strip_prefix(name)).with_context(|| name.to_owned())?;
+            anyhow::Ok(line.trim().to_owned())
+        };
+        Ok(format!("VmRSS {}, at most {}", field("VmRSS:")?, field("VmHWM:")?))
+    }
+
     /// SIGKILL: nothing can be tidied up.
     pub async fn kill(&mut self) -> anyhow::Result<()> {
         Ok(self.child.kill().await?)
@@ -88,9 +95,7 @@ impl Program {
 
     /// SIGTERM, then its exit code must be 0.
     pub async fn end(mut self) -> anyhow::Result<()> {
-        let id = self.child.id().context("it has ended already")?;
-        let status = Command::new("kill").args(["-TERM", &id.to_string()]).status().await?;
-        ensure!(status.success(), "no signal could be sent");
+        signal(&self.child, "TERM").await?;
         let ended = tokio::time::timeout(Duration::from_mins(1), self.child.wait()).await??;
         ensure!(ended.success(), "SIGTERM: {ended}");
         Ok(())
@@ -199,13 +204,32 @@ fn run(folder: &tempfile::TempDir, name: &str) -> anyhow::Result<Child> {
         .context("the program does not start")
 }
 
-fn binary() -> anyhow::Result<std::ffi::OsString> {
+/// A kubeconfig through a proxy, with the credentials of a cluster's user.
+pub fn kubeconfig(proxy: &Proxy, cluster: &Cluster) -> serde_json::Value {
+    json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "lab",
+        "clusters": [{"name": "lab", "cluster": {"server": proxy.url()}}],
+        "users": [{"name": "nightshift", "user": {"token": cluster.token()}}],
+        "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "nightshift"}}],
+    })
+}
+
+/// Sends a signal, such as `TERM`, to a program that runs.
+pub async fn signal(child: &Child, name: &str) -> anyhow::Result<()> {
+    let id = child.id().context("it has ended already")?;
+    let status = Command::new("kill").args([&format!("-{name}"), &id.to_string()]).status().await?;
+    ensure!(status.success(), "no signal could be sent");
+    Ok(())
+}
+
+/// The program that is tried.
+pub fn binary() -> anyhow::Result<std::ffi::OsString> {
     std::env::var_os("NIGHTSHIFT_BIN")
         .context("NIGHTSHIFT_BIN names the program that is tried; `tests/run` sets it")
 }
 
 /// Beside the logs of the lab's other parts.
-fn log(name: &str) -> PathBuf {
+pub fn log(name: &str) -> PathBuf {
     PathBuf::from(std::env::var_os("LAB").unwrap_or_default())
         .join("logs")
         .join(format!("nightshift-{name}.log"))

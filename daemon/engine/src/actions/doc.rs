@@ -23,6 +23,11 @@ fn page(action: &ActionFile) -> String {
     );
     let _ =
         write!(page, "\nVersion {} of its code; the number is sealed into every proposal.\n", action.version);
+    let _ = write!(
+        page,
+        "\n`kubectl describe` of the target shows it afterwards as an Event with the reason `{}`.\n",
+        action.event
+    );
     page.push_str("\n## What the executor needs\n\n| API group | resource | verbs |\n|---|---|---|\n");
     for right in action.rights {
         let group = if right.group.is_empty() { "core" } else { right.group };
@@ -44,5 +49,16 @@ mod tests {
             expect_file![path].assert_eq(&text);
         }
         assert_eq!(pages().len(), ActionKind::ALL.len());
+    }
+
+    #[test]
+    fn every_action_has_an_event_of_its_own_in_the_words_of_kubernetes() {
+        for action in ACTIONS {
+            let event = action.event;
+            let camel = event.starts_with(|c: char| c.is_ascii_uppercase())
+                && event.chars().all(|c| c.is_ascii_alphanumeric());
+            assert!(camel && event.len() <= 128, "{}: {event:?}", action.kind);
+            assert_eq!(ACTIONS.iter().filter(|other| other.event == event).count(), 1, "{event}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 pub static FILE: ActionFile = ActionFile {
     kind: ActionKind::RollbackDeployment,
     version: 1,
+    event: "RolledBack",
     rights: &[
         Right { group: "apps", resource: "deployments", verbs: &["get", "list", "patch"] },
         Right { group: "apps", resource: "replicasets", verbs: &["get"] },

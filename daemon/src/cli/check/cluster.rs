@@ -4,7 +4,7 @@ use super::Finding;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::runtime::offline::probe::Cluster;
-use crate::runtime::offline::rights::{self, Asked};
+use crate::runtime::offline::rights::{self, Asked, Right, Wanted};
 use crate::runtime::offline::{access, in_cluster};
 use nightshift_model::{Seconds, Timestamp};
 
@@ -61,13 +61,12 @@ fn clocks(there: Result<Timestamp, String>, here: Timestamp) -> Finding {
 
 async fn permissions(config: &Config, cluster: &Cluster) -> Vec<Finding> {
     let mut needed = rights::responder(&config.cluster.namespaces);
-    let mut found = Vec::new();
-    found.extend(asked("the responder", cluster.review(&needed).await));
+    let mut found = asked("the responder", &needed, cluster).await;
     if config.mode == Mode::Approve {
         let (names, patterns): (Vec<String>, Vec<String>) =
             config.actions.namespaces.iter().cloned().partition(|name| !name.ends_with('*'));
         let acting = rights::executor(&names);
-        found.extend(asked("the executor", cluster.review(&acting).await));
+        found.extend(asked("the executor", &acting, cluster).await);
         needed.extend(acting);
         for pattern in patterns {
             let next = format!("name the namespaces of {pattern} one by one, to have each checked");
@@ -78,12 +77,18 @@ async fn permissions(config: &Config, cluster: &Cluster) -> Vec<Finding> {
             ));
         }
     }
+    let needed: Vec<Right> = needed.into_iter().map(|wanted| wanted.right).collect();
     found.push(excess(config, &cluster.review(&rights::excess(&needed)).await));
     found
 }
 
-/// One line a right that is not granted; one for all that are.
-fn asked(who: &str, verdicts: Vec<Asked>) -> Vec<Finding> {
+async fn asked(who: &str, wanted: &[Wanted], cluster: &Cluster) -> Vec<Finding> {
+    let rights: Vec<Right> = wanted.iter().map(|one| one.right.clone()).collect();
+    told(who, wanted, cluster.review(&rights).await)
+}
+
+/// One line a right that is not granted; one for all that are. A right that may be left out is not missed.
+fn told(who: &str, wanted: &[Wanted], verdicts: Vec<Asked>) -> Vec<Finding> {
     let granted = verdicts.iter().filter(|(_, v)| *v == rights::Verdict::Allowed).count();
     let mut found = Vec::new();
     if granted > 0 {
@@ -92,9 +97,13 @@ fn asked(who: &str, verdicts: Vec<Asked>) -> Vec<Finding> {
             format!("{granted} of {} granted", verdicts.len()),
         ));
     }
-    for (right, verdict) in verdicts {
+    for ((right, verdict), Wanted { optional, why, .. }) in verdicts.into_iter().zip(wanted) {
         match verdict {
             rights::Verdict::Allowed => {}
+            rights::Verdict::Denied if *optional => found.push(
+                Finding::ok(format!("rights of {who}"), format!("does without {right}: {why}"))
+                    .hint(format!("grant {right} to its account, if you want that")),
+            ),
             rights::Verdict::Denied => found.push(Finding::missing(
                 format!("rights of {who}"),
                 right.to_string(),
@@ -131,5 +140,29 @@ fn excess(config: &Config, verdicts: &[Asked]) -> Finding {
             format!("one identity, more rights than needed: {}", extra.join(", ")),
         )
         .hint(next),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::check::State;
+    use crate::runtime::offline::rights::Verdict;
+
+    #[test]
+    fn a_right_that_may_be_left_out_is_told_and_not_missed() {
+        let wanted = rights::responder(&["shop".to_owned()]);
+        let verdicts = wanted.iter().map(|one| {
+            let denied = one.right.resource == "pods" || one.right.group == "argoproj.io";
+            (one.right.clone(), if denied { Verdict::Denied } else { Verdict::Allowed })
+        });
+        let found = told("the responder", &wanted, verdicts.collect());
+        let of = |state: State, text: &str| {
+            found.iter().any(|f| f.state == state && f.detail.contains(text) && !f.next.is_empty())
+        };
+        assert!(of(State::Missing, "list pods in shop"), "{found:?}");
+        assert!(of(State::Ok, "does without get pods/log in shop: the last words"), "{found:?}");
+        assert!(of(State::Ok, "does without get applications.argoproj.io: whether Argo CD"), "{found:?}");
+        assert!(!found.iter().any(|f| f.state == State::NotChecked), "{found:?}");
     }
 }

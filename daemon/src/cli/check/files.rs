@@ -147,12 +147,10 @@ fn doors(config: &Config) -> Vec<Finding> {
         (None, None) => Finding::missing("links", "messages carry no link", "set `gate.public_url`"),
     });
     if let Some(tls) = &config.gate.tls {
-        for path in [&tls.cert, &tls.key] {
-            if let Err(error) = std::fs::File::open(path) {
-                let what = format!("{} cannot be read: {error}", path.display());
-                found.push(Finding::missing("TLS of the gate", what, "mend `gate.tls`"));
-            }
-        }
+        found.push(match offline::certificate(tls) {
+            Ok(()) => Finding::ok("TLS of the gate", tls.cert.display().to_string()),
+            Err(error) => Finding::missing("TLS of the gate", causes(&error), "mend `gate.tls`"),
+        });
     }
     found
 }

@@ -6,7 +6,6 @@ use nightshift_sim::Fault;
 fn notice(note: &str) -> Notice {
     Notice {
         about: ObjectRef::new(Kind::Deployment, "default", "web", "u-1"),
-        api_version: "apps/v1".into(),
         reason: "RolledBack".into(),
         action: "Rollback".into(),
         note: note.into(),
@@ -34,6 +33,7 @@ async fn each_action_has_an_event_of_its_own() {
     assert_eq!(events[0]["reportingComponent"], CONTROLLER);
     assert_eq!(events[0]["reportingInstance"], "nightshift-0");
     assert_eq!(events[0]["involvedObject"]["uid"], "u-1");
+    assert_eq!(events[0]["involvedObject"]["apiVersion"], "apps/v1");
 
     let (user, verb, resource) = ("executor".into(), "create".into(), "events".into());
     door.with(|sim| sim.fault(Fault::Forbidden { user, verb, resource }));

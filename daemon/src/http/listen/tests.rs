@@ -11,7 +11,14 @@ async fn patient(head: Duration) -> (SocketAddr, CancellationToken) {
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     let app = Router::new().route("/", post(|body: axum::body::Bytes| async move { body.len().to_string() }));
-    tokio::spawn(serve_within(head, listener, None, bounded(app), Clock::wall(), stop.clone()));
+    tokio::spawn(serve_within(
+        Patience { head, ..Patience::SHIPPED },
+        listener,
+        None,
+        bounded(app),
+        Clock::wall(),
+        stop.clone(),
+    ));
     (address, stop)
 }
 
@@ -67,4 +74,29 @@ async fn connections_have_a_cap_and_the_end_waits_for_nobody_idle() {
         let read = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await;
         assert!(read.is_ok(), "an idle connection is closed at the end");
     }
+}
+
+#[tokio::test]
+async fn a_handshake_that_does_not_come_is_let_go() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let files = crate::config::Tls { cert: folder.path().join("a.pem"), key: folder.path().join("a.key") };
+    std::fs::write(&files.cert, made.cert.pem()).unwrap();
+    std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+    let tls = crate::http::tls::Certificate::read(&files).unwrap().acceptor().unwrap();
+    let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+    let short = Patience { handshake: Duration::from_millis(200), ..Patience::SHIPPED };
+    tokio::spawn(serve_within(short, listener, Some(tls), Router::new(), Clock::wall(), stop.clone()));
+    // Nothing at all, and a hello that stops after its first bytes.
+    for begun in [&b""[..], &[22, 3, 1, 0, 200, 1]] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(begun).await.unwrap();
+        let mut answer = Vec::new();
+        let read = stream.read_to_end(&mut answer);
+        let read = tokio::time::timeout(Duration::from_secs(5), read).await;
+        assert!(read.is_ok(), "a silent handshake keeps its connection");
+        assert!(answer.is_empty(), "{answer:?}");
+    }
+    stop.cancel();
 }

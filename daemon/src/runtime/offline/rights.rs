@@ -1,89 +1,93 @@
-//! What each role must be allowed to do, in RBAC's words.
+//! What each role must be allowed to do, in RBAC's words: the table of `engine::permissions`, a verb and a namespace
+//! at a time, as the API server is asked.
 
-use crate::cluster::WatchKind;
 pub use crate::cluster::review::{Right, Verdict, excess};
-use nightshift_engine::actions::ACTIONS;
+use nightshift_engine::permissions::{self, Need, RESPONDER, Reach};
 
 /// A right and the API server's word on it.
 pub type Asked = (Right, Verdict);
 
-/// What the diagnosis reads besides what is watched: (verb, group, resource).
-const READS: &[(&str, &str, &str)] = &[
-    ("get", "apps", "deployments"),
-    ("get", "", "pods/log"),
-    ("list", "autoscaling", "horizontalpodautoscalers"),
-    ("list", "policy", "poddisruptionbudgets"),
-];
-
-/// Read once in the whole cluster.
-const CLUSTER_READS: &[(&str, &str, &str)] = &[("get", "", "namespaces"), ("get", "", "nodes")];
+/// A right with what it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The right.
+    pub right: Right,
+    /// Whether the work is done without it; what is then not known is told as *not checked*.
+    pub optional: bool,
+    /// What it is for.
+    pub why: &'static str,
+}
 
 /// What the responder needs in some namespaces; none means all.
-pub fn responder(namespaces: &[String]) -> Vec<Right> {
-    let mut rights = Vec::new();
-    for kind in WatchKind::ALL {
-        let group = match kind {
-            WatchKind::Deployments | WatchKind::ReplicaSets => "apps",
-            WatchKind::Nodes | WatchKind::Pods | WatchKind::Warnings => "",
-        };
-        for verb in ["list", "watch"] {
-            let right = Right::new(verb, group, kind.name());
-            if kind == WatchKind::Nodes {
-                rights.push(right);
-            } else {
-                within(&mut rights, &right, namespaces);
-            }
-        }
-    }
-    for (verb, group, resource) in READS {
-        within(&mut rights, &Right::new(verb, group, resource), namespaces);
-    }
-    rights.extend(CLUSTER_READS.iter().map(|(verb, group, resource)| Right::new(verb, group, resource)));
-    rights
+pub fn responder(namespaces: &[String]) -> Vec<Wanted> {
+    let everywhere = [String::new()];
+    spread(RESPONDER, if namespaces.is_empty() { &everywhere } else { namespaces })
 }
 
 /// What the executor needs for every action in each namespace, and beside it.
-pub fn executor(namespaces: &[String]) -> Vec<Right> {
-    let mut rights: Vec<Right> = vec![Right::new("get", "", "namespaces"), Right::new("list", "", "nodes")];
-    for namespace in namespaces {
-        for right in ACTIONS.iter().flat_map(|action| action.rights) {
-            for verb in right.verbs {
-                let right = Right::new(verb, right.group, right.resource).within(namespace);
-                if !rights.contains(&right) {
-                    rights.push(right);
-                }
+pub fn executor(namespaces: &[String]) -> Vec<Wanted> {
+    spread(&permissions::executor(), namespaces)
+}
+
+/// A line a verb and a namespace; the empty namespace is all of them.
+fn spread(needs: &[Need], namespaces: &[String]) -> Vec<Wanted> {
+    let everywhere = [String::new()];
+    let mut wanted: Vec<Wanted> = Vec::new();
+    for Need { right, reach, optional, why } in needs.iter().copied() {
+        let places = match reach {
+            Reach::Namespaces => namespaces,
+            Reach::Cluster => &everywhere,
+        };
+        for (place, verb) in places.iter().flat_map(|place| right.verbs.iter().map(move |verb| (place, verb)))
+        {
+            let right = Right::new(verb, right.group, right.resource).within(place);
+            if !wanted.iter().any(|other| other.right == right) {
+                wanted.push(Wanted { right, optional, why });
             }
         }
     }
-    rights
-}
-
-fn within(rights: &mut Vec<Right>, right: &Right, namespaces: &[String]) {
-    if namespaces.is_empty() {
-        rights.push(right.clone());
-    }
-    rights.extend(namespaces.iter().map(|namespace| right.clone().within(namespace)));
+    wanted
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::WatchKind;
+
+    fn told(wanted: &[Wanted]) -> Vec<String> {
+        wanted.iter().map(|one| one.right.to_string()).collect()
+    }
 
     #[test]
     fn nodes_are_asked_for_as_a_whole_and_pods_by_namespace() {
-        let told: Vec<String> = responder(&["shop".to_owned()]).iter().map(ToString::to_string).collect();
-        assert!(told.contains(&"watch nodes".to_owned()), "{told:?}");
-        assert!(told.contains(&"list pods in shop".to_owned()), "{told:?}");
-        assert!(told.contains(&"watch deployments.apps in shop".to_owned()), "{told:?}");
+        let told = told(&responder(&["shop".to_owned()]));
+        for right in
+            ["watch nodes", "list pods in shop", "watch deployments.apps in shop", "get pods/log in shop"]
+        {
+            assert!(told.iter().any(|one| one == right), "{right}: {told:?}");
+        }
         assert!(!told.iter().any(|right| right.contains("secret")), "{told:?}");
     }
 
     #[test]
-    fn the_executor_needs_what_its_actions_need_and_writes_nothing_everywhere() {
-        let rights = executor(&["shop".to_owned(), "bank".to_owned()]);
-        let everywhere = rights.iter().filter(|right| right.namespace.is_empty());
-        assert!(everywhere.clone().all(|right| ["get", "list"].contains(&right.verb.as_str())));
-        assert!(everywhere.clone().any(|right| right.to_string() == "list nodes"));
-        assert!(rights.iter().any(|right| right.to_string() == "patch deployments.apps in bank"));
+    fn whatever_is_watched_is_asked_for_and_not_optional() {
+        let wanted = responder(&[]);
+        for (kind, verb) in WatchKind::ALL.into_iter().flat_map(|kind| [(kind, "list"), (kind, "watch")]) {
+            let covered =
+                |one: &Wanted| one.right.resource == kind.name() && one.right.verb == verb && !one.optional;
+            assert!(wanted.iter().any(covered), "{verb} {}", kind.name());
+        }
+    }
+
+    #[test]
+    fn the_executor_needs_what_its_actions_need_and_nothing_everywhere() {
+        let wanted = executor(&["shop".to_owned(), "bank".to_owned()]);
+        let told = told(&wanted);
+        let everywhere: Vec<&String> = told.iter().filter(|right| !right.contains(" in ")).collect();
+        assert_eq!(everywhere, ["get namespaces", "list nodes"], "it writes nothing everywhere");
+        assert!(told.contains(&"patch deployments.apps in bank".to_owned()), "{told:?}");
+        let event = wanted.iter().find(|one| one.right.to_string() == "create events.events.k8s.io in shop");
+        assert!(event.is_some_and(|one| one.optional), "{told:?}");
+        assert_eq!(executor(&[]).len(), 2, "a pattern alone names no namespace to ask about");
     }
 }
