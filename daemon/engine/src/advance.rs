@@ -96,6 +96,9 @@ fn messages(before: Option<&Incident>, after: &Incident, rules: &Rules) -> Vec<M
         (_, Phase::Proposed { .. } | Phase::Escalated { .. }) => {
             Some(MessageBody::Page { incident: incident() })
         }
+        (Some(Phase::Proposed { .. }), Phase::Granted { .. }) => {
+            Some(MessageBody::Progress { incident: incident() })
+        }
         (Some(Phase::Granted { baseline: None, .. }), Phase::Granted { baseline: Some(_), .. }) => {
             Some(MessageBody::Wake { role: Role::Executor, incident: incident() })
         }

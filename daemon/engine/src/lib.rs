@@ -41,6 +41,8 @@ pub mod verify;
 
 pub mod standing;
 
+pub mod route;
+
 pub mod digest;
 
 pub mod accept;

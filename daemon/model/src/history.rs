@@ -3,12 +3,13 @@
 use crate::canonical::Digest;
 use crate::coverage::Gap;
 use crate::evidence::HealthyRevision;
-use crate::finding::Reason;
+use crate::finding::{Reason, Severity};
 use crate::ids::{IncidentId, PersonId, ProposalId};
 use crate::incident::{Incident, IncidentEvent};
 use crate::object::ObjectRef;
 use crate::operation::{Epoch, Revision, Role};
 use crate::time::Timestamp;
+use crate::told::{Manner, Thread, Told};
 use crate::vote::VoteRefusal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -86,6 +87,19 @@ pub enum SystemEvent {
     VoteRefused { person: PersonId, proposal: ProposalId, why: VoteRefusal },
     /// Anonymous requests that were refused, one row a minute and reason.
     AnonymousRefused { reason: String, count: u32 },
+    /// Where a message about an incident goes, and why; what goes into a list was held back by the hour's budget.
+    Routed {
+        message: String,
+        incident: IncidentId,
+        owner: String,
+        severity: Severity,
+        to: Vec<Told>,
+        why: String,
+    },
+    /// What was held back for a channel goes out in one list of so many.
+    Listed { message: String, channel: String, manner: Manner, count: u32 },
+    /// How an incident's thread stands at a channel that keeps one.
+    ThreadChanged { channel: String, incident: IncidentId, thread: Thread },
     /// A message was handed to a channel.
     Delivered { message: String, channel: String },
     /// A message could not be delivered and will not be tried again.
@@ -119,6 +133,9 @@ impl SystemEvent {
             Self::PageViewed { .. } => "page-viewed",
             Self::VoteRefused { .. } => "vote-refused",
             Self::AnonymousRefused { .. } => "anonymous-refused",
+            Self::Routed { .. } => "routed",
+            Self::Listed { .. } => "listed",
+            Self::ThreadChanged { .. } => "thread-changed",
             Self::Delivered { .. } => "delivered",
             Self::Undelivered { .. } => "undelivered",
             Self::DigestSent { .. } => "digest-sent",
@@ -279,6 +296,10 @@ pub enum MessageBody {
     Page { incident: IncidentId },
     /// Something that was paged changed.
     Update { incident: IncidentId },
+    /// Somebody has it now: for the channels where an incident is one thread.
+    Progress { incident: IncidentId },
+    /// What the budget held back for one channel, together.
+    List { channel: String, manner: Manner },
     /// The morning digest.
     Digest { from: Timestamp, to: Timestamp },
 }

@@ -26,6 +26,7 @@ pub mod operation;
 
 pub mod effect;
 pub mod history;
+pub mod told;
 
 pub use action::{Action, ActionKind, RevisionRef, Risk, SeenImage};
 pub use alert::{Alert, Alerts};
@@ -46,4 +47,5 @@ pub use operation::{
 pub use plan::{Draft, Plan, Proposal, Request, Sealed};
 pub use registry::{Policy, Registry};
 pub use time::{Seconds, Timestamp};
+pub use told::{Manner, Thread, ThreadState, Told, Turn};
 pub use vote::{Grant, Proof, Vote, VoteDecision};

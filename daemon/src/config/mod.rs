@@ -18,7 +18,10 @@ pub use cluster::Cluster;
 pub use gate::{Gate, Health, PublicUrl, Tls};
 pub use keys::{Key, KeyError, KeyRing, Keys, Secret};
 pub use log::{Log, LogFormat};
-pub use notify::{At, DigestTime, Notify, Webhook};
+pub use notify::{
+    At, DigestOnly, DigestTime, Heartbeat, Mail, MailTls, Mention, Notify, PagerDuty, RouteRow, Slack,
+    Webhook, Window,
+};
 pub use prometheus::Prometheus;
 pub use read::Problem;
 pub use store::Store;
@@ -180,14 +183,14 @@ impl Config {
         let gate = [&mut self.gate.keys_dir, &mut self.store.path].into_iter();
         let tls = self.gate.tls.iter_mut().flat_map(|t| [&mut t.cert, &mut t.key]);
         let prometheus = self.prometheus.iter_mut().flat_map(|p| [&mut p.ca_file, &mut p.bearer_token_file]);
-        let hooks = self.notify.webhooks.iter_mut().map(|w| &mut w.secret_file);
         let alerts = self.alerts.iter_mut().flat_map(Alerts::paths);
+        let channels = self.notify.paths();
         let cluster = self.cluster.kubeconfig.iter_mut();
         for path in gate
             .chain(tls)
             .chain(prometheus.flatten())
-            .chain(hooks)
             .chain(alerts)
+            .chain(channels)
             .chain(cluster)
             .chain(self.playbooks.iter_mut())
         {

@@ -1,33 +1,35 @@
 //! `notify:`.
 
+mod channels;
+mod routes;
+
+pub use channels::{Heartbeat, Mail, MailTls, Mention, PagerDuty, Slack, Webhook};
+pub use routes::{DigestOnly, RouteRow, Window};
+
 use super::read::{Document, Problem};
 use serde::{Deserialize, Deserializer, de};
-use std::path::PathBuf;
 
-/// Who is told, and when.
+/// Who is told, how loudly, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Notify {
-    /// Endpoints that get every message, signed as Standard Webhooks describes.
+    /// Endpoints that get signed messages, as Standard Webhooks describes.
     pub webhooks: Vec<Webhook>,
+    /// Slack channels, by incoming webhook.
+    pub slack: Vec<Slack>,
+    /// PagerDuty services, by Events API v2.
+    pub pagerduty: Vec<PagerDuty>,
+    /// Mail, by SMTP.
+    pub mail: Vec<Mail>,
+    /// Namespaces in which a waiting proposal wakes somebody when no route says otherwise; a trailing `*` matches any
+    /// ending.
+    pub production: Vec<String>,
+    /// Who hears of what, and how loudly. The first row that matches counts.
+    pub routes: Vec<RouteRow>,
+    /// An address that is told regularly that nightshift works: whoever misses it wakes somebody.
+    pub heartbeat: Option<Heartbeat>,
     /// When the morning digest goes out.
     pub digest: DigestTime,
-}
-
-/// One endpoint.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Webhook {
-    /// Its name in logs, metrics and the history.
-    pub name: String,
-    /// Where it is.
-    pub url: String,
-    /// File with its own signing key, `whsec_` and base64 of 24 to 64 bytes; while receivers change over, the key
-    /// before stands on a second line and signs too.
-    pub secret_file: PathBuf,
-    /// Whether it may be on a private address, and plain http there.
-    #[serde(default)]
-    pub allow_private: bool,
 }
 
 /// When the digest goes out.
@@ -69,29 +71,30 @@ impl DigestTime {
 }
 
 impl Notify {
+    /// Every channel's name, in the order of the file: webhooks, Slack, PagerDuty, mail.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let hooks = self.webhooks.iter().map(|c| c.name.as_str());
+        let slack = self.slack.iter().map(|c| c.name.as_str());
+        let pagers = self.pagerduty.iter().map(|c| c.name.as_str());
+        hooks.chain(slack).chain(pagers).chain(self.mail.iter().map(|c| c.name.as_str()))
+    }
+
+    /// Every path in it, to be read as relative to the file.
+    pub(super) fn paths(&mut self) -> impl Iterator<Item = &mut std::path::PathBuf> {
+        let hooks = self.webhooks.iter_mut().map(|c| &mut c.secret_file);
+        let slack = self.slack.iter_mut().map(|c| &mut c.url_file);
+        let pagers = self.pagerduty.iter_mut().map(|c| &mut c.routing_key_file);
+        let mail = self.mail.iter_mut().flat_map(|c| [&mut c.password_file, &mut c.ca_file]).flatten();
+        let beat = self.heartbeat.iter_mut().map(|c| &mut c.url_file);
+        hooks.chain(slack).chain(pagers).chain(mail).chain(beat)
+    }
+
     pub(super) fn check(&self, file: &Document, problems: &mut Vec<Problem>) {
         if jiff::tz::TimeZone::get(&self.digest.zone).is_err() {
             let what = format!("`{}` is not an IANA time zone such as Europe/Berlin", self.digest.zone);
             problems.push(file.problem("notify.digest.zone", what));
         }
-        for (at, hook) in self.webhooks.iter().enumerate() {
-            let mut wrong = |what: String| problems.push(file.problem("notify.webhooks", what));
-            if hook.name.is_empty() || self.webhooks.iter().take(at).any(|other| other.name == hook.name) {
-                wrong(format!("`{}` must be a name of its own", hook.name));
-            }
-            let Some(url) = url::Url::parse(&hook.url).ok().filter(url::Url::has_host) else {
-                wrong(format!(
-                    "{}: `{}` is not a URL such as https://hooks.example.com/x",
-                    hook.name, hook.url
-                ));
-                continue;
-            };
-            if url.scheme() != "https" && !(url.scheme() == "http" && hook.allow_private) {
-                wrong(format!(
-                    "{}: the URL must be https; plain http is for private addresses, with `allow_private: true`",
-                    hook.name
-                ));
-            }
-        }
+        self.check_channels(file, problems);
+        self.check_routes(file, problems);
     }
 }

@@ -126,3 +126,102 @@ fn the_registry_is_checked_as_a_whole() {
         "{told:#?}"
     );
 }
+
+const CHANNELS: &str = "notify:
+  webhooks: [{ name: hook, url: \"https://hooks.example.com/x\", secret_file: s }]
+  slack: [{ name: chat, url_file: s, mention: here }]
+  pagerduty: [{ name: pager, routing_key_file: s }]
+  mail: [{ name: mail, server: \"smtp.example.com:587\", from: n@example.com, to: [o@example.com] }]
+";
+
+fn notify(more: &str) -> Result<Notify, Vec<String>> {
+    let text = format!("{CHANNELS}{more}");
+    match Config::parse(Path::new("/etc/n.yaml"), &text) {
+        Ok(config) => Ok(config.notify),
+        Err(error) => Err(error.problems.iter().map(ToString::to_string).collect()),
+    }
+}
+
+#[test]
+fn routes_are_refused_with_the_row_that_is_wrong() {
+    let told = notify(
+        "  production: [\"Shop\", \"a*b\"]
+  routes:
+    - { severity: critical, page: [pager, nobody], post: [pager] }
+    - { namespaces: [\"\", \"-x\", \"*\"], post: [chat] }
+    - { namespaces: [dev] }
+    - { namespaces: [test], post: [chat], digest: only }
+    - { hours: { from: \"22:00\", until: \"22:00\", zone: Mars/Base }, post: [chat] }
+    - { severity: warning, namespaces: [zoo], post: [chat] }
+    - { severity: critical, namespaces: [zoo], page: [pager] }
+",
+    )
+    .unwrap_err();
+    let expected = [
+        "notify.production: `Shop` is not a namespace",
+        "notify.production: `a*b` is not a namespace",
+        "notify.routes row 1.page: `nobody` is no channel; known are hook, chat, pager, mail",
+        "notify.routes row 1.post: `pager` is a pager",
+        "notify.routes row 2.namespaces: `` is not a namespace",
+        "notify.routes row 2.namespaces: `-x` is not a namespace",
+        "notify.routes row 3: tells nobody",
+        "notify.routes row 4.digest: `only` and a channel",
+        "notify.routes row 5.hours.zone: `Mars/Base`",
+        "notify.routes row 5.hours: begins and ends",
+        "notify.routes row 3: is never reached: row 2 matches",
+    ];
+    for expected in expected {
+        let said = |told: &&String| told.contains(&format!(": {expected}"));
+        assert!(told.iter().any(|t| said(&t)), "{expected}\n{told:#?}");
+    }
+    let fields = |text: &str| notify(text).unwrap_err().join("\n");
+    assert!(fields("  routes: [{ severity: fatal, post: [chat] }]\n").contains("notify.routes"));
+    assert!(fields("  routes: [{ colour: red, post: [chat] }]\n").contains("notify.routes"));
+}
+
+#[test]
+fn without_routes_webhooks_alone_hear_everything_and_beside_others_they_page() {
+    use nightshift_engine::route::Default as Fallback;
+    let names = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<String>>();
+    let all = notify("").unwrap();
+    let Fallback::Careful { pagers, posts, production } = all.table().default else { panic!() };
+    assert_eq!(
+        (pagers, posts, production),
+        (names(&["pager", "hook"]), names(&["chat", "mail", "hook"]), vec![])
+    );
+    let only = |text: &str| Config::parse(Path::new("n.yaml"), text).unwrap().notify.table().default;
+    let hook = "notify: { webhooks: [{ name: hook, url: \"https://h.example.com\", secret_file: s }] }";
+    assert_eq!(only(hook), Fallback::Everyone { channels: names(&["hook"]) });
+    let chat = "notify: { slack: [{ name: chat, url_file: s }] }";
+    let Fallback::Careful { pagers, .. } = only(chat) else { panic!() };
+    assert_eq!(pagers, ["chat"], "where there is no pager, what would page is written where people look");
+}
+
+#[test]
+fn channels_are_refused_when_they_cannot_work() {
+    let cases = [
+        ("slack: [{ name: a, url_file: s, mention: \"<!everyone>\" }]", "is nobody in Slack"),
+        ("slack: [{ name: a, url: \"https://hooks.slack.com/x\" }]", "notify.slack"),
+        ("slack: [{ name: a, url_file: s }, { name: a, url_file: s }]", "`a` must be a name of its own"),
+        (
+            "pagerduty: [{ name: p, routing_key_file: s, url: \"http://events.pagerduty.com\" }]",
+            "must be https",
+        ),
+        ("mail: [{ name: m, server: smtp.example.com, from: a@b, to: [c@d] }]", "is not a server"),
+        ("mail: [{ name: m, server: \"s:25\", from: a@b, to: [] }]", "nobody gets it"),
+        (
+            "mail: [{ name: m, server: \"s:25\", from: \"a@b\\r\\nBcc: x@y\", to: [c@d] }]",
+            "is not an address",
+        ),
+        ("mail: [{ name: m, server: \"s:25\", from: a@b, to: [c@d], username: u }]", "belong together"),
+        ("mail: [{ name: m, server: \"s:25\", from: a@b, to: [c@d], tls: none }]", "notify.mail"),
+        ("heartbeat: { url_file: s, every: 1s }", "not between 10s and 1h"),
+    ];
+    for (text, says) in cases {
+        let told = problems(&format!("notify:\n  {text}\n"));
+        assert!(told.len() == 1 && told[0].contains(says), "{text}\n{told:#?}");
+    }
+    let config = notify("  heartbeat: { url_file: beat }\n").unwrap();
+    assert_eq!(config.heartbeat.unwrap().url_file, Path::new("/etc/beat"));
+    assert_eq!(config.slack[0].url_file, Path::new("/etc/s"));
+}

@@ -3,14 +3,21 @@
 //! A message is rendered when it is sent, from what is true then. Every attempt at one message carries the same key,
 //! so a receiver drops repeats.
 
+#[cfg(test)]
+pub(crate) mod double;
 pub mod notice;
 pub mod outbound;
+pub mod pace;
+pub mod pagerduty;
 pub mod reach;
+pub mod slack;
 pub mod webhook;
 
-pub use notice::{DigestNotice, Kind, Notice, Outgoing};
+pub use notice::{DigestNotice, Kind, ListNotice, Notice, Outgoing, Stand};
 
-use nightshift_model::{Seconds, Timestamp};
+use nightshift_model::{Seconds, Thread, Timestamp};
+use pagerduty::PagerDuty;
+use slack::Slack;
 use std::sync::Arc;
 use webhook::Webhook;
 
@@ -19,6 +26,8 @@ use webhook::Webhook;
 pub enum Handed {
     /// The channel took it.
     Delivered,
+    /// The channel took it, and the incident's thread stands so now.
+    Threaded(Thread),
     /// Try again, not before `after` if the channel named a time.
     Later {
         /// What the channel asked for.
@@ -31,6 +40,17 @@ pub enum Handed {
         /// Why.
         why: String,
     },
+}
+
+impl Handed {
+    /// Its word in metrics.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Delivered | Self::Threaded(_) => "delivered",
+            Self::Later { .. } => "later",
+            Self::Never { .. } => "never",
+        }
+    }
 }
 
 /// Prints a message: the demo's terminal.
@@ -49,10 +69,29 @@ pub struct Channel {
     pub way: Way,
 }
 
+/// What a channel may hear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// A person must look.
+    Page,
+    /// It is written where people look.
+    Post,
+    /// What was told changed.
+    Update,
+    /// Somebody has it.
+    Progress,
+    /// The morning's digest.
+    Digest,
+}
+
 /// How a channel is reached.
 pub enum Way {
     /// A signed POST.
     Webhook(Box<Webhook>),
+    /// A Slack channel.
+    Slack(Box<Slack>),
+    /// A pager.
+    PagerDuty(Box<PagerDuty>),
     /// A callback of this process.
     Print(Print),
 }
@@ -63,7 +102,7 @@ impl std::fmt::Debug for Channel {
     }
 }
 
-/// Every configured channel. Each gets every message.
+/// Every configured channel.
 #[derive(Debug, Default)]
 pub struct Notifier {
     channels: Vec<Channel>,
@@ -82,10 +121,49 @@ impl Notifier {
 }
 
 impl Channel {
-    /// One attempt. `key` is the same for every attempt at one message.
-    pub async fn hand(&self, key: &str, message: &Outgoing, now: Timestamp) -> Handed {
+    /// What kind of channel it is, in metrics.
+    pub fn way(&self) -> &'static str {
+        match &self.way {
+            Way::Webhook(_) => "webhook",
+            Way::Slack(_) => "slack",
+            Way::PagerDuty(_) => "pagerduty",
+            Way::Print(_) => "print",
+        }
+    }
+
+    /// Whether a message means anything here: a digest never pages, and only threads are told of progress.
+    pub fn hears(&self, kind: Heard) -> bool {
+        match (&self.way, kind) {
+            (Way::PagerDuty(_), Heard::Digest | Heard::Post) => false,
+            (Way::Webhook(_) | Way::Print(_), Heard::Progress) => false,
+            (Way::PagerDuty(_), Heard::Page | Heard::Update | Heard::Progress)
+            | (Way::Slack(_), _)
+            | (Way::Webhook(_) | Way::Print(_), Heard::Page | Heard::Post | Heard::Update | Heard::Digest) => {
+                true
+            }
+        }
+    }
+
+    /// Whether links lead to incidents too, not only to proposals.
+    pub fn links_incidents(&self) -> bool {
+        match &self.way {
+            Way::Slack(_) | Way::PagerDuty(_) => true,
+            Way::Webhook(_) | Way::Print(_) => false,
+        }
+    }
+
+    /// One attempt. `key` is the same for every attempt at one message; `thread` is how the incident stands here.
+    pub async fn hand(
+        &self,
+        key: &str,
+        message: &Outgoing,
+        thread: Option<&Thread>,
+        now: Timestamp,
+    ) -> Handed {
         match &self.way {
             Way::Webhook(webhook) => webhook.send(key, message, now).await,
+            Way::Slack(slack) => slack.send(message, now).await,
+            Way::PagerDuty(pager) => pager.send(message, key, thread, now).await,
             Way::Print(print) => {
                 print(message);
                 Handed::Delivered

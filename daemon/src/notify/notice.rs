@@ -1,6 +1,6 @@
 //! What a message says: a pure function of the incident as it stands when the message goes out.
 
-use nightshift_engine::digest::{Digest, Moment, top, words};
+use nightshift_engine::digest::{Digest, Moment, Section, sections, top, words};
 use nightshift_model::incident::Closure;
 use nightshift_model::{
     Draft, Escalation, Incident, IncidentId, OperationState, Outcome, Phase, Proposal, ProposalId, Risk,
@@ -14,6 +14,8 @@ use serde::Serialize;
 pub enum Outgoing {
     /// About an incident.
     Incident(Box<Notice>),
+    /// What the hour's budget held back, together.
+    List(Box<ListNotice>),
     /// The morning digest's top.
     Digest(Box<DigestNotice>),
 }
@@ -23,8 +25,25 @@ pub enum Outgoing {
 pub enum Kind {
     /// A person must look.
     Page,
-    /// Something that was paged changed.
+    /// It is written where people look.
+    Post,
+    /// Something that was told changed.
     Update,
+    /// Somebody has it now.
+    Progress,
+}
+
+/// How the matter stands, for channels that keep one thing open an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stand {
+    /// A person is needed, or will be.
+    Open,
+    /// A person decided, and it is being carried out or proven.
+    UnderWay,
+    /// Proven, or gone by itself as nightshift saw it: nobody is needed any more.
+    Over,
+    /// Ended without a proof: a person ended it.
+    Ended,
 }
 
 /// A message about one incident. Every text is capped and has control characters made visible.
@@ -33,6 +52,12 @@ pub struct Notice {
     /// Page or update.
     #[serde(skip)]
     pub kind: Kind,
+    /// How the matter stands.
+    #[serde(skip)]
+    pub stand: Stand,
+    /// Since when.
+    #[serde(skip)]
+    pub since: Timestamp,
     /// The incident.
     pub incident: IncidentId,
     /// `cluster.name`.
@@ -74,6 +99,28 @@ pub struct Notice {
     pub command: Option<String>,
 }
 
+/// What was over a channel's budget for an hour: the first few, and how many more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ListNotice {
+    /// How loud.
+    #[serde(skip)]
+    pub kind: Kind,
+    /// `cluster.name`.
+    pub cluster: String,
+    /// How many there are.
+    pub title: String,
+    /// The first of them, what is critical first, then owner by owner.
+    pub lines: Vec<String>,
+    /// All that the list stands for.
+    pub count: u32,
+    /// Where all of them stand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// What to type where there is no link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+}
+
 /// The digest's top: the rest is a page away.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DigestNotice {
@@ -83,6 +130,9 @@ pub struct DigestNotice {
     pub title: String,
     /// At most 12 lines.
     pub lines: Vec<String>,
+    /// All of it, for channels that have the room.
+    #[serde(skip)]
+    pub sections: Vec<Section>,
     /// From then.
     pub from: Timestamp,
     /// Until then.
@@ -116,8 +166,11 @@ impl Outgoing {
         match self {
             Self::Incident(notice) => match notice.kind {
                 Kind::Page => "incident.page",
+                Kind::Post => "incident.post",
                 Kind::Update => "incident.update",
+                Kind::Progress => "incident.progress",
             },
+            Self::List(_) => "incident.list",
             Self::Digest(_) => "digest",
         }
     }
@@ -126,6 +179,7 @@ impl Outgoing {
     pub fn text(&self) -> String {
         let (title, lines, link, command) = match self {
             Self::Incident(n) => (Some(&n.title), &n.lines, &n.link, &n.command),
+            Self::List(l) => (Some(&l.title), &l.lines, &l.link, &l.command),
             Self::Digest(d) => (None, &d.lines, &d.link, &d.command),
         };
         let rest = lines.iter().chain(link).chain(command);
@@ -171,6 +225,8 @@ pub fn notice(incident: &Incident, kind: Kind, around: &Around) -> Notice {
     let sealed = incident.phase.proposal();
     Notice {
         kind,
+        stand: stand(&incident.phase),
+        since: incident.symptom.as_ref().map_or(incident.opened_at, |symptom| symptom.since),
         incident: incident.id.clone(),
         cluster: words::visible(&around.cluster),
         scope: words::visible(&incident.scope.to_string()),
@@ -198,12 +254,47 @@ pub fn notice(incident: &Incident, kind: Kind, around: &Around) -> Notice {
     }
 }
 
+fn stand(phase: &Phase) -> Stand {
+    match phase {
+        Phase::Investigating { .. }
+        | Phase::Drafted { .. }
+        | Phase::Proposed { .. }
+        | Phase::Escalated { .. } => Stand::Open,
+        Phase::Granted { .. } | Phase::Verifying { .. } => Stand::UnderWay,
+        Phase::Executing { operation, .. } => match &operation.state {
+            OperationState::Unknown { .. } => Stand::Open,
+            OperationState::Claimed { .. }
+            | OperationState::Sending
+            | OperationState::Applied(_)
+            | OperationState::NotApplied { .. } => Stand::UnderWay,
+        },
+        Phase::Closed { why } => match why {
+            Closure::Verified { outcome: Outcome::Successful } | Closure::Healed | Closure::Resolved => {
+                Stand::Over
+            }
+            Closure::Verified { .. } | Closure::ByPerson { .. } => Stand::Ended,
+        },
+    }
+}
+
+/// One line of a list.
+pub fn list_line(incident: &Incident) -> String {
+    let severity = incident.symptom.as_ref().map_or_else(String::new, |s| format!("{}: ", s.severity));
+    let trouble = words::trouble(&incident.scope, incident.symptom.as_ref());
+    let waits = match stand(&incident.phase) {
+        Stand::Open if incident.phase.proposal().is_some() => " · a proposal waits",
+        Stand::Open | Stand::UnderWay | Stand::Over | Stand::Ended => "",
+    };
+    format!("{severity}{trouble}{waits} · {}", incident.id)
+}
+
 /// The digest as a message.
 pub fn digest_notice(digest: &Digest, link: Option<String>) -> DigestNotice {
     DigestNotice {
         cluster: digest.cluster.clone(),
         title: digest.verdict.line.clone(),
         lines: top(digest, 80).lines().map(str::to_owned).collect(),
+        sections: sections(digest),
         from: digest.from.at,
         to: digest.to.at,
         needs_you: digest.needs_you.len(),

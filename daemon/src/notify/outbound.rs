@@ -39,11 +39,21 @@ impl Default for Limits {
 }
 
 /// Where messages may go, as configured.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Destination {
     url: Url,
     reach: Reach,
     credential: Option<(HeaderName, SecretString)>,
+}
+
+/// Host only: path and query may be the secret.
+impl std::fmt::Debug for Destination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Destination")
+            .field("host", &self.host())
+            .field("reach", &self.reach)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a destination cannot be used.
@@ -58,6 +68,9 @@ pub enum DestinationError {
         #[source]
         source: url::ParseError,
     },
+    /// A secret address that is not a URL; it is not said.
+    #[error("the address in the file is not a URL such as https://hooks.example.com/path")]
+    NotASecretUrl,
     /// Neither https nor, on a private network, http.
     #[error("{0} must begin with https; http needs `allow_private: true`")]
     Scheme(String),
@@ -97,6 +110,19 @@ impl Destination {
             reach.check(address).map_err(|why| DestinationError::Refused { host: said, why })?;
         }
         Ok(Self { url: parsed, reach, credential: None })
+    }
+
+    /// A destination whose whole address is a secret: errors say its host at most.
+    ///
+    /// # Errors
+    /// [`DestinationError`] without path and query.
+    pub fn secret(url: &str, reach: Reach) -> Result<Self, DestinationError> {
+        match Self::new(url, reach) {
+            Err(DestinationError::NotAUrl { .. } | DestinationError::NoHost(_)) => {
+                Err(DestinationError::NotASecretUrl)
+            }
+            made => made,
+        }
     }
 
     /// With a header that only this destination ever sees.

@@ -5,19 +5,14 @@ mod sign;
 pub use sign::{KeyError, Keys};
 
 use super::outbound::{Destination, Incoming, Outbound};
+use super::pace::{Pace, chain};
 use super::{Handed, Outgoing};
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use nightshift_model::{Seconds, Timestamp};
+use nightshift_model::Timestamp;
 use serde::Serialize;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Nobody is waited for longer than this, whatever `Retry-After` says.
-const LONGEST_WAIT: Seconds = Seconds(3600);
-/// Pause when a receiver asks for one and names no length.
-const PAUSE: Seconds = Seconds(60);
 
 /// One endpoint.
 #[derive(Debug)]
@@ -27,8 +22,7 @@ pub struct Webhook {
     keys: Keys,
     /// 410: the receiver wants nothing more. Until restart.
     gone: AtomicBool,
-    /// Nothing is sent before.
-    paused_until: Mutex<Timestamp>,
+    pace: Pace,
 }
 
 #[derive(Serialize)]
@@ -41,8 +35,7 @@ struct Body<'a> {
 impl Webhook {
     /// An endpoint that is signed for with its own keys.
     pub fn new(outbound: Outbound, destination: Destination, keys: Keys) -> Self {
-        let paused_until = Mutex::new(Timestamp::EPOCH);
-        Self { outbound, destination, keys, gone: AtomicBool::new(false), paused_until }
+        Self { outbound, destination, keys, gone: AtomicBool::new(false), pace: Pace::default() }
     }
 
     /// One attempt. `id` is the same for every attempt at one message.
@@ -52,12 +45,8 @@ impl Webhook {
                 why: "the endpoint answered 410 Gone; nothing is sent until restart".to_owned(),
             };
         }
-        let until = self.paused_until.lock().map_or(Timestamp::EPOCH, |until| *until);
-        if now < until {
-            return Handed::Later {
-                after: Some(until.since(now)),
-                why: "the endpoint asked for a pause".to_owned(),
-            };
+        if let Some(pause) = self.pace.pause(now) {
+            return pause;
         }
         let body = match serde_json::to_vec(&Body { r#type: message.kind(), timestamp: now, data: message }) {
             Ok(body) => Bytes::from(body),
@@ -96,49 +85,12 @@ impl Webhook {
         if status.is_success() {
             return Handed::Delivered;
         }
-        let throttled = [
-            StatusCode::TOO_MANY_REQUESTS,
-            StatusCode::BAD_GATEWAY,
-            StatusCode::SERVICE_UNAVAILABLE,
-            StatusCode::GATEWAY_TIMEOUT,
-        ];
         if status == StatusCode::GONE {
             self.gone.store(true, Ordering::Relaxed);
             return Handed::Never { why: format!("{why}; nothing is sent until restart") };
         }
-        if throttled.contains(&status) {
-            let wait = retry_after(&answer.headers, now).unwrap_or(PAUSE).min(LONGEST_WAIT);
-            if let Ok(mut until) = self.paused_until.lock() {
-                *until = (*until).max(now + wait);
-            }
-            return Handed::Later { after: Some(wait), why };
-        }
-        Handed::Later { after: None, why }
+        self.pace.refused(answer, why, now)
     }
-}
-
-/// Seconds or an HTTP date.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Seconds> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Seconds(seconds));
-    }
-    let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-    Some(Timestamp::new(date).since(now))
-}
-
-/// An error and what caused it, each said once.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let said = inner.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The wiring of a running nightshift, readable top to bottom.
 
 pub mod alerts;
+pub mod channels;
 pub mod coverage;
 pub mod doors;
 pub mod incidents;

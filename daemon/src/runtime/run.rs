@@ -77,7 +77,7 @@ async fn open_doors(
         let digests = tell::digests(running, Daily { at: config.notify.digest.at.0, zone: zone.clone() });
         let sheets = tell::sheets(&digests);
         let opened = doors::open(running, &config.gate, keys, zone, sheets, &mut registry).await?;
-        tell::start(running, &opened, digests, tell::channels(&config.notify)?);
+        tell::start(running, &opened, digests, tell::voices(&config.notify)?);
         tracing::info!(address = %opened.address, "the gate is open");
         gate = Some(opened);
     }

@@ -1,66 +1,16 @@
 //! Telling people: the outbox with its channels, and the digest at its hour.
 
+pub use super::channels::{ChannelError, Voices, channels, voices};
 use super::{Running, doors::Doors};
-use crate::config;
+
 use crate::http::gate::DigestOf;
-use crate::notify::outbound::{Destination, DestinationError, Limits, Outbound, OutboundError};
-use crate::notify::reach::Reach;
-use crate::notify::webhook::{KeyError, Keys, Webhook};
-use crate::notify::{Channel, Notifier, Way};
+use crate::notify::Notifier;
 use crate::stages::digest::{Daily, DigestStage, sheet};
-use crate::stages::outbox::Outbox;
+use crate::stages::outbox::{Book, Outbox};
 use nightshift_engine::digest::Acting;
 use nightshift_engine::rules::Mode;
 use nightshift_model::{IncidentId, ProposalId, Role};
 use std::sync::{Arc, Mutex};
-
-/// Why a channel cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ChannelError {
-    /// Its URL.
-    #[error("the webhook `{name}` cannot be reached as configured")]
-    Destination {
-        /// The channel.
-        name: String,
-        /// What is wrong.
-        #[source]
-        source: DestinationError,
-    },
-    /// Its key.
-    #[error("the key of the webhook `{name}` cannot be used")]
-    Key {
-        /// The channel.
-        name: String,
-        /// What is wrong.
-        #[source]
-        source: KeyError,
-    },
-    /// The client.
-    #[error(transparent)]
-    Client(#[from] OutboundError),
-}
-
-/// The channels of the configuration.
-///
-/// # Errors
-/// [`ChannelError`] names the channel.
-pub fn channels(notify: &config::Notify) -> Result<Vec<Channel>, ChannelError> {
-    let outbound = Outbound::new(Limits::default(), None)?;
-    notify
-        .webhooks
-        .iter()
-        .map(|webhook| {
-            let name = webhook.name.clone();
-            let reach = if webhook.allow_private { Reach::Private } else { Reach::Public };
-            let destination = Destination::new(&webhook.url, reach)
-                .map_err(|source| ChannelError::Destination { name: name.clone(), source })?;
-            let keys = Keys::read(&webhook.secret_file)
-                .map_err(|source| ChannelError::Key { name: name.clone(), source })?;
-            let way = Way::Webhook(Box::new(Webhook::new(outbound.clone(), destination, keys)));
-            Ok(Channel { name, way })
-        })
-        .collect()
-}
 
 /// The digest of a running nightshift.
 pub fn digests(running: &Running, daily: Daily) -> Arc<DigestStage> {
@@ -96,12 +46,15 @@ pub fn sheets(digests: &Arc<DigestStage>) -> DigestOf {
 }
 
 /// Starts the outbox and the digest's clock.
-pub fn start(running: &Running, doors: &Doors, digests: Arc<DigestStage>, channels: Vec<Channel>) {
+pub fn start(running: &Running, doors: &Doors, digests: Arc<DigestStage>, voices: impl Into<Voices>) {
+    let voices = voices.into();
     let wakers = running.wakers.clone();
     let telling = Arc::clone(&digests);
     let outbox = Outbox {
         store: running.store(),
-        notifier: Notifier::new(channels),
+        notifier: Notifier::new(voices.channels),
+        table: voices.table,
+        registry: Arc::clone(&digests.registry),
         wake: Arc::new(move |_, id: &IncidentId| wakers.iter().for_each(|waker| waker.wake(id.clone()))),
         mint: mint(running, doors),
         tell: Arc::new(move |from, to| {
@@ -111,8 +64,9 @@ pub fn start(running: &Running, doors: &Doors, digests: Arc<DigestStage>, channe
         clock: running.clock(),
         cluster: digests.cluster.clone(),
         zone: digests.daily.zone.clone(),
-        metrics: running.metrics.clone(),
         fence: digests.fence,
+        metrics: running.metrics.clone(),
+        book: Book::default(),
     };
     let stop = running.stop.clone();
     running.tasks.spawn(async move { outbox.run(&stop).await });

@@ -1,23 +1,29 @@
 //! Due rows of the outbox -> channels and wake-ups.
 //!
-//! At least once, each row on its own: a slow or dead endpoint holds nothing up but its own messages. What was told,
-//! and what was given up, is in the history.
+//! At least once, each row on its own: a slow or dead endpoint holds nothing up but its own messages. Where a message
+//! goes and why, what was told, and what was given up, is in the history.
+
+mod ledger;
+mod list;
+mod route;
 
 use crate::clock::Clock;
 use crate::notify::notice::{Around, digest_notice, notice};
-use crate::notify::{Channel, Handed, Kind, Notifier, Outgoing};
+use crate::notify::{Channel, Handed, Heard, Kind, Notifier, Outgoing};
 use crate::store::outbox::{OutboxRow, UnreadableRow};
 use crate::store::{HistoryStore as _, SqliteStore, SystemAppend};
 use crate::telemetry::Metrics;
 use futures::StreamExt as _;
 use futures::future::{BoxFuture, join_all};
+use ledger::Ledger;
 use nightshift_engine::digest::Digest;
+use nightshift_engine::route::Table;
 use nightshift_engine::{Store as _, StoreError};
 use nightshift_model::{
-    Actor, Epoch, HistoryEvent, Incident, IncidentId, MessageBody, ProposalId, Role, Seconds, SystemEvent,
-    Timestamp,
+    Actor, Epoch, HistoryEvent, Incident, IncidentId, Message, MessageBody, ProposalId, Registry, Role,
+    Seconds, SystemEvent, Timestamp,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -49,6 +55,10 @@ pub struct Outbox {
     pub store: SqliteStore,
     /// The channels.
     pub notifier: Notifier,
+    /// Who hears of what.
+    pub table: Table,
+    /// Who owns what: messages are shared out fairly between owners.
+    pub registry: Arc<Registry>,
     /// Where wake-ups go.
     pub wake: Wake,
     /// Where links come from.
@@ -65,7 +75,13 @@ pub struct Outbox {
     pub metrics: Metrics,
     /// The responder's epoch, which must be current for every row written.
     pub fence: Option<(Role, Epoch)>,
+    /// Who was told what; read from the history when it is needed first.
+    pub book: Book,
 }
+
+/// Who was told what, in memory.
+#[derive(Debug, Default)]
+pub struct Book(tokio::sync::Mutex<Option<Ledger>>);
 
 /// How long to wait after so many attempts; `None`: after a day it is over.
 pub fn again(attempts: u64) -> Option<Seconds> {
@@ -118,13 +134,16 @@ impl Outbox {
         for row in &taken.unreadable {
             self.set_aside(row).await;
         }
-        futures::stream::iter(taken.rows)
-            .for_each_concurrent(AT_ONCE, |row| async move {
-                if let Err(error) = self.handle(&row).await {
-                    self.put_off(&row, &error).await;
+        futures::stream::iter(in_order(taken.rows))
+            .for_each_concurrent(AT_ONCE, |rows| async move {
+                for row in rows {
+                    if let Err(error) = self.handle(&row).await {
+                        self.put_off(&row, &error).await;
+                    }
                 }
             })
             .await;
+        self.metrics.outbox_turn();
         self.store.outbox_next().await
     }
 
@@ -181,21 +200,53 @@ impl Outbox {
                 (self.wake)(*role, incident);
                 self.store.outbox_sent(row.id).await
             }
-            MessageBody::Page { incident } => self.about(row, Kind::Page, incident).await,
-            MessageBody::Update { incident } => self.about(row, Kind::Update, incident).await,
+            MessageBody::Page { incident } => self.page(row, incident).await,
+            MessageBody::Update { incident } => self.changed(row, Kind::Update, incident).await,
+            MessageBody::Progress { incident } => self.changed(row, Kind::Progress, incident).await,
+            MessageBody::List { channel, manner } => self.list(row, channel, *manner).await,
             MessageBody::Digest { from, to } => self.digest(row, *from, *to).await,
         }
     }
 
-    async fn about(&self, row: &OutboxRow, kind: Kind, incident: &IncidentId) -> Result<(), StoreError> {
+    /// A person must look, or may: where it goes is decided once and written down, then it goes there.
+    async fn page(&self, row: &OutboxRow, incident: &IncidentId) -> Result<(), StoreError> {
         let incident = self.store.load(incident).await?;
-        let incident = &incident;
-        self.deliver(row, |channel| async move { self.render(channel, kind, incident).await }).await.map(drop)
+        let to = self.routed(&row.message.key, &incident).await?;
+        self.about(row, &incident, to).await
     }
 
-    async fn render(&self, channel: &str, kind: Kind, incident: &Incident) -> Outgoing {
+    /// What was told changed: whoever was told hears of it.
+    async fn changed(&self, row: &OutboxRow, kind: Kind, incident: &IncidentId) -> Result<(), StoreError> {
+        let incident = self.store.load(incident).await?;
+        let to = self.told(&incident).await?.into_iter().map(|channel| (channel, kind)).collect();
+        self.about(row, &incident, to).await
+    }
+
+    async fn about(
+        &self,
+        row: &OutboxRow,
+        incident: &Incident,
+        to: Vec<(String, Kind)>,
+    ) -> Result<(), StoreError> {
+        let mut hearing = Vec::new();
+        for (name, kind) in to {
+            let channel = self.notifier.channels().iter().find(|c| c.name == name);
+            if let Some(channel) = channel.filter(|channel| channel.hears(heard(kind))) {
+                let thread = self.ledger(|ledger| ledger.thread(&incident.id, &name)).await?;
+                hearing.push(To { channel, kind, thread });
+            }
+        }
+        let render = |channel, kind| async move { self.render(channel, kind, incident).await };
+        self.deliver(row, hearing, Some(&incident.id), render).await.map(drop)
+    }
+
+    async fn render(&self, channel: &Channel, kind: Kind, incident: &Incident) -> Outgoing {
         let link = match incident.phase.proposal() {
-            Some(proposal) => (self.mint)(Some(proposal.id().clone()), channel.to_owned()).await,
+            Some(proposal) => (self.mint)(Some(proposal.id().clone()), channel.name.clone()).await,
+            None if channel.links_incidents() => {
+                let base = (self.mint)(None, channel.name.clone()).await;
+                base.map(|base| format!("{base}/i/{}", incident.id))
+            }
             None => None,
         };
         let (cluster, zone) = (self.cluster.clone(), self.zone.clone());
@@ -206,45 +257,65 @@ impl Outbox {
     async fn digest(&self, row: &OutboxRow, from: Timestamp, to: Timestamp) -> Result<(), StoreError> {
         let digest = (self.tell)(from, to).await?;
         let digest = &digest;
-        let done = self
-            .deliver(row, |channel| async move {
-                let link = (self.mint)(None, channel.to_owned()).await;
+        let channels = self.notifier.channels().iter().filter(|channel| channel.hears(Heard::Digest));
+        let hearing = channels.map(|channel| To { channel, kind: Kind::Post, thread: None }).collect();
+        let render = |channel: &'_ Channel, _| {
+            let name = channel.name.clone();
+            async move {
+                let link = (self.mint)(None, name).await;
                 Outgoing::Digest(Box::new(digest_notice(digest, link)))
-            })
-            .await?;
+            }
+        };
+        let done = self.deliver(row, hearing, None, render).await?;
         if done == Done::Told {
             self.record(vec![SystemEvent::DigestSent { window: format!("{from}/{to}") }]).await?;
         }
         Ok(())
     }
 
-    /// One attempt at every channel that does not have the message yet.
+    /// One attempt at each of these channels that does not have the message yet.
     async fn deliver<'c, F>(
         &'c self,
         row: &OutboxRow,
-        render: impl Fn(&'c str) -> F,
+        to: Vec<To<'c>>,
+        about: Option<&IncidentId>,
+        render: impl Fn(&'c Channel, Kind) -> F,
     ) -> Result<Done, StoreError>
     where
         F: Future<Output = Outgoing>,
     {
         let key = &row.message.key;
         let settled = if row.attempts > 1 { self.settled(key).await? } else { Settled::default() };
-        let missing = self.notifier.channels().iter().filter(|c| !settled.channels.contains(&c.name));
-        let attempts = missing.map(|channel| {
-            let message = render(&channel.name);
-            async move { (channel, channel.hand(key, &message.await, self.clock.now()).await) }
+        let nobody = to.is_empty();
+        let missing = to.into_iter().filter(|to| !settled.channels.contains(&to.channel.name));
+        let attempts = missing.map(|to| {
+            let message = render(to.channel, to.kind);
+            async move {
+                let message = message.await;
+                (to.channel, to.channel.hand(key, &message, to.thread.as_ref(), self.clock.now()).await)
+            }
         });
         let mut told = settled.told;
         let mut events = Vec::new();
         let mut later: Option<(Seconds, String)> = None;
         for (channel, handed) in join_all(attempts).await {
             let Channel { name, .. } = channel;
+            self.metrics.message(channel.way(), handed.word());
             let lost =
                 |why: String| SystemEvent::Undelivered { message: key.clone(), channel: name.clone(), why };
+            let had = || SystemEvent::Delivered { message: key.clone(), channel: name.clone() };
             match handed {
                 Handed::Delivered => {
                     told = true;
-                    events.push(SystemEvent::Delivered { message: key.clone(), channel: name.clone() });
+                    events.push(had());
+                }
+                Handed::Threaded(thread) => {
+                    told = true;
+                    events.push(had());
+                    if let Some(incident) = about {
+                        let (channel, incident) = (name.clone(), incident.clone());
+                        events.push(SystemEvent::ThreadChanged { channel, incident, thread });
+                    }
                 }
                 Handed::Never { why } => events.push(lost(why)),
                 Handed::Later { after, why } => match again(row.attempts) {
@@ -269,7 +340,7 @@ impl Outbox {
                 self.store.outbox_retry(row.id, self.clock.now() + wait, &why).await?;
                 Ok(Done::Waiting)
             }
-            None if told || self.notifier.channels().is_empty() => {
+            None if told || nobody => {
                 self.store.outbox_sent(row.id).await?;
                 Ok(Done::Told)
             }
@@ -301,13 +372,67 @@ impl Outbox {
     }
 
     async fn record(&self, events: Vec<SystemEvent>) -> Result<(), StoreError> {
-        let (actor, at) = (Actor::Nightshift(Role::Responder), self.clock.now());
-        let fence = self.fence;
-        self.store
-            .append_system(SystemAppend { fence, actor, at, events, outbox: Vec::new() })
-            .await
-            .map(drop)
+        let (at, heard) = (self.clock.now(), events.clone());
+        self.write(at, events, Vec::new()).await?;
+        self.ledger(|ledger| heard.iter().for_each(|event| ledger.hear(at, event))).await
     }
+
+    async fn write(
+        &self,
+        at: Timestamp,
+        events: Vec<SystemEvent>,
+        outbox: Vec<Message>,
+    ) -> Result<(), StoreError> {
+        let (fence, actor) = (self.fence, Actor::Nightshift(Role::Responder));
+        self.store.append_system(SystemAppend { fence, actor, at, events, outbox }).await.map(drop)
+    }
+
+    /// Looks into the ledger, which is read from the history first if nobody did yet.
+    async fn ledger<T>(&self, look: impl FnOnce(&mut Ledger) -> T) -> Result<T, StoreError> {
+        let mut slot = self.book.0.lock().await;
+        let ledger = match slot.as_mut() {
+            Some(ledger) => ledger,
+            None => {
+                let now = self.clock.now();
+                let rows = self.store.events(now - ledger::REACH, now + Seconds(1), &ledger::KINDS).await?;
+                slot.insert(Ledger::of(&rows))
+            }
+        };
+        Ok(look(ledger))
+    }
+}
+
+/// One channel that a message goes to.
+struct To<'c> {
+    channel: &'c Channel,
+    kind: Kind,
+    thread: Option<nightshift_model::Thread>,
+}
+
+fn heard(kind: Kind) -> Heard {
+    match kind {
+        Kind::Page => Heard::Page,
+        Kind::Post => Heard::Post,
+        Kind::Update => Heard::Update,
+        Kind::Progress => Heard::Progress,
+    }
+}
+
+/// Rows about one incident one after the other: what is true later must not be told first.
+fn in_order(rows: Vec<OutboxRow>) -> Vec<Vec<OutboxRow>> {
+    let mut groups: BTreeMap<String, Vec<OutboxRow>> = BTreeMap::new();
+    for row in rows {
+        let group = match &row.message.body {
+            MessageBody::Page { incident }
+            | MessageBody::Update { incident }
+            | MessageBody::Progress { incident } => incident.to_string(),
+            MessageBody::Wake { .. } | MessageBody::List { .. } | MessageBody::Digest { .. } => {
+                format!("row {}", row.id)
+            }
+        };
+        groups.entry(group).or_default().push(row);
+    }
+    groups.into_values().collect()
 }
 
 #[derive(Default)]

@@ -17,6 +17,10 @@ pub struct Metrics {
     watches: Family<Two, Gauge>,
     panics: Family<One, Counter>,
     set_aside: Counter,
+    messages: Family<Two, Counter>,
+    held: Family<One, Counter>,
+    turns: Counter,
+    beats: Family<One, Counter>,
 }
 
 impl Metrics {
@@ -47,6 +51,22 @@ impl Metrics {
             "Messages of the outbox that this program cannot read",
             self.set_aside.clone(),
         );
+        registry.register(
+            "nightshift_messages",
+            "Attempts at handing a message to a channel, by kind of channel and what became of it",
+            self.messages.clone(),
+        );
+        registry.register(
+            "nightshift_messages_held",
+            "Messages over the hour's budget of a channel, which went into a list, by manner",
+            self.held.clone(),
+        );
+        registry.register("nightshift_outbox_turns", "Turns of the outbox", self.turns.clone());
+        registry.register(
+            "nightshift_heartbeats",
+            "Heartbeats that were due, by what became of them",
+            self.beats.clone(),
+        );
         caps.register(registry);
     }
 
@@ -68,6 +88,31 @@ impl Metrics {
     /// A message could not be read and was set aside.
     pub fn message_set_aside(&self) {
         self.set_aside.inc();
+    }
+
+    /// An attempt at a kind of channel came to this.
+    pub fn message(&self, way: &'static str, became: &'static str) {
+        self.messages.get_or_create(&[("channel", way), ("result", became)]).inc();
+    }
+
+    /// A message was held back for a list.
+    pub fn held(&self, manner: &'static str) {
+        self.held.get_or_create(&[("manner", manner)]).inc();
+    }
+
+    /// The outbox looked at everything that was due.
+    pub fn outbox_turn(&self) {
+        self.turns.inc();
+    }
+
+    /// How often the outbox did.
+    pub fn outbox_turns(&self) -> u64 {
+        self.turns.get()
+    }
+
+    /// A heartbeat was due and came to this.
+    pub fn heartbeat(&self, became: &'static str) {
+        self.beats.get_or_create(&[("result", became)]).inc();
     }
 
     /// Which of its states a kind's watch is in; `states` are all of them.
@@ -92,6 +137,10 @@ mod tests {
         metrics.drive_panicked("executor");
         metrics.message_set_aside();
         metrics.watch("pods", "live", &["live", "forbidden"]);
+        metrics.message("slack", "delivered");
+        metrics.held("page");
+        metrics.outbox_turn();
+        metrics.heartbeat("sent");
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         for line in [
@@ -101,6 +150,10 @@ mod tests {
             "nightshift_messages_set_aside_total 1",
             "nightshift_watch{kind=\"pods\",state=\"live\"} 1",
             "nightshift_watch{kind=\"pods\",state=\"forbidden\"} 0",
+            "nightshift_messages_total{channel=\"slack\",result=\"delivered\"} 1",
+            "nightshift_messages_held_total{manner=\"page\"} 1",
+            "nightshift_outbox_turns_total 1",
+            "nightshift_heartbeats_total{result=\"sent\"} 1",
             "nightshift_limit{name=\"read_bytes\"} 2",
         ] {
             assert!(text.contains(line), "{line}\n{text}");

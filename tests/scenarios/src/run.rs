@@ -64,7 +64,10 @@ impl Machine {
             let is = |body: &MessageBody| match body {
                 MessageBody::Page { .. } => page,
                 MessageBody::Update { .. } => !page,
-                MessageBody::Wake { .. } | MessageBody::Digest { .. } => false,
+                MessageBody::Wake { .. }
+                | MessageBody::Progress { .. }
+                | MessageBody::List { .. }
+                | MessageBody::Digest { .. } => false,
             };
             log.outbox.iter().filter(|(_, m)| is(&m.body)).count()
         };

@@ -74,7 +74,7 @@ impl Transcript {
     /// One message to people; wake-ups between the roles are not told.
     pub(crate) fn message(&mut self, at: Timestamp, message: &Message) {
         let text = match &message.body {
-            MessageBody::Wake { .. } => return,
+            MessageBody::Wake { .. } | MessageBody::Progress { .. } | MessageBody::List { .. } => return,
             MessageBody::Page { incident } => format!("  => page: {incident}"),
             MessageBody::Update { incident } => format!("  => update: {incident}"),
             MessageBody::Digest { .. } => "  => digest".to_owned(),

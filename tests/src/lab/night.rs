@@ -114,7 +114,7 @@ impl Night {
         let sheets = tell::sheets(&digests);
         let mut metrics = prometheus_client::registry::Registry::default();
         let doors = doors::open(&running, &gate, Keys::random()?, zone, sheets, &mut metrics).await?;
-        tell::start(&running, &doors, digests, tell::channels(&notify)?);
+        tell::start(&running, &doors, digests, tell::voices(&notify)?);
         Ok(Self { running, doors, store, pager, clock, _folder: folder })
     }
 

@@ -385,6 +385,8 @@ fn quality(
                 why: visible(m.why),
             })
             .collect(),
+        listed: night.listed,
+        lists: night.lists,
         untold,
         starts: night.starts,
         audit,

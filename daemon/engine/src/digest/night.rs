@@ -2,7 +2,7 @@
 
 use crate::digest::Window;
 use nightshift_model::history::{InventoryEntry, Quarantine};
-use nightshift_model::{Gap, Role, SystemEvent, Timestamp};
+use nightshift_model::{Gap, Role, SystemEvent, Timestamp, Turn};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the system stream adds up to at the window's end.
@@ -11,6 +11,9 @@ pub(super) struct Night<'a> {
     /// By incident and revision: when the message went out first, over whatever channel.
     pub(super) told: BTreeMap<&'a str, BTreeMap<u64, Timestamp>>,
     pub(super) undelivered: Vec<GivenUp<'a>>,
+    /// Messages that the hour's budget put into lists, and the lists that went out.
+    pub(super) listed: u32,
+    pub(super) lists: u32,
     pub(super) rollouts: u32,
     pub(super) self_healed: u32,
     pub(super) starts: u32,
@@ -46,6 +49,11 @@ impl<'a> Night<'a> {
             E::Undelivered { message, channel, why } if within => {
                 self.undelivered.push(GivenUp { at, message, channel, why });
             }
+            E::Routed { to, .. } if within => {
+                let listed = to.iter().filter(|told| told.turn == Turn::Listed).count();
+                self.listed = self.listed.saturating_add(u32::try_from(listed).unwrap_or(u32::MAX));
+            }
+            E::Listed { .. } if within => self.lists += 1,
             E::Quiet { seen } if within => {
                 self.rollouts = self.rollouts.saturating_add(seen.rollouts);
                 self.self_healed = self.self_healed.saturating_add(seen.self_healed);
@@ -65,6 +73,9 @@ impl<'a> Night<'a> {
             E::KillSwitchSet { reason, .. } => self.stopped = Some((at, reason)),
             E::KillSwitchCleared => self.stopped = None,
             E::Undelivered { .. }
+            | E::Routed { .. }
+            | E::Listed { .. }
+            | E::ThreadChanged { .. }
             | E::Quiet { .. }
             | E::Started { .. }
             | E::Stopped { .. }

@@ -400,12 +400,24 @@ pub struct Quality {
     pub unanswered: Vec<Unanswered>,
     /// Messages that were given up.
     pub undelivered: Vec<Undelivered>,
+    /// Messages that were over the hour's budget of a channel and went into lists.
+    #[serde(default, skip_serializing_if = "none")]
+    pub listed: u32,
+    /// Lists that went out.
+    #[serde(default, skip_serializing_if = "none")]
+    pub lists: u32,
     /// Incidents whose history could not be told in full.
     pub untold: Vec<String>,
     /// Starts of nightshift in the window.
     pub starts: u32,
     /// The history's own proof.
     pub audit: Audit,
+}
+
+/// Left out where nothing was held back.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference")]
+fn none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Questions of one kind without an answer.

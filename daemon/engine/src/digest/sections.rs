@@ -185,6 +185,13 @@ fn quality(digest: &Digest) -> impl Iterator<Item = Entry> {
             format!("not delivered {}: {} to {}, because {}", m.at.local, m.message, m.channel, m.why)
         }),
     );
+    if quality.listed > 0 {
+        lines.push(format!(
+            "{} over the hour's budget went out in {}; the incidents stand above",
+            many(quality.listed, "message", "messages"),
+            many(quality.lists, "list", "lists"),
+        ));
+    }
     if quality.starts > 0 {
         lines.push(format!("nightshift started {}", many(quality.starts, "time", "times")));
     }

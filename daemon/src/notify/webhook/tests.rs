@@ -17,8 +17,9 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
+use http::header::RETRY_AFTER;
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 type Answers = Arc<Mutex<VecDeque<(u16, Option<String>)>>>;
 type Seen = Arc<Mutex<Vec<(HeaderMap, Bytes)>>>;
@@ -57,6 +58,7 @@ fn message() -> Outgoing {
         cluster: "prod-1".to_owned(),
         title: "Quiet night.".to_owned(),
         lines: Vec::new(),
+        sections: Vec::new(),
         from: at(-43_200),
         to: at(0),
         needs_you: 0,
@@ -99,7 +101,7 @@ async fn a_pause_is_kept_for_every_message_and_410_ends_it() {
     let send = |second| double.webhook.send("m", &MESSAGE, at(second));
     let after = |handed: Handed| match handed {
         Handed::Later { after, .. } => after.unwrap().0,
-        other @ (Handed::Delivered | Handed::Never { .. }) => panic!("{other:?}"),
+        other @ (Handed::Delivered | Handed::Threaded(_) | Handed::Never { .. }) => panic!("{other:?}"),
     };
     assert_eq!(after(send(-30).await), 30);
     assert_eq!(after(send(-20).await), 20, "no request while the pause lasts");

@@ -13,9 +13,11 @@ use super::*;
 use crate::notify::Way;
 use crate::store::OpenMode;
 use nightshift_engine::digest::{Acting, Audit, Window};
+use nightshift_engine::route::Default as Fallback;
 use nightshift_model::apply::Place;
 use nightshift_model::{
-    Append, Finding, IncidentEvent, Kind as Kinds, Message, ObjectRef, Reason, Registry, Revision, Stream,
+    Append, Finding, IncidentEvent, Kind as Kinds, Manner, Message, ObjectRef, Reason, Registry, Revision,
+    Stream, Told, Turn,
 };
 use std::sync::Mutex;
 
@@ -52,9 +54,13 @@ async fn bench(dead: &[&str]) -> Bench {
         let webhook = crate::notify::webhook::Webhook::new(outbound.unwrap(), destination, keys);
         channels.push(Channel { name: (*name).to_owned(), way: Way::Webhook(Box::new(webhook)) });
     }
+    let names = channels.iter().map(|channel| channel.name.clone()).collect();
+    let table = Table { routes: vec![], default: Fallback::Everyone { channels: names } };
     let outbox = Outbox {
         store,
         notifier: Notifier::new(channels),
+        table,
+        registry: Arc::new(Registry::default()),
         wake: Arc::new(move |role, id| wake.lock().unwrap().push(format!("{} {id}", role.as_str()))),
         mint: Arc::new(|_, _| Box::pin(async { None })),
         tell: Arc::new(|from, to| {
@@ -75,8 +81,9 @@ async fn bench(dead: &[&str]) -> Bench {
         clock: Clock::scaled(Timestamp::from_second(1_800_000_000), 100_000),
         cluster: "prod-1".to_owned(),
         zone: jiff::tz::TimeZone::UTC,
-        metrics: Metrics::default(),
         fence: None,
+        metrics: Metrics::default(),
+        book: Book::default(),
     };
     Bench { _folder: folder, outbox, printed, woken }
 }
@@ -185,4 +192,103 @@ fn attempts_grow_apart_and_end_within_a_day() {
     assert_eq!(waits[..7], [5, 30, 120, 600, 1800, 3600, 3600]);
     let sum: u64 = waits.iter().sum();
     assert!((23 * 3600..=24 * 3600).contains(&sum), "{sum}");
+}
+
+/// A table that pages `pager` about what is critical and posts the rest to `term`.
+fn careful() -> Table {
+    let one = |name: &str| vec![name.to_owned()];
+    let default = Fallback::Careful { production: vec![], pagers: one("pager"), posts: one("term") };
+    Table { routes: vec![], default }
+}
+
+impl Bench {
+    async fn kinds(&self, kinds: &[&str]) -> Vec<SystemEvent> {
+        let rows = self.outbox.store.system_events(kinds).await.unwrap();
+        let event = |row: nightshift_model::history::Row| match row.event {
+            HistoryEvent::System(event) => Some(event),
+            HistoryEvent::Incident(_) => None,
+        };
+        rows.into_iter().filter_map(event).collect()
+    }
+
+    /// Turns until nothing is due any more.
+    async fn settle(&self) {
+        while let Some(due) = self.outbox.turn().await.unwrap() {
+            self.outbox.clock.sleep_until(due).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_a_message_goes_is_written_down_with_its_reason_before_it_goes() {
+    let mut bench = bench(&["pager"]).await;
+    bench.outbox.table = careful();
+    bench.queue("a", page("a")).await;
+    bench.outbox.turn().await.unwrap();
+    let printed = bench.printed.lock().unwrap().clone();
+    assert!(printed.len() == 1 && printed[0].starts_with("incident.post "), "{printed:?}");
+    let [SystemEvent::Routed { message, owner, to, why, .. }] = &bench.kinds(&["routed"]).await[..] else {
+        panic!()
+    };
+    assert_eq!((message.as_str(), owner.as_str()), ("a", "shop"));
+    let told = Told { channel: "term".to_owned(), manner: Manner::Post, turn: Turn::Single };
+    assert_eq!(to, &[told]);
+    assert!(why.starts_with("no row matches"), "{why}");
+    // An update goes to whoever was told, and to nobody else.
+    bench.queue("b", MessageBody::Update { incident: IncidentId::from("inc-a") }).await;
+    bench.queue("c", MessageBody::Progress { incident: IncidentId::from("inc-a") }).await;
+    bench.settle().await;
+    assert_eq!(bench.told().await, ["a>term", "b>term"], "a terminal hears of no progress");
+}
+
+#[tokio::test]
+async fn a_storm_is_five_pages_and_everything_is_in_one_of_them() {
+    let bench = bench(&[]).await;
+    for number in 0..60 {
+        let key = format!("s{number}");
+        bench.queue(&key, page(&key)).await;
+    }
+    bench.settle().await;
+    let printed = bench.printed.lock().unwrap().clone();
+    // One owner, warnings: two by themselves and one list.
+    assert_eq!(printed.len(), 3, "{printed:#?}");
+    let list = printed.iter().find(|p| p.starts_with("incident.list ")).unwrap();
+    assert!(list.contains("58 more incidents need you") && list.contains("and 48 more"), "{list}");
+    let routed = bench.kinds(&["routed"]).await;
+    let listed = |event: &&SystemEvent| match event {
+        SystemEvent::Routed { to, .. } => to.iter().all(|told| told.turn == Turn::Listed),
+        _ => false,
+    };
+    assert_eq!((routed.len(), routed.iter().filter(listed).count()), (60, 58));
+    let [SystemEvent::Listed { count: 58, channel, .. }] = &bench.kinds(&["listed"]).await[..] else {
+        panic!()
+    };
+    assert_eq!(channel, "term");
+}
+
+#[tokio::test]
+async fn a_restart_between_a_storm_and_its_list_loses_and_repeats_nothing() {
+    let mut bench = bench(&[]).await;
+    for number in 0..5 {
+        let key = format!("s{number}");
+        bench.queue(&key, page(&key)).await;
+    }
+    bench.outbox.turn().await.unwrap();
+    bench.outbox.book = Book::default(); // what a new process knows
+    bench.settle().await;
+    let printed = bench.printed.lock().unwrap().clone();
+    assert_eq!(printed.len(), 3, "{printed:#?}");
+    assert!(printed[2].contains("3 more incidents need you"), "{printed:#?}");
+}
+
+#[tokio::test]
+async fn rows_about_one_incident_go_out_in_their_order() {
+    let bench = bench(&[]).await;
+    bench.queue("a", page("a")).await;
+    for key in ["u1", "u2"] {
+        bench.queue(key, MessageBody::Update { incident: IncidentId::from("inc-a") }).await;
+    }
+    let rows = bench.outbox.store.outbox_take(bench.outbox.clock.now(), HOLD, ROWS).await.unwrap();
+    let groups: Vec<usize> = in_order(rows).iter().map(Vec::len).collect();
+    assert_eq!(groups, [3]);
 }

@@ -175,6 +175,9 @@ pub(super) fn system(event: &S) -> Option<String> {
         | S::SessionOpened { .. }
         | S::PageViewed { .. }
         | S::AnonymousRefused { .. }
+        | S::Routed { .. }
+        | S::Listed { .. }
+        | S::ThreadChanged { .. }
         | S::Delivered { .. }
         | S::Undelivered { .. }
         | S::DigestSent { .. }

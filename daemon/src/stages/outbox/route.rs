@@ -1,0 +1,87 @@
+//! Where a message about an incident goes: chosen once, counted against the hour, written down.
+
+use super::Outbox;
+use super::ledger::Asked;
+use crate::notify::Kind;
+use nightshift_engine::StoreError;
+use nightshift_engine::route::Situation;
+use nightshift_model::{Incident, Manner, Message, MessageBody, SystemEvent, Told, Turn};
+
+impl Outbox {
+    /// The channels that hear of it by itself now. What the budget holds back is written down for the next list.
+    pub(super) async fn routed(
+        &self,
+        message: &str,
+        incident: &Incident,
+    ) -> Result<Vec<(String, Kind)>, StoreError> {
+        let now = self.clock.now();
+        let about = Situation::of(incident, now);
+        let choice = self.table.choose(&about);
+        let namespace = &incident.scope.namespace;
+        let owner = self.registry.owner_of(namespace).map_or(namespace, |owner| &owner.name);
+        let (severity, incident) = (about.severity, &incident.id);
+        let asked = Asked { message, incident, owner, severity };
+        // Chosen and taken in under one lock, so that two messages never take the same place of the hour.
+        let (told, fresh) = self
+            .ledger(|ledger| match ledger.route(&asked, &choice, now) {
+                Ok(told) => (told, None),
+                Err(told) => {
+                    let lists = told.iter().filter(|t| t.turn == Turn::Listed);
+                    let lists = lists.filter(|t| ledger.opens_list(&t.channel, t.manner));
+                    let rows = lists.map(|t| list_row(t, message)).collect::<Vec<_>>();
+                    let event = SystemEvent::Routed {
+                        message: message.to_owned(),
+                        incident: incident.clone(),
+                        owner: owner.clone(),
+                        severity,
+                        to: told.clone(),
+                        why: choice.because.to_string(),
+                    };
+                    ledger.hear(now, &event);
+                    (told, Some((event, rows)))
+                }
+            })
+            .await?;
+        if let Some((event, rows)) = fresh {
+            if let Err(error) = self.write(now, vec![event], rows).await {
+                self.ledger(|ledger| ledger.take_back(message)).await?;
+                return Err(error);
+            }
+        }
+        for one in told.iter().filter(|t| t.turn == Turn::Listed) {
+            self.metrics.held(match one.manner {
+                Manner::Page => "page",
+                Manner::Post => "post",
+            });
+        }
+        let singles = told.into_iter().filter(|told| told.turn == Turn::Single);
+        Ok(singles.map(|told| (told.channel, kind(told.manner))).collect())
+    }
+
+    /// The channels that were told of an incident. One of whom nothing is known was told by an earlier program, which
+    /// told everybody.
+    pub(super) async fn told(&self, incident: &Incident) -> Result<Vec<String>, StoreError> {
+        let known = self.ledger(|ledger| ledger.told(&incident.id)).await?;
+        Ok(known.unwrap_or_else(|| {
+            let choice = self.table.choose(&Situation::of(incident, self.clock.now()));
+            choice.to.into_iter().map(|(channel, _)| channel).collect()
+        }))
+    }
+}
+
+pub(super) fn kind(manner: Manner) -> Kind {
+    match manner {
+        Manner::Page => Kind::Page,
+        Manner::Post => Kind::Post,
+    }
+}
+
+/// The row of a list, brought by the first message that waits for it.
+fn list_row(told: &Told, message: &str) -> Message {
+    let manner = match told.manner {
+        Manner::Page => "page",
+        Manner::Post => "post",
+    };
+    let body = MessageBody::List { channel: told.channel.clone(), manner: told.manner };
+    Message { key: format!("list:{}:{manner}:{message}", told.channel), body }
+}
