@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 pub(crate) mod double;
+pub mod mail;
 pub mod notice;
 pub mod outbound;
 pub mod pace;
@@ -15,6 +16,7 @@ pub mod webhook;
 
 pub use notice::{DigestNotice, Kind, ListNotice, Notice, Outgoing, Stand};
 
+use mail::Mail;
 use nightshift_model::{Seconds, Thread, Timestamp};
 use pagerduty::PagerDuty;
 use slack::Slack;
@@ -92,6 +94,8 @@ pub enum Way {
     Slack(Box<Slack>),
     /// A pager.
     PagerDuty(Box<PagerDuty>),
+    /// A mail server.
+    Mail(Box<Mail>),
     /// A callback of this process.
     Print(Print),
 }
@@ -127,6 +131,7 @@ impl Channel {
             Way::Webhook(_) => "webhook",
             Way::Slack(_) => "slack",
             Way::PagerDuty(_) => "pagerduty",
+            Way::Mail(_) => "mail",
             Way::Print(_) => "print",
         }
     }
@@ -137,7 +142,7 @@ impl Channel {
             (Way::PagerDuty(_), Heard::Digest | Heard::Post) => false,
             (Way::Webhook(_) | Way::Print(_), Heard::Progress) => false,
             (Way::PagerDuty(_), Heard::Page | Heard::Update | Heard::Progress)
-            | (Way::Slack(_), _)
+            | (Way::Slack(_) | Way::Mail(_), _)
             | (Way::Webhook(_) | Way::Print(_), Heard::Page | Heard::Post | Heard::Update | Heard::Digest) => {
                 true
             }
@@ -147,7 +152,7 @@ impl Channel {
     /// Whether links lead to incidents too, not only to proposals.
     pub fn links_incidents(&self) -> bool {
         match &self.way {
-            Way::Slack(_) | Way::PagerDuty(_) => true,
+            Way::Slack(_) | Way::PagerDuty(_) | Way::Mail(_) => true,
             Way::Webhook(_) | Way::Print(_) => false,
         }
     }
@@ -164,6 +169,7 @@ impl Channel {
             Way::Webhook(webhook) => webhook.send(key, message, now).await,
             Way::Slack(slack) => slack.send(message, now).await,
             Way::PagerDuty(pager) => pager.send(message, key, thread, now).await,
+            Way::Mail(mail) => mail.send(message, key, now).await,
             Way::Print(print) => {
                 print(message);
                 Handed::Delivered

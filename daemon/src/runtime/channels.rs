@@ -3,7 +3,7 @@
 use crate::config;
 use crate::notify::outbound::{Destination, DestinationError, Limits, Outbound, OutboundError};
 use crate::notify::reach::Reach;
-use crate::notify::{Channel, Way, pagerduty, slack, webhook};
+use crate::notify::{Channel, Way, mail, pagerduty, slack, webhook};
 use nightshift_engine::route::{Default as Fallback, Table};
 use std::path::PathBuf;
 
@@ -37,8 +37,25 @@ pub enum ChannelError {
         #[source]
         source: pagerduty::KeyError,
     },
+    /// A mail address.
+    #[error("`{name}` names an address that is none: {what}")]
+    Address {
+        /// The channel.
+        name: String,
+        /// Which, and why.
+        what: String,
+    },
+    /// Its mail server.
+    #[error("the mail server of `{name}` cannot be used")]
+    Server {
+        /// The channel.
+        name: String,
+        /// What is wrong.
+        #[source]
+        source: mail::ServerError,
+    },
     /// The file of a secret.
-    #[error("{path}, a secret of the channel `{name}`, cannot be read")]
+    #[error("{path}, which the channel `{name}` needs, cannot be read")]
     Secret {
         /// The channel.
         name: String,
@@ -88,7 +105,8 @@ pub fn channels(notify: &config::Notify) -> Result<Vec<Channel>, ChannelError> {
     let hooks = notify.webhooks.iter().map(|hook| webhook(&outbound, hook));
     let slack = notify.slack.iter().map(|channel| slack_channel(&outbound, channel));
     let pagers = notify.pagerduty.iter().map(|pager| pagerduty_service(&outbound, pager));
-    hooks.chain(slack).chain(pagers).collect()
+    let mail = notify.mail.iter().map(mail_server);
+    hooks.chain(slack).chain(pagers).chain(mail).collect()
 }
 
 fn webhook(outbound: &Outbound, hook: &config::Webhook) -> Result<Channel, ChannelError> {
@@ -115,6 +133,26 @@ fn pagerduty_service(outbound: &Outbound, pager: &config::PagerDuty) -> Result<C
     let keys = pagerduty::Keys::read(&pager.routing_key_file)
         .map_err(|source| ChannelError::RoutingKey { name: name.clone(), source })?;
     let way = Way::PagerDuty(Box::new(pagerduty::PagerDuty::new(outbound.clone(), destination, keys)));
+    Ok(Channel { name, way })
+}
+
+fn mail_server(mail: &config::Mail) -> Result<Channel, ChannelError> {
+    let name = mail.name.clone();
+    let wrong = |what: String| ChannelError::Address { name: name.clone(), what };
+    let addresses = mail::Addresses::parse(&mail.from, &mail.to).map_err(wrong)?;
+    let server = mail.host_and_port().ok_or_else(|| wrong(mail.server.clone()))?;
+    let authority = mail.ca_file.as_ref().map(|path| secret(&name, path)).transpose()?;
+    let credential = match (&mail.username, &mail.password_file) {
+        (Some(username), Some(path)) => {
+            let password = secret(&name, path)?.into();
+            Some(mail::Credential { username: username.clone(), password })
+        }
+        (None, _) | (_, None) => None,
+    };
+    let authority = authority.as_ref().map(String::as_bytes);
+    let server = mail::Server::new(server, mail.tls, reach(mail.allow_private), authority, credential)
+        .map_err(|source| ChannelError::Server { name: name.clone(), source })?;
+    let way = Way::Mail(Box::new(mail::Mail::new(server, addresses)));
     Ok(Channel { name, way })
 }
 
