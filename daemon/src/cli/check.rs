@@ -17,6 +17,9 @@ use std::fmt::Write as _;
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArg,
+    /// Send one marked test message to every channel; a pager wakes somebody
+    #[arg(long)]
+    send_test: bool,
     #[command(flatten)]
     out: OutputArg,
 }
@@ -68,6 +71,9 @@ pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
     let config = Config::load(&path)?;
     let mut found = vec![Finding::ok("configuration", path.display().to_string())];
     found.extend(files::look(&config).await);
+    if args.send_test {
+        found.extend(files::send_test(&config, clock.now()).await);
+    }
     let (catalog, playbooks) = files::playbooks(&config);
     found.push(playbooks);
     found.extend(cluster::look(&config, clock).await);

@@ -78,6 +78,7 @@ pub(super) fn effective(config: &Config) -> Value {
     let hooks = config.notify.webhooks.iter().map(|hook| {
         json!({"name": hook.name, "url": host_of(&hook.url), "secret_file": hook.secret_file, "allow_private": hook.allow_private})
     });
+    let notify = &config.notify;
     let playbooks = crate::runtime::offline::catalog(&config.playbooks).ok();
     let policy = playbooks
         .map(|p| Rules::policy_digest(registry, &p, &crate::runtime::offline::mode(config)).to_string());
@@ -101,6 +102,19 @@ pub(super) fn effective(config: &Config) -> Value {
         })),
         "notify": {
             "webhooks": hooks.collect::<Vec<_>>(),
+            "slack": notify.slack.iter().map(|c| json!({
+                "name": c.name, "url_file": c.url_file, "mention": c.mention.is_some(), "allow_private": c.allow_private,
+            })).collect::<Vec<_>>(),
+            "pagerduty": notify.pagerduty.iter().map(|c| json!({
+                "name": c.name, "url": host_of(&c.url), "routing_key_file": c.routing_key_file,
+                "allow_private": c.allow_private,
+            })).collect::<Vec<_>>(),
+            "mail": notify.mail.iter().map(|c| json!({
+                "name": c.name, "server": c.server, "from": c.from, "to": c.to, "username": c.username,
+                "password_file": c.password_file, "ca_file": c.ca_file, "allow_private": c.allow_private,
+            })).collect::<Vec<_>>(),
+            "production": notify.production, "routes": notify.routes.len(),
+            "heartbeat": notify.heartbeat.as_ref().map(|b| json!({"url_file": b.url_file, "every": b.every})),
             "digest": {"at": config.notify.digest.at.0.strftime("%H:%M").to_string(), "zone": config.notify.digest.zone},
         },
         "registry": config.registry_file, "persons": registry.persons.len(),

@@ -14,6 +14,7 @@ mod output;
 mod person;
 mod playbooks;
 mod proposals;
+mod routes;
 mod run;
 mod source;
 
@@ -57,6 +58,8 @@ enum Command {
     Digest(digest::Args),
     /// Prove that the history is whole, or copy it
     Audit(audit::Args),
+    /// Routes: who hears of an incident, and why
+    Routes(routes::Args),
     /// Playbooks: what may be done about a fault
     Playbooks(playbooks::Args),
     /// People: who may decide, and a sign-in link
@@ -113,6 +116,7 @@ async fn carry_out(command: Command, screen: &Screen, clock: Clock) -> Answer {
         Command::Proposals(args) => proposals::run(args, screen, clock).await,
         Command::Digest(args) => digest::run(args, screen, clock).await,
         Command::Audit(args) => audit::run(args, screen).await,
+        Command::Routes(args) => routes::run(args, screen, clock).await,
         Command::Playbooks(args) => playbooks::run(args, screen, clock).await,
         Command::Person(args) => person::run(args, screen, clock).await,
         Command::Config(args) => config::run(&args, screen),

@@ -106,6 +106,43 @@ async fn the_history_is_told_to_people() {
 }
 
 #[tokio::test]
+async fn routes_say_where_a_message_would_go_and_why() {
+    let folder = tempfile::tempdir().unwrap();
+    fixture::history(folder.path()).await;
+    let config = "store: { path: nightshift.db }
+notify:
+  slack: [{ name: chat, url_file: s }]
+  pagerduty: [{ name: pager, routing_key_file: s }]
+  production: [\"sho*\"]
+  routes:
+    - { namespaces: [\"dev-*\"], digest: only }
+    - { severity: critical, hours: { from: \"22:00\", until: \"01:00\", zone: Europe/Berlin }, page: [pager] }
+";
+    std::fs::write(folder.path().join("n.yaml"), config).unwrap();
+    let mut all = String::new();
+    for line in [
+        "routes test inc-0 --config FOLDER/n.yaml",
+        "routes test inc-0 --at 2027-01-14T23:30:00Z --config FOLDER/n.yaml",
+    ] {
+        let (text, exit) = ask(folder.path(), line).await;
+        assert_eq!(exit, Exit::Done, "{line}\n{text}");
+        let _ = writeln!(all, "$ nightshift {line}\n{text}");
+    }
+    golden("routes").assert_eq(&all);
+    let (text, _) = ask(folder.path(), "routes test inc-0 -o json --config FOLDER/n.yaml").await;
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&json["page"][0], &json["post"][0]), (&"pager".into(), &"chat".into()), "{json}");
+    for (line, says) in [
+        ("routes test inc-0 --at yesterday --config FOLDER/n.yaml", "is not a time"),
+        ("routes test nobody --config FOLDER/n.yaml", "no incident begins with"),
+        ("routes test inc-0 --db FOLDER/nightshift.db", "routes stand in the configuration"),
+    ] {
+        let (text, exit) = ask(folder.path(), line).await;
+        assert!(exit != Exit::Done && text.contains(says), "{line}\n{text}");
+    }
+}
+
+#[tokio::test]
 async fn every_answer_is_json_too() {
     let folder = tempfile::tempdir().unwrap();
     fixture::history(folder.path()).await;

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 pub(crate) mod double;
+pub mod heartbeat;
 pub mod mail;
 pub mod notice;
 pub mod outbound;
@@ -139,8 +140,8 @@ impl Channel {
     /// Whether a message means anything here: a digest never pages, and only threads are told of progress.
     pub fn hears(&self, kind: Heard) -> bool {
         match (&self.way, kind) {
-            (Way::PagerDuty(_), Heard::Digest | Heard::Post) => false,
-            (Way::Webhook(_) | Way::Print(_), Heard::Progress) => false,
+            (Way::PagerDuty(_), Heard::Digest | Heard::Post)
+            | (Way::Webhook(_) | Way::Print(_), Heard::Progress) => false,
             (Way::PagerDuty(_), Heard::Page | Heard::Update | Heard::Progress)
             | (Way::Slack(_) | Way::Mail(_), _)
             | (Way::Webhook(_) | Way::Print(_), Heard::Page | Heard::Post | Heard::Update | Heard::Digest) => {

@@ -1,10 +1,12 @@
 //! The channels and the table of routes, as configured.
 
 use crate::config;
+use crate::notify::heartbeat::Heartbeat;
 use crate::notify::outbound::{Destination, DestinationError, Limits, Outbound, OutboundError};
 use crate::notify::reach::Reach;
 use crate::notify::{Channel, Way, mail, pagerduty, slack, webhook};
 use nightshift_engine::route::{Default as Fallback, Table};
+use nightshift_model::Seconds;
 use std::path::PathBuf;
 
 /// Why a channel cannot be used.
@@ -77,6 +79,8 @@ pub struct Voices {
     pub channels: Vec<Channel>,
     /// Who hears of what.
     pub table: Table,
+    /// The heartbeat, and how often it beats.
+    pub heartbeat: Option<(Heartbeat, Seconds)>,
 }
 
 /// Every channel hears everything.
@@ -84,7 +88,7 @@ impl From<Vec<Channel>> for Voices {
     fn from(channels: Vec<Channel>) -> Self {
         let names = channels.iter().map(|channel| channel.name.clone()).collect();
         let table = Table { routes: Vec::new(), default: Fallback::Everyone { channels: names } };
-        Self { channels, table }
+        Self { channels, table, heartbeat: None }
     }
 }
 
@@ -93,7 +97,20 @@ impl From<Vec<Channel>> for Voices {
 /// # Errors
 /// [`ChannelError`] names the channel.
 pub fn voices(notify: &config::Notify) -> Result<Voices, ChannelError> {
-    Ok(Voices { channels: channels(notify)?, table: notify.table() })
+    let heartbeat = notify.heartbeat.as_ref().map(|beat| Ok((heartbeat(beat)?, beat.every)));
+    let heartbeat = heartbeat.transpose().map_err(|error: ChannelError| error)?;
+    Ok(Voices { channels: channels(notify)?, table: notify.table(), heartbeat })
+}
+
+/// The heartbeat of the configuration.
+///
+/// # Errors
+/// [`ChannelError`].
+pub fn heartbeat(beat: &config::Heartbeat) -> Result<Heartbeat, ChannelError> {
+    let name = "heartbeat";
+    let address = secret(name, &beat.url_file)?;
+    let outbound = Outbound::new(Limits::default(), None)?;
+    Heartbeat::new(outbound, &address, reach(beat.allow_private)).map_err(at(name))
 }
 
 /// The channels of the configuration.

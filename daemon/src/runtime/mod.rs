@@ -4,6 +4,7 @@ pub mod alerts;
 pub mod channels;
 pub mod coverage;
 pub mod doors;
+pub mod heartbeat;
 pub mod incidents;
 pub mod marks;
 pub mod offline;

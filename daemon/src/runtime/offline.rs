@@ -16,13 +16,15 @@ pub use anchor::{Anchor, anchored, anchored_jsonl};
 
 pub use super::run::access;
 pub use super::tell::ChannelError;
+pub use crate::notify::Handed;
 
 use super::rules::{Fixed, RuleBook};
-use super::tell::channels;
+use super::tell::{channels, heartbeat};
 use crate::clock::Clock;
-use crate::config::{Config, Mode as Wanted, Notify, Webhook};
+use crate::config::{Config, Mode as Wanted, Notify};
 use crate::http::gate::Site;
 use crate::http::tls::{Certificate, TlsError};
+use crate::notify::{Kind, ListNotice, Outgoing};
 use crate::stages::vote::people::People;
 use nightshift_engine::Mode;
 use nightshift_model::{Actor, Cluster, PersonId};
@@ -129,12 +131,43 @@ pub fn rules(config: &Config, playbooks: Catalog, store: SqliteStore, clock: Clo
     }
 }
 
-/// Whether messages could go to an endpoint: its URL and its keys. Nothing is sent.
+/// Whether messages could go to a channel, each by its name: addresses, keys, certificates. Nothing is sent.
+pub fn endpoints(notify: &Notify) -> Vec<(String, Result<(), ChannelError>)> {
+    let one = |name: &str, notify: Notify| (name.to_owned(), channels(&notify).map(drop));
+    let none = Notify::default;
+    let hooks = notify.webhooks.iter().map(|c| one(&c.name, Notify { webhooks: vec![c.clone()], ..none() }));
+    let slack = notify.slack.iter().map(|c| one(&c.name, Notify { slack: vec![c.clone()], ..none() }));
+    let pagers =
+        notify.pagerduty.iter().map(|c| one(&c.name, Notify { pagerduty: vec![c.clone()], ..none() }));
+    let mail = notify.mail.iter().map(|c| one(&c.name, Notify { mail: vec![c.clone()], ..none() }));
+    let beat = notify.heartbeat.iter().map(|b| ("heartbeat".to_owned(), heartbeat(b).map(drop)));
+    hooks.chain(slack).chain(pagers).chain(mail).chain(beat).collect()
+}
+
+/// One clearly marked message to every channel; the heartbeat is not among them.
 ///
 /// # Errors
-/// [`ChannelError`] names the endpoint.
-pub fn endpoint(webhook: &Webhook) -> Result<(), ChannelError> {
-    channels(&Notify { webhooks: vec![webhook.clone()], ..Notify::default() }).map(drop)
+/// [`ChannelError`] when a channel cannot even be made.
+pub async fn send_test(
+    notify: &Notify,
+    cluster: &str,
+    now: nightshift_model::Timestamp,
+) -> Result<Vec<(String, Handed)>, ChannelError> {
+    let message = Outgoing::List(Box::new(ListNotice {
+        kind: Kind::Post,
+        cluster: cluster.to_owned(),
+        title: "TEST of nightshift: nothing is wrong".to_owned(),
+        lines: vec!["Somebody ran `nightshift check --send-test`. Nobody needs to do anything.".to_owned()],
+        count: 0,
+        link: None,
+        command: Some("nightshift check".to_owned()),
+    }));
+    let key = format!("test:{now}");
+    let mut handed = Vec::new();
+    for channel in channels(notify)? {
+        handed.push((channel.name.clone(), channel.hand(&key, &message, None, now).await));
+    }
+    Ok(handed)
 }
 
 /// What links to the gate begin with, if links can be made.

@@ -1,6 +1,7 @@
 //! Telling people: the outbox with its channels, and the digest at its hour.
 
-pub use super::channels::{ChannelError, Voices, channels, voices};
+pub use super::channels::{ChannelError, Voices, channels, heartbeat, voices};
+use super::heartbeat::Beating;
 use super::{Running, doors::Doors};
 
 use crate::http::gate::DigestOf;
@@ -68,6 +69,19 @@ pub fn start(running: &Running, doors: &Doors, digests: Arc<DigestStage>, voices
         metrics: running.metrics.clone(),
         book: Book::default(),
     };
+    if let Some((heartbeat, every)) = voices.heartbeat {
+        let beating = Beating {
+            heartbeat,
+            every,
+            clock: running.clock(),
+            store: running.store(),
+            watches: running.coverage.clone(),
+            synced: Arc::clone(&running.seen.synced),
+            looks: Arc::clone(&running.seen.looks),
+            metrics: running.metrics.clone(),
+        };
+        running.tasks.spawn(beating.run(running.stop.clone()));
+    }
     let stop = running.stop.clone();
     running.tasks.spawn(async move { outbox.run(&stop).await });
     let stop = running.stop.clone();

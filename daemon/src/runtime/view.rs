@@ -9,7 +9,7 @@ use nightshift_detectors::facts::Truth;
 use nightshift_model::{Kind, ObjectRef, Seconds, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +19,8 @@ const BATCH: usize = 256;
 const AGAIN: Seconds = Seconds(5);
 /// How often quiet counts are recorded.
 const QUIET_EVERY: Seconds = Seconds(900);
+/// At least so often the loop turns, also when nothing happens: the heartbeat counts its turns.
+const TURN_EVERY: Seconds = Seconds(5);
 
 /// What others may know of the view.
 #[derive(Clone, Default)]
@@ -27,6 +29,8 @@ pub struct Seen {
     pub synced: Arc<AtomicBool>,
     /// Nodes that are not Ready.
     pub nodes_not_ready: Arc<AtomicU32>,
+    /// Turns of the loop.
+    pub looks: Arc<AtomicU64>,
 }
 
 /// The task.
@@ -57,7 +61,13 @@ impl ViewTask {
         let alerts = Arc::clone(&self.alerts);
         alerts.notify_one(); // what waits since the last run
         loop {
-            let next = due.values().min().copied().unwrap_or(quiet_at).min(quiet_at);
+            let next = due
+                .values()
+                .min()
+                .copied()
+                .unwrap_or(quiet_at)
+                .min(quiet_at)
+                .min(self.clock.now() + TURN_EVERY);
             tokio::select! {
                 () = stop.cancelled() => break,
                 taken = self.watching.updates.recv_many(&mut batch, BATCH) => if taken == 0 { break },
@@ -67,6 +77,7 @@ impl ViewTask {
                     continue;
                 }
             }
+            self.seen.looks.fetch_add(1, Ordering::Relaxed);
             let now = self.clock.now();
             for update in batch.drain(..) {
                 touched.extend(view.apply(update.delta, now));

@@ -140,10 +140,11 @@ impl Outbox {
                     if let Err(error) = self.handle(&row).await {
                         self.put_off(&row, &error).await;
                     }
+                    self.metrics.outbox_step();
                 }
             })
             .await;
-        self.metrics.outbox_turn();
+        self.metrics.outbox_step();
         self.store.outbox_next().await
     }
 
@@ -390,13 +391,12 @@ impl Outbox {
     /// Looks into the ledger, which is read from the history first if nobody did yet.
     async fn ledger<T>(&self, look: impl FnOnce(&mut Ledger) -> T) -> Result<T, StoreError> {
         let mut slot = self.book.0.lock().await;
-        let ledger = match slot.as_mut() {
-            Some(ledger) => ledger,
-            None => {
-                let now = self.clock.now();
-                let rows = self.store.events(now - ledger::REACH, now + Seconds(1), &ledger::KINDS).await?;
-                slot.insert(Ledger::of(&rows))
-            }
+        let ledger = if let Some(ledger) = slot.as_mut() {
+            ledger
+        } else {
+            let now = self.clock.now();
+            let rows = self.store.events(now - ledger::REACH, now + Seconds(1), &ledger::KINDS).await?;
+            slot.insert(Ledger::of(&rows))
         };
         Ok(look(ledger))
     }

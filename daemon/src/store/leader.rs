@@ -38,6 +38,14 @@ impl SqliteStore {
             .map_err(unavailable("take a role"))
     }
 
+    /// Writes who leads as it stands: proof that the file takes a write, and nothing more.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn touch(&self) -> Result<(), StoreError> {
+        self.writer()?.statement("UPDATE leader SET holder = holder", Vec::new()).await.map(drop)
+    }
+
     /// Who leads a role, if anybody ever did.
     ///
     /// # Errors

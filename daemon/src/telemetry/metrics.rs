@@ -19,7 +19,7 @@ pub struct Metrics {
     set_aside: Counter,
     messages: Family<Two, Counter>,
     held: Family<One, Counter>,
-    turns: Counter,
+    steps: Counter,
     beats: Family<One, Counter>,
 }
 
@@ -61,7 +61,11 @@ impl Metrics {
             "Messages over the hour's budget of a channel, which went into a list, by manner",
             self.held.clone(),
         );
-        registry.register("nightshift_outbox_turns", "Turns of the outbox", self.turns.clone());
+        registry.register(
+            "nightshift_outbox_steps",
+            "Messages that the outbox took up, and looks at what is due",
+            self.steps.clone(),
+        );
         registry.register(
             "nightshift_heartbeats",
             "Heartbeats that were due, by what became of them",
@@ -100,14 +104,14 @@ impl Metrics {
         self.held.get_or_create(&[("manner", manner)]).inc();
     }
 
-    /// The outbox looked at everything that was due.
-    pub fn outbox_turn(&self) {
-        self.turns.inc();
+    /// The outbox got on.
+    pub fn outbox_step(&self) {
+        self.steps.inc();
     }
 
-    /// How often the outbox did.
-    pub fn outbox_turns(&self) -> u64 {
-        self.turns.get()
+    /// How often the outbox got on.
+    pub fn outbox_steps(&self) -> u64 {
+        self.steps.get()
     }
 
     /// A heartbeat was due and came to this.
@@ -139,7 +143,7 @@ mod tests {
         metrics.watch("pods", "live", &["live", "forbidden"]);
         metrics.message("slack", "delivered");
         metrics.held("page");
-        metrics.outbox_turn();
+        metrics.outbox_step();
         metrics.heartbeat("sent");
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
@@ -152,7 +156,7 @@ mod tests {
             "nightshift_watch{kind=\"pods\",state=\"forbidden\"} 0",
             "nightshift_messages_total{channel=\"slack\",result=\"delivered\"} 1",
             "nightshift_messages_held_total{manner=\"page\"} 1",
-            "nightshift_outbox_turns_total 1",
+            "nightshift_outbox_steps_total 1",
             "nightshift_heartbeats_total{result=\"sent\"} 1",
             "nightshift_limit{name=\"read_bytes\"} 2",
         ] {

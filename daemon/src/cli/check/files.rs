@@ -156,22 +156,54 @@ fn doors(config: &Config) -> Vec<Finding> {
 }
 
 fn endpoints(config: &Config) -> Vec<Finding> {
-    if config.notify.webhooks.is_empty() {
-        return vec![
-            Finding::ok("messages", "no endpoint: nobody is woken").hint("add one to `notify.webhooks`"),
-        ];
+    let channels = offline::endpoints(&config.notify);
+    if channels.is_empty() {
+        return vec![Finding::ok("messages", "no channel: nobody is woken").hint("add one to `notify`")];
     }
-    let one = |hook: &crate::config::Webhook| match offline::endpoint(hook) {
-        Ok(()) => {
-            Finding::ok(format!("messages to {}", hook.name), "URL and key can be read; nothing was sent")
-        }
-        Err(error) => Finding::missing(
-            format!("messages to {}", hook.name),
-            causes(&error),
-            format!("put the endpoint's signing key into {}", hook.secret_file.display()),
-        ),
-    };
-    config.notify.webhooks.iter().map(one).collect()
+    let mut found: Vec<Finding> = channels
+        .into_iter()
+        .map(|(name, usable)| match usable {
+            Ok(()) => Finding::ok(
+                format!("messages to {name}"),
+                "address and secrets can be read; nothing was sent",
+            ),
+            Err(error) => Finding::missing(
+                format!("messages to {name}"),
+                causes(&error),
+                "mend the file that the message names",
+            ),
+        })
+        .collect();
+    let routes = config.notify.routes.len();
+    found.push(if routes == 0 {
+        Finding::ok("routes", "none: the default holds").hint("nightshift routes test INCIDENT shows it")
+    } else {
+        Finding::ok("routes", format!("{routes}, each can be reached"))
+    });
+    if config.notify.heartbeat.is_none() {
+        let told = "none: nobody is woken when nightshift itself stands still";
+        found.push(Finding::ok("heartbeat", told).hint("name its address in `notify.heartbeat`"));
+    }
+    found
+}
+
+/// One marked message to every channel, for whoever asked for it.
+pub(super) async fn send_test(config: &Config, now: nightshift_model::Timestamp) -> Vec<Finding> {
+    let next = "see that the address and its secret are right, and that it can be reached from here";
+    match offline::send_test(&config.notify, &config.cluster.name, now).await {
+        Err(error) => vec![Finding::missing("test messages", causes(&error), next)],
+        Ok(handed) => handed
+            .into_iter()
+            .map(|(name, handed)| match handed {
+                offline::Handed::Delivered | offline::Handed::Threaded(_) => {
+                    Finding::ok(format!("test message to {name}"), "taken")
+                }
+                offline::Handed::Later { why, .. } | offline::Handed::Never { why } => {
+                    Finding::missing(format!("test message to {name}"), why, next)
+                }
+            })
+            .collect(),
+    }
 }
 
 /// The playbooks in force, if they can be read.

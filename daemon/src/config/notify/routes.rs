@@ -93,7 +93,7 @@ impl Notify {
             let told = !route.page.is_empty() || !route.post.is_empty();
             match (told, route.digest) {
                 (false, None) => {
-                    wrong("", "tells nobody: add `page` or `post`, or say `digest: only`".to_owned())
+                    wrong("", "tells nobody: add `page` or `post`, or say `digest: only`".to_owned());
                 }
                 (true, Some(DigestOnly::Only)) => {
                     wrong("digest", "`only` and a channel contradict each other: take one out".to_owned());

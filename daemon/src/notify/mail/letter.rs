@@ -3,7 +3,7 @@
 
 use crate::notify::{Kind, Outgoing};
 use askama::Template as _;
-use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::header::{HeaderName, HeaderValue, To};
 use lettre::message::{Mailbox, Mailboxes, MultiPart};
 use lettre::{Address, Message};
 use nightshift_engine::digest::Section;
@@ -87,11 +87,10 @@ pub(super) fn write(
     let text = text(&html)?;
     let place = atom(cluster);
     let id = |local: &str| format!("<{}@{place}.nightshift>", atom(local));
+    let recipients: Mailboxes = addresses.to.iter().map(|to| Mailbox::new(None, to.clone())).collect();
     let mut mail = Message::builder()
         .from(Mailbox::new(Some("nightshift".to_owned()), addresses.from.clone()))
-        .mailbox(lettre::message::header::To::from(Mailboxes::from_iter(
-            addresses.to.iter().map(|to| Mailbox::new(None, to.clone())),
-        )))
+        .mailbox(To::from(recipients))
         .date(now.get().into())
         .message_id(Some(id(key)))
         .subject(subject(message))
@@ -153,7 +152,9 @@ fn sections(message: &Outgoing) -> (Vec<Section>, bool) {
     let Outgoing::Digest(digest) = message else { return (Vec::new(), false) };
     let cut = digest.sections.iter().any(|section| section.entries.len() > ENTRIES);
     let mut sections = digest.sections.clone();
-    sections.iter_mut().for_each(|section| section.entries.truncate(ENTRIES));
+    for section in &mut sections {
+        section.entries.truncate(ENTRIES);
+    }
     (sections, cut)
 }
 

@@ -1,8 +1,15 @@
+#![allow(
+    clippy::match_same_arms,
+    clippy::struct_excessive_bools,
+    clippy::type_complexity,
+    clippy::wildcard_enum_match_arm
+)] // a double's answers read better one by one
 use super::*;
 use crate::config::MailTls;
 use crate::notify::double::{at, incident, notice};
 use crate::notify::reach::Reach;
 use crate::notify::{DigestNotice, Kind, Stand};
+use base64::Engine as _;
 use nightshift_engine::digest::{About, Entry, Section};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -107,7 +114,6 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
             }
             "AUTH" => {
                 let given = line.split_whitespace().nth(2).unwrap_or_default();
-                use base64::Engine as _;
                 let given = base64::engine::general_purpose::STANDARD.decode(given).unwrap_or_default();
                 known = given == format!("\0nightshift\0{PASSWORD}").into_bytes() && !manners.says_password;
                 if known {

@@ -42,11 +42,11 @@ impl Outbox {
                 }
             })
             .await?;
-        if let Some((event, rows)) = fresh {
-            if let Err(error) = self.write(now, vec![event], rows).await {
-                self.ledger(|ledger| ledger.take_back(message)).await?;
-                return Err(error);
-            }
+        if let Some((event, rows)) = fresh
+            && let Err(error) = self.write(now, vec![event], rows).await
+        {
+            self.ledger(|ledger| ledger.take_back(message)).await?;
+            return Err(error);
         }
         for one in told.iter().filter(|t| t.turn == Turn::Listed) {
             self.metrics.held(match one.manner {

@@ -50,7 +50,9 @@ fn what_is_over_the_hour_waits_for_one_list_and_a_restart_forgets_nothing() {
     }
     assert!(ledger.told(&IncidentId::from("inc-5")).unwrap().is_empty(), "it was not told by itself");
     let mut again = Ledger::default();
-    events.iter().for_each(|(second, event)| again.hear(at(*second), event));
+    for (second, event) in &events {
+        again.hear(at(*second), event);
+    }
     for ledger in [&mut ledger, &mut again] {
         assert_eq!(ledger.list("l", "pager", Manner::Page, at(30)), List::At(at(62)), "a minute is waited");
         let List::Now(held, Some(event)) = ledger.list("l", "pager", Manner::Page, at(62)) else { panic!() };
