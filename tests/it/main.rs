@@ -7,5 +7,6 @@ mod process;
 mod secrets;
 mod sight;
 mod transcript;
+mod voices;
 mod votes;
 mod watches;
