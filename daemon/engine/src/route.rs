@@ -74,6 +74,8 @@ pub enum Because {
     Production,
     /// No row matches, and neither of the two holds.
     Quiet,
+    /// The channel that should have paged did not take it.
+    Instead,
 }
 
 impl std::fmt::Display for Because {
@@ -85,6 +87,7 @@ impl std::fmt::Display for Because {
             Self::Production => {
                 f.write_str("no row matches; a proposal that waits in production pages by default")
             }
+            Self::Instead => f.write_str("the channel that should have paged did not take it"),
             Self::Quiet => f.write_str(
                 "no row matches; neither critical nor a proposal that waits in production, so it is posted",
             ),

@@ -300,6 +300,8 @@ pub enum MessageBody {
     Progress { incident: IncidentId },
     /// What the budget held back for one channel, together.
     List { channel: String, manner: Manner },
+    /// A page that one channel did not take, for another.
+    Instead { incident: IncidentId, of: String },
     /// The morning digest.
     Digest { from: Timestamp, to: Timestamp },
 }

@@ -7,7 +7,8 @@ use crate::clock::Clock;
 use crate::runtime::offline::HistoryStore as _;
 use clap::Subcommand;
 use nightshift_engine::route::{Because, Choice, Situation, Table, Waiting};
-use nightshift_model::{Manner, Timestamp};
+use nightshift_model::history::Row;
+use nightshift_model::{HistoryEvent, IncidentId, Manner, SystemEvent, Timestamp, Told, Turn};
 use serde_json::json;
 use std::fmt::Write as _;
 
@@ -60,8 +61,12 @@ async fn test(args: TestArgs, screen: &Screen, clock: Clock) -> Answer {
     let incident = source.store.snapshot(&id).await?;
     let about = Situation::of(&incident, args.at.unwrap_or_else(|| clock.now()));
     let choice = table.choose(&about);
+    let routed = source.store.system_events(&["routed"]).await?;
+    let told: Vec<&Row> = routed.iter().filter(|row| is_about(row, &id)).collect();
     let text = match args.out.output {
-        Format::Text => people(screen, id.as_str(), &table, &about, &choice),
+        Format::Text => {
+            people(screen, &Shown { id: id.as_str(), table: &table, about: &about, choice: &choice, told })
+        }
         Format::Json => json(&json!({
             "incident": id,
             "severity": about.severity,
@@ -72,6 +77,7 @@ async fn test(args: TestArgs, screen: &Screen, clock: Clock) -> Answer {
             "page": named(&choice, Manner::Page),
             "post": named(&choice, Manner::Post),
             "why": choice.because.to_string(),
+            "told": told.iter().map(|row| json!({"at": row.at, "event": row.event})).collect::<Vec<_>>(),
         })),
     };
     Ok((text, Exit::Done))
@@ -81,8 +87,22 @@ fn named(choice: &Choice, manner: Manner) -> Vec<&str> {
     choice.to.iter().filter(|(_, m)| *m == manner).map(|(channel, _)| channel.as_str()).collect()
 }
 
-/// Every row until the one that matches, with what keeps it from matching.
-pub(super) fn people(screen: &Screen, id: &str, table: &Table, about: &Situation, choice: &Choice) -> String {
+fn is_about(row: &Row, id: &IncidentId) -> bool {
+    matches!(&row.event, HistoryEvent::System(SystemEvent::Routed { incident, .. }) if incident == id)
+}
+
+/// What is shown.
+struct Shown<'a> {
+    id: &'a str,
+    table: &'a Table,
+    about: &'a Situation,
+    choice: &'a Choice,
+    told: Vec<&'a Row>,
+}
+
+/// Every row until the one that matches, with what keeps it from matching; then what was told before.
+fn people(screen: &Screen, shown: &Shown<'_>) -> String {
+    let Shown { id, table, about, choice, told } = shown;
     let mut out = String::new();
     let proposal = match about.proposal {
         Waiting::Proposal => "a proposal waits",
@@ -101,7 +121,7 @@ pub(super) fn people(screen: &Screen, id: &str, table: &Table, about: &Situation
     }
     match choice.because {
         Because::Row(_) => {}
-        Because::Everyone | Because::Critical | Because::Production | Because::Quiet => {
+        Because::Everyone | Because::Critical | Because::Production | Because::Quiet | Because::Instead => {
             let _ = writeln!(out, "  default  {}", choice.because);
         }
     }
@@ -110,6 +130,27 @@ pub(super) fn people(screen: &Screen, id: &str, table: &Table, about: &Situation
         let names = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
         let _ = writeln!(out, "{word}  {names}");
     }
+    for row in told {
+        if let HistoryEvent::System(SystemEvent::Routed { to, why, .. }) = &row.event {
+            let to = if to.is_empty() { "nobody".to_owned() } else { listed(to) };
+            let _ = writeln!(out, "told {}: {to}, because {why}", screen.time(row.at));
+        }
+    }
     out.push_str("The digest tells it in any case. What is over a channel's hour goes out in one list.\n");
     out
+}
+
+fn listed(to: &[Told]) -> String {
+    let one = |told: &Told| {
+        let manner = match told.manner {
+            Manner::Page => "page",
+            Manner::Post => "post",
+        };
+        let turn = match told.turn {
+            Turn::Single => "",
+            Turn::Listed => " in a list",
+        };
+        format!("{manner} {}{turn}", told.channel)
+    };
+    to.iter().map(one).collect::<Vec<_>>().join(", ")
 }

@@ -119,6 +119,7 @@ notify:
     - { severity: critical, hours: { from: \"22:00\", until: \"01:00\", zone: Europe/Berlin }, page: [pager] }
 ";
     std::fs::write(folder.path().join("n.yaml"), config).unwrap();
+    fixture::told(folder.path()).await;
     let mut all = String::new();
     for line in [
         "routes test inc-0 --config FOLDER/n.yaml",

@@ -3,27 +3,29 @@
 //! At least once, each row on its own: a slow or dead endpoint holds nothing up but its own messages. Where a message
 //! goes and why, what was told, and what was given up, is in the history.
 
+mod deliver;
 mod ledger;
 mod list;
 mod route;
 
 use crate::clock::Clock;
 use crate::notify::notice::{Around, digest_notice, notice};
-use crate::notify::{Channel, Handed, Heard, Kind, Notifier, Outgoing};
+use crate::notify::{Channel, Heard, Kind, Notifier, Outgoing};
 use crate::store::outbox::{OutboxRow, UnreadableRow};
 use crate::store::{HistoryStore as _, SqliteStore, SystemAppend};
 use crate::telemetry::Metrics;
+use deliver::{Done, To};
 use futures::StreamExt as _;
-use futures::future::{BoxFuture, join_all};
+use futures::future::BoxFuture;
 use ledger::Ledger;
 use nightshift_engine::digest::Digest;
 use nightshift_engine::route::Table;
 use nightshift_engine::{Store as _, StoreError};
 use nightshift_model::{
-    Actor, Epoch, HistoryEvent, Incident, IncidentId, Message, MessageBody, ProposalId, Registry, Role,
-    Seconds, SystemEvent, Timestamp,
+    Actor, Epoch, HistoryEvent, Incident, IncidentId, Message, MessageBody, Phase, ProposalId, Registry,
+    Role, Seconds, SystemEvent, Timestamp,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -35,9 +37,6 @@ const AT_ONCE: usize = 8;
 const HOLD: Seconds = Seconds(120);
 /// Another process may have written a row without our being told.
 const LOOK_AGAIN: Seconds = Seconds(5);
-/// How far back it is looked up which channels have a message already: longer than a message is tried.
-const TRIED: Seconds = Seconds(2 * 86_400);
-
 /// In place of a channel's name.
 const EVERY_CHANNEL: &str = "every channel";
 
@@ -204,6 +203,7 @@ impl Outbox {
             MessageBody::Page { incident } => self.page(row, incident).await,
             MessageBody::Update { incident } => self.changed(row, Kind::Update, incident).await,
             MessageBody::Progress { incident } => self.changed(row, Kind::Progress, incident).await,
+            MessageBody::Instead { incident, of } => self.instead(row, incident, of).await,
             MessageBody::List { channel, manner } => self.list(row, channel, *manner).await,
             MessageBody::Digest { from, to } => self.digest(row, *from, *to).await,
         }
@@ -213,6 +213,22 @@ impl Outbox {
     async fn page(&self, row: &OutboxRow, incident: &IncidentId) -> Result<(), StoreError> {
         let incident = self.store.load(incident).await?;
         let to = self.routed(&row.message.key, &incident).await?;
+        self.about(row, &incident, to).await
+    }
+
+    /// A page that one channel did not take: another takes it.
+    async fn instead(&self, row: &OutboxRow, incident: &IncidentId, of: &str) -> Result<(), StoreError> {
+        let incident = self.store.load(incident).await?;
+        let to = match &incident.phase {
+            Phase::Closed { .. } => Vec::new(), // nobody need look any more
+            Phase::Investigating { .. }
+            | Phase::Drafted { .. }
+            | Phase::Proposed { .. }
+            | Phase::Granted { .. }
+            | Phase::Executing { .. }
+            | Phase::Verifying { .. }
+            | Phase::Escalated { .. } => self.routed_instead(&row.message.key, &incident, of).await?,
+        };
         self.about(row, &incident, to).await
     }
 
@@ -274,107 +290,14 @@ impl Outbox {
         Ok(())
     }
 
-    /// One attempt at each of these channels that does not have the message yet.
-    async fn deliver<'c, F>(
-        &'c self,
-        row: &OutboxRow,
-        to: Vec<To<'c>>,
-        about: Option<&IncidentId>,
-        render: impl Fn(&'c Channel, Kind) -> F,
-    ) -> Result<Done, StoreError>
-    where
-        F: Future<Output = Outgoing>,
-    {
-        let key = &row.message.key;
-        let settled = if row.attempts > 1 { self.settled(key).await? } else { Settled::default() };
-        let nobody = to.is_empty();
-        let missing = to.into_iter().filter(|to| !settled.channels.contains(&to.channel.name));
-        let attempts = missing.map(|to| {
-            let message = render(to.channel, to.kind);
-            async move {
-                let message = message.await;
-                (to.channel, to.channel.hand(key, &message, to.thread.as_ref(), self.clock.now()).await)
-            }
-        });
-        let mut told = settled.told;
-        let mut events = Vec::new();
-        let mut later: Option<(Seconds, String)> = None;
-        for (channel, handed) in join_all(attempts).await {
-            let Channel { name, .. } = channel;
-            self.metrics.message(channel.way(), handed.word());
-            let lost =
-                |why: String| SystemEvent::Undelivered { message: key.clone(), channel: name.clone(), why };
-            let had = || SystemEvent::Delivered { message: key.clone(), channel: name.clone() };
-            match handed {
-                Handed::Delivered => {
-                    told = true;
-                    events.push(had());
-                }
-                Handed::Threaded(thread) => {
-                    told = true;
-                    events.push(had());
-                    if let Some(incident) = about {
-                        let (channel, incident) = (name.clone(), incident.clone());
-                        events.push(SystemEvent::ThreadChanged { channel, incident, thread });
-                    }
-                }
-                Handed::Never { why } => events.push(lost(why)),
-                Handed::Later { after, why } => match again(row.attempts) {
-                    None => events.push(lost(format!("{why}; given up after a day"))),
-                    Some(wait) => {
-                        let wait = wait.max(after.unwrap_or_default());
-                        let why = format!("{name}: {why}");
-                        tracing::info!(message = key, channel = name, why, "a message will be tried again");
-                        later = Some(match later {
-                            Some((sooner, reasons)) => (sooner.min(wait), format!("{reasons}; {why}")),
-                            None => (wait, why),
-                        });
-                    }
-                },
-            }
-        }
-        if !events.is_empty() {
-            self.record(events).await?;
-        }
-        match later {
-            Some((wait, why)) => {
-                self.store.outbox_retry(row.id, self.clock.now() + wait, &why).await?;
-                Ok(Done::Waiting)
-            }
-            None if told || nobody => {
-                self.store.outbox_sent(row.id).await?;
-                Ok(Done::Told)
-            }
-            None => {
-                self.store.outbox_failed(row.id, "no channel took it").await?;
-                Ok(Done::Lost)
-            }
-        }
-    }
-
-    /// The channels that have a message, or will never have it.
-    async fn settled(&self, key: &str) -> Result<Settled, StoreError> {
-        let now = self.clock.now();
-        let kinds = ["delivered", "undelivered"];
-        let mut settled = Settled::default();
-        for row in self.store.events(now - TRIED, now + Seconds(1), &kinds).await? {
-            match row.event {
-                HistoryEvent::System(SystemEvent::Delivered { message, channel }) if message == key => {
-                    settled.told = true;
-                    settled.channels.insert(channel);
-                }
-                HistoryEvent::System(SystemEvent::Undelivered { message, channel, .. }) if message == key => {
-                    settled.channels.insert(channel);
-                }
-                HistoryEvent::System(_) | HistoryEvent::Incident(_) => {}
-            }
-        }
-        Ok(settled)
-    }
-
     async fn record(&self, events: Vec<SystemEvent>) -> Result<(), StoreError> {
+        self.record_with(events, Vec::new()).await
+    }
+
+    /// Writes down, with rows that follow from it, and lets the ledger hear it.
+    async fn record_with(&self, events: Vec<SystemEvent>, rows: Vec<Message>) -> Result<(), StoreError> {
         let (at, heard) = (self.clock.now(), events.clone());
-        self.write(at, events, Vec::new()).await?;
+        self.write(at, events, rows).await?;
         self.ledger(|ledger| heard.iter().for_each(|event| ledger.hear(at, event))).await
     }
 
@@ -402,13 +325,6 @@ impl Outbox {
     }
 }
 
-/// One channel that a message goes to.
-struct To<'c> {
-    channel: &'c Channel,
-    kind: Kind,
-    thread: Option<nightshift_model::Thread>,
-}
-
 fn heard(kind: Kind) -> Heard {
     match kind {
         Kind::Page => Heard::Page,
@@ -425,7 +341,8 @@ fn in_order(rows: Vec<OutboxRow>) -> Vec<Vec<OutboxRow>> {
         let group = match &row.message.body {
             MessageBody::Page { incident }
             | MessageBody::Update { incident }
-            | MessageBody::Progress { incident } => incident.to_string(),
+            | MessageBody::Progress { incident }
+            | MessageBody::Instead { incident, .. } => incident.to_string(),
             MessageBody::Wake { .. } | MessageBody::List { .. } | MessageBody::Digest { .. } => {
                 format!("row {}", row.id)
             }
@@ -433,20 +350,6 @@ fn in_order(rows: Vec<OutboxRow>) -> Vec<Vec<OutboxRow>> {
         groups.entry(group).or_default().push(row);
     }
     groups.into_values().collect()
-}
-
-#[derive(Default)]
-struct Settled {
-    told: bool,
-    channels: BTreeSet<String>,
-}
-
-/// What became of a row in this turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Done {
-    Told,
-    Waiting,
-    Lost,
 }
 
 #[cfg(test)]

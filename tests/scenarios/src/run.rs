@@ -67,6 +67,7 @@ impl Machine {
                 MessageBody::Wake { .. }
                 | MessageBody::Progress { .. }
                 | MessageBody::List { .. }
+                | MessageBody::Instead { .. }
                 | MessageBody::Digest { .. } => false,
             };
             log.outbox.iter().filter(|(_, m)| is(&m.body)).count()

@@ -74,7 +74,10 @@ impl Transcript {
     /// One message to people; wake-ups between the roles are not told.
     pub(crate) fn message(&mut self, at: Timestamp, message: &Message) {
         let text = match &message.body {
-            MessageBody::Wake { .. } | MessageBody::Progress { .. } | MessageBody::List { .. } => return,
+            MessageBody::Wake { .. }
+            | MessageBody::Progress { .. }
+            | MessageBody::List { .. }
+            | MessageBody::Instead { .. } => return,
             MessageBody::Page { incident } => format!("  => page: {incident}"),
             MessageBody::Update { incident } => format!("  => update: {incident}"),
             MessageBody::Digest { .. } => "  => digest".to_owned(),

@@ -12,7 +12,7 @@
 )] // tables of small cases: clones and wildcards read better here
 
 use crate::runtime::offline::{OpenMode, SqliteStore};
-use crate::store::Store as _;
+use crate::store::{HistoryStore as _, Store as _, SystemAppend};
 use nightshift_model::action::{RevisionRef, Risk};
 use nightshift_model::apply::Place;
 use nightshift_model::evidence::{ContainerLine, LogExcerpt, PodLine, RevisionLine, Rollouts, WorkloadFacts};
@@ -25,7 +25,7 @@ use nightshift_model::{
     Proof, Proposal, ProposalId, Reading, Reason, Revision, Role, Seconds, Sent, Severity, Shown, Stream,
     Timestamp, Tool, Vote, VoteDecision, digest,
 };
-use nightshift_model::{Got, evidence};
+use nightshift_model::{Got, Manner, SystemEvent, Told, Turn, evidence};
 use std::path::{Path, PathBuf};
 
 /// 2027-01-15 02:00 UTC.
@@ -47,6 +47,29 @@ pub(super) async fn history(folder: &Path) -> PathBuf {
     write(&store, &proven, 0, events).await;
     store.close().await;
     path
+}
+
+/// Writes down that the waiting proposal was told, to a pager and in a list.
+pub(super) async fn told(folder: &Path) {
+    let store = SqliteStore::open(folder.join("nightshift.db"), OpenMode::ReadWrite).await.unwrap();
+    let one = |channel: &str, manner, turn| Told { channel: channel.to_owned(), manner, turn };
+    let routed = SystemEvent::Routed {
+        message: "inc-0waiting00:9".to_owned(),
+        incident: IncidentId::from("inc-0waiting00"),
+        owner: "shop".to_owned(),
+        severity: Severity::Critical,
+        to: vec![one("pager", Manner::Page, Turn::Single), one("chat", Manner::Post, Turn::Listed)],
+        why: "no row matches; critical pages by default".to_owned(),
+    };
+    let append = SystemAppend {
+        fence: None,
+        actor: Actor::Nightshift(Role::Responder),
+        at: at(610),
+        events: vec![routed],
+        outbox: Vec::new(),
+    };
+    store.append_system(append).await.unwrap();
+    store.close().await;
 }
 
 async fn write(store: &SqliteStore, id: &IncidentId, start: i64, events: Vec<IncidentEvent>) {

@@ -2,10 +2,10 @@
 
 use super::Outbox;
 use super::ledger::Asked;
-use crate::notify::Kind;
+use crate::notify::{Channel, Heard, Kind};
 use nightshift_engine::StoreError;
-use nightshift_engine::route::Situation;
-use nightshift_model::{Incident, Manner, Message, MessageBody, SystemEvent, Told, Turn};
+use nightshift_engine::route::{Because, Choice, Situation};
+use nightshift_model::{Incident, Manner, Message, MessageBody, SystemEvent, Timestamp, Told, Turn};
 
 impl Outbox {
     /// The channels that hear of it by itself now. What the budget holds back is written down for the next list.
@@ -15,8 +15,34 @@ impl Outbox {
         incident: &Incident,
     ) -> Result<Vec<(String, Kind)>, StoreError> {
         let now = self.clock.now();
+        let choice = self.table.choose(&Situation::of(incident, now));
+        self.routed_as(message, incident, choice, now).await
+    }
+
+    /// The channel that pages about it where another did not take it: the first that can, pagers before chats as the
+    /// configuration has them.
+    pub(super) async fn routed_instead(
+        &self,
+        message: &str,
+        incident: &Incident,
+        of: &str,
+    ) -> Result<Vec<(String, Kind)>, StoreError> {
+        let able = |channel: &&Channel| channel.name != of && channel.hears(Heard::Page);
+        let pager = |channel: &&Channel| !channel.hears(Heard::Post);
+        let channels = self.notifier.channels();
+        let other = channels.iter().filter(able).find(pager).or_else(|| channels.iter().find(able));
+        let to = other.map(|channel| (channel.name.clone(), Manner::Page)).into_iter().collect();
+        self.routed_as(message, incident, Choice { to, because: Because::Instead }, self.clock.now()).await
+    }
+
+    async fn routed_as(
+        &self,
+        message: &str,
+        incident: &Incident,
+        choice: Choice,
+        now: Timestamp,
+    ) -> Result<Vec<(String, Kind)>, StoreError> {
         let about = Situation::of(incident, now);
-        let choice = self.table.choose(&about);
         let namespace = &incident.scope.namespace;
         let owner = self.registry.owner_of(namespace).map_or(namespace, |owner| &owner.name);
         let (severity, incident) = (about.severity, &incident.id);

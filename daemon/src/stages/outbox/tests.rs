@@ -13,7 +13,7 @@ use super::*;
 use crate::notify::Way;
 use crate::store::OpenMode;
 use nightshift_engine::digest::{Acting, Audit, Window};
-use nightshift_engine::route::Default as Fallback;
+use nightshift_engine::route::{Default as Fallback, Route};
 use nightshift_model::apply::Place;
 use nightshift_model::{
     Append, Finding, IncidentEvent, Kind as Kinds, Manner, Message, ObjectRef, Reason, Registry, Revision,
@@ -214,7 +214,7 @@ impl Bench {
     /// Turns until nothing is due any more.
     async fn settle(&self) {
         while let Some(due) = self.outbox.turn().await.unwrap() {
-            self.outbox.clock.sleep_until(due).await;
+            self.outbox.clock.jump(due);
         }
     }
 }
@@ -244,6 +244,7 @@ async fn where_a_message_goes_is_written_down_with_its_reason_before_it_goes() {
 #[tokio::test]
 async fn a_storm_is_five_pages_and_everything_is_in_one_of_them() {
     let bench = bench(&[]).await;
+    bench.outbox.clock.run_at(1);
     for number in 0..60 {
         let key = format!("s{number}");
         bench.queue(&key, page(&key)).await;
@@ -267,8 +268,31 @@ async fn a_storm_is_five_pages_and_everything_is_in_one_of_them() {
 }
 
 #[tokio::test]
+#[ignore = "a measurement"]
+async fn ten_thousand_pages_are_gone_through() {
+    let bench = bench(&[]).await;
+    bench.outbox.clock.run_at(1);
+    for number in 0..10_000 {
+        let key = format!("s{number}");
+        bench.queue(&key, page(&key)).await;
+    }
+    let begun = bench.outbox.clock.monotonic();
+    while bench.kinds(&["routed"]).await.len() < 10_000 {
+        for _ in 0..50 {
+            bench.outbox.turn().await.unwrap();
+        }
+    }
+    let all = bench.outbox.clock.monotonic().saturating_sub(begun);
+    bench.settle().await;
+    let printed = bench.printed.lock().unwrap().clone();
+    println!("10000 messages routed in {all:?}, {} told: {printed:#?}", printed.len());
+    assert!(printed.len() <= 5, "{printed:#?}");
+}
+
+#[tokio::test]
 async fn a_restart_between_a_storm_and_its_list_loses_and_repeats_nothing() {
     let mut bench = bench(&[]).await;
+    bench.outbox.clock.run_at(1);
     for number in 0..5 {
         let key = format!("s{number}");
         bench.queue(&key, page(&key)).await;
@@ -291,4 +315,35 @@ async fn rows_about_one_incident_go_out_in_their_order() {
     let rows = bench.outbox.store.outbox_take(bench.outbox.clock.now(), HOLD, ROWS).await.unwrap();
     let groups: Vec<usize> = in_order(rows).iter().map(Vec::len).collect();
     assert_eq!(groups, [3]);
+}
+
+#[tokio::test]
+async fn a_pager_that_does_not_answer_is_stood_in_for_once() {
+    let mut bench = bench(&["pager"]).await;
+    let one = |name: &str| vec![name.to_owned()];
+    let default = Fallback::Careful { production: vec![], pagers: one("pager"), posts: vec![] };
+    let everything = Route {
+        severity: None,
+        namespaces: vec![],
+        proposal: None,
+        hours: None,
+        page: one("pager"),
+        post: vec![],
+    };
+    bench.outbox.table = Table { routes: vec![everything], default };
+    bench.queue("a", page("a")).await;
+    let begun = bench.outbox.clock.now();
+    while bench.printed.lock().unwrap().is_empty() {
+        let due = bench.outbox.turn().await.unwrap().unwrap();
+        bench.outbox.clock.sleep_until(due).await;
+    }
+    assert!(bench.outbox.clock.now().since(begun) >= Seconds(35), "two more attempts first");
+    bench.settle().await;
+    let printed = bench.printed.lock().unwrap().clone();
+    assert!(printed.len() == 1 && printed[0].starts_with("incident.page "), "{printed:?}");
+    assert_eq!(bench.told().await, ["a:instead>term", "a>pager lost"]);
+    let why =
+        |event: SystemEvent| if let SystemEvent::Routed { why, .. } = event { why } else { String::new() };
+    let whys: Vec<String> = bench.kinds(&["routed"]).await.into_iter().map(why).collect();
+    assert!(whys[0].starts_with("row 1") && whys[1].contains("did not take it"), "{whys:?}");
 }
