@@ -22,8 +22,8 @@ use nightshift_engine::digest::Digest;
 use nightshift_engine::route::Table;
 use nightshift_engine::{Store as _, StoreError};
 use nightshift_model::{
-    Actor, Epoch, HistoryEvent, Incident, IncidentId, Message, MessageBody, Phase, ProposalId, Registry,
-    Role, Seconds, SystemEvent, Timestamp,
+    Actor, Epoch, Incident, IncidentId, Message, MessageBody, Phase, ProposalId, Registry, Role, Seconds,
+    SystemEvent, Timestamp,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;

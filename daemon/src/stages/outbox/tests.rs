@@ -16,8 +16,8 @@ use nightshift_engine::digest::{Acting, Audit, Window};
 use nightshift_engine::route::{Default as Fallback, Route};
 use nightshift_model::apply::Place;
 use nightshift_model::{
-    Append, Finding, IncidentEvent, Kind as Kinds, Manner, Message, ObjectRef, Reason, Registry, Revision,
-    Stream, Told, Turn,
+    Append, Finding, HistoryEvent, IncidentEvent, Kind as Kinds, Manner, Message, ObjectRef, Reason,
+    Registry, Revision, Stream, Told, Turn,
 };
 use std::sync::Mutex;
 
@@ -312,8 +312,8 @@ async fn rows_about_one_incident_go_out_in_their_order() {
     for key in ["u1", "u2"] {
         bench.queue(key, MessageBody::Update { incident: IncidentId::from("inc-a") }).await;
     }
-    let rows = bench.outbox.store.outbox_take(bench.outbox.clock.now(), HOLD, ROWS).await.unwrap();
-    let groups: Vec<usize> = in_order(rows).iter().map(Vec::len).collect();
+    let taken = bench.outbox.store.outbox_take(bench.outbox.clock.now(), HOLD, ROWS).await.unwrap();
+    let groups: Vec<usize> = in_order(taken.rows).iter().map(Vec::len).collect();
     assert_eq!(groups, [3]);
 }
 
