@@ -494,7 +494,7 @@ impl Audit {
             Self::ChainOnly { rows, tip, since } => {
                 let since = since.as_ref().map(|walked| {
                     format!(
-                        "; the first {} were read at {}, since then what was added",
+                        "; the first {} rows were read at {}, since then what was added",
                         walked.rows, walked.at
                     )
                 });

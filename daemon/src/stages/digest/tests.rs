@@ -139,7 +139,11 @@ async fn a_digest_is_queued_once_a_date_and_told_from_the_store() {
     let again = first.tell(from, to).await.unwrap().quality.audit;
     let Audit::ChainOnly { rows: 2, since: Some(walked), .. } = &again else { panic!("{again:?}") };
     assert_eq!(walked.rows, 2);
-    assert!(again.sentence().contains("the first 2 were read at 2026-03-02T08:00"), "{}", again.sentence());
+    assert!(
+        again.sentence().contains("the first 2 rows were read at 2026-03-02T08:00"),
+        "{}",
+        again.sentence()
+    );
     let anew = stage(store.clone()).tell(from, to).await.unwrap().quality.audit;
     assert!(matches!(anew, Audit::ChainOnly { since: None, .. }), "a start reads all of it");
     assert!(first.of("2026-03-03".parse().unwrap()).await.unwrap().is_none(), "that night is not over");
