@@ -5,6 +5,7 @@
 //! cluster accepted against the history (see [`crate::checker`]).
 
 mod look;
+pub mod monitoring;
 pub mod program;
 
 pub use look::{settled, web};

@@ -6,6 +6,11 @@ pub mod known;
 pub mod owner;
 pub mod payload;
 
+/// The alert that fires always.
+pub const WATCHDOG: &str = "Watchdog";
+/// nightshift's own alert: the Watchdog was not heard of, so other alerts may not arrive either.
+pub const MISSING: &str = "WatchdogMissing";
+
 pub use candidate::{Candidate, Place};
 pub use owner::{Found, find};
 pub use payload::{Effect, Rejected, Told, read};

@@ -51,6 +51,15 @@ pub const RESPONDER: &[Need] = &[
     need("", "events", &["list", "watch"], Namespaces, "what kubelet and controllers say about it"),
     need("apps", "deployments", &["get", "list", "watch"], Namespaces, "the workload and its rollout"),
     need("apps", "replicasets", &["list", "watch"], Namespaces, "revisions, and which of them was healthy"),
+    optional(need(
+        "apps",
+        "statefulsets",
+        &["get"],
+        Namespaces,
+        "whether the owner of a pod that an alert names agrees",
+    )),
+    optional(need("apps", "daemonsets", &["get"], Namespaces, "the same")),
+    optional(need("batch", "jobs", &["get"], Namespaces, "the same")),
     optional(need("", "pods/log", &["get"], Namespaces, "the last words of the container that crashed")),
     optional(need(
         "autoscaling",

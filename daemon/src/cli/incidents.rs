@@ -85,7 +85,11 @@ pub(super) fn lines(screen: &Screen, incidents: &[Incident], all: bool) -> Strin
             screen.time(i.opened_at),
             i.phase.word().to_owned(),
             format!("{}/{}", i.scope.namespace, i.scope.name),
-            i.symptom.as_ref().map_or_else(String::new, |f| f.reason.to_string()),
+            match (&i.symptom, i.alerts.names().first()) {
+                (Some(found), _) => found.reason.to_string(),
+                (None, Some(alert)) => format!("alert {alert}"),
+                (None, None) => String::new(),
+            },
         ]
     };
     let rows: Vec<Vec<String>> = incidents.iter().map(row).collect();
@@ -126,6 +130,12 @@ pub(super) fn page(screen: &Screen, course: &Course) -> String {
     out.push_str(&wrapped(screen, 0, &state(screen, &i.phase)));
     let findings: String = i.findings.iter().map(|f| wrapped(screen, 2, &finding(screen, f))).collect();
     section(screen, &mut out, "Wrong now", &findings);
+    let mut alerts: Vec<String> =
+        i.alerts.shown.iter().map(|a| words::alert(a, |at| screen.time(at))).collect();
+    let more = usize::try_from(i.alerts.total).unwrap_or(usize::MAX).saturating_sub(alerts.len());
+    alerts.extend((more > 0).then(|| format!("and {more} more")));
+    let alerts: String = alerts.iter().map(|line| wrapped(screen, 2, line)).collect();
+    section(screen, &mut out, "What Alertmanager says", &alerts);
     if let Some(draft) = plan(course) {
         section(screen, &mut out, "Cause", &wrapped(screen, 2, &draft.cause));
     }

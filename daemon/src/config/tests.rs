@@ -30,6 +30,9 @@ fn the_example_parses_with_and_without_its_comments_taken_off() {
     let config = Config::parse(&folder.path().join("nightshift.yaml"), &whole).unwrap();
     assert_eq!(config.actions.namespaces, ["shop"]);
     assert_eq!(config.notify.webhooks.len(), 1);
+    let alerts = config.alerts.unwrap();
+    assert!(alerts.secret_files().all(|file| file.starts_with(folder.path())));
+    assert_eq!((alerts.secret_files().count(), alerts.watchdog.unwrap().0), (1, 900));
     assert_eq!(config.prometheus.unwrap().timeout.0, 10);
     assert!(config.registry_file.unwrap().starts_with(folder.path()));
 }
@@ -75,6 +78,35 @@ fn a_listener_that_others_reach_needs_tls_or_a_proxy_that_is_named() {
         "gate: { listen: \"127.0.0.1:0\", public_url: \"http://127.0.0.1:8080\" }",
     ] {
         assert!(Config::parse(Path::new("nightshift.yaml"), fine).is_ok(), "{fine}");
+    }
+}
+
+#[test]
+fn alerts_are_taken_from_other_machines_with_a_secret_only() {
+    let table = [
+        ("alerts: {}", ""),
+        ("alerts: { listen: \"127.0.0.1:0\" }", ""),
+        ("alerts: { listen: \"0.0.0.0:8082\" }", "anybody could send alerts"),
+        ("alerts: { listen: \"[::]:8082\", tls: { cert: c, key: k } }", "anybody could send alerts"),
+        ("alerts: { listen: \"0.0.0.0:8082\", bearer_token_files: [t] }", ""),
+        ("alerts: { listen: \"0.0.0.0:8082\", bearer_token_files: [t, before] }", ""),
+        ("alerts: { bearer_token_files: [a, b, c] }", "two tokens are enough"),
+        ("alerts: { listen: \"0.0.0.0:8082\", basic: { user: am, password_files: [p] } }", ""),
+        ("alerts: { basic: { user: \"a:b\", password_files: [p] } }", "without a colon"),
+        ("alerts: { basic: { user: am, password_files: [] } }", "name the file of the password"),
+        ("alerts: { watchdog: 10s }", "from 1m to 1d"),
+        ("alerts: { watchdog: 15m }", ""),
+        ("alerts: { insecure: true }", "unknown field"),
+    ];
+    for (text, wrong) in table {
+        let told = Config::parse(Path::new("nightshift.yaml"), text);
+        match (told, wrong) {
+            (Ok(_), "") => {}
+            (Err(error), wrong) if !wrong.is_empty() => {
+                assert!(error.to_string().contains(wrong), "{text}: {error}");
+            }
+            (told, wrong) => panic!("{text}: {told:?}, expected {wrong:?}"),
+        }
     }
 }
 

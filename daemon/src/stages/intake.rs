@@ -4,7 +4,7 @@ use crate::clock::Clock;
 use crate::store::alerts::{Brought, Waiting};
 use crate::store::{SqliteStore, StoreError};
 use crate::telemetry::IntakeMetrics;
-use nightshift_engine::alert::{Candidate, Effect, Found, Rejected, Told, find, read};
+use nightshift_engine::alert::{Candidate, Effect, Found, MISSING, Rejected, Told, WATCHDOG, find, read};
 use nightshift_engine::wire::Wire;
 use nightshift_model::alert::{Alert, Flag};
 use nightshift_model::{Seconds, Timestamp};
@@ -26,8 +26,6 @@ const SILENCE: Seconds = Seconds(26 * 3600);
 const KEPT: Seconds = Seconds(30 * 86_400);
 /// The fingerprint of nightshift's own alert. No alert that comes in can have it: theirs are 16 hex digits.
 const WATCH: &str = "nightshift/watchdog";
-/// The name of that alert.
-pub const MISSING: &str = "WatchdogMissing";
 
 /// The door's side of the intake. Clones share it.
 #[derive(Clone)]
@@ -146,7 +144,7 @@ pub async fn watch(
     period: Seconds,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let heard = store.alert_last_heard("Watchdog").await?;
+    let heard = store.alert_last_heard(WATCHDOG).await?;
     let last = heard.map_or(from, |at| at.max(from));
     let open = store.alerts_open(WATCH).await?;
     if now.since(last) < period || now < last {

@@ -1,5 +1,6 @@
 //! From stories and the night to the eight sections.
 
+use crate::alert::MISSING;
 use crate::digest::night::Night;
 use crate::digest::schema::{
     AfterFix, Audit, Compared, Deed, Digest, Found, InventoryLine, Need, NeedKind, NotDone, NotDoneReason,
@@ -189,7 +190,7 @@ fn need(story: &Story<'_>, window: &Window, registry: &Registry) -> Option<Need>
         owner: registry.owner_of(&story.scope.namespace).map(|o| visible(&o.name)),
         severity: story.symptom.map_or(Severity::Warning, |f| f.severity),
         since: window.moment(story.episodes.last().map_or(story.changed_at, Episode::started)),
-        what,
+        what: what + &story.told(),
         next,
         proposal,
     })
@@ -356,6 +357,22 @@ fn watched(story: &Story<'_>, window: &Window) -> Option<Watched> {
     })
 }
 
+/// Times in which the Watchdog was silent: nobody knows which alerts did not arrive.
+fn intake_gaps(stories: &Stories<'_>, window: &Window) -> Vec<Gap> {
+    let alerts = stories.values().filter_map(|s| s.alerts).flat_map(|a| &a.shown);
+    let missing = alerts.filter(|a| a.name == MISSING && a.ended.is_none_or(|at| at >= window.from));
+    let told = missing.map(|a| {
+        let until = a
+            .ended
+            .map_or_else(|| "and is still".to_owned(), |at| format!("until {}", window.moment(at).local));
+        Gap {
+            what: "alerts (intake gap)".to_owned(),
+            why: format!("the Watchdog alert was silent since {} {until}", window.moment(a.since).local),
+        }
+    });
+    told.collect()
+}
+
 fn quality(
     stories: &Stories<'_>,
     night: &Night<'_>,
@@ -370,7 +387,13 @@ fn quality(
         }
     }
     Quality {
-        gaps: night.gaps.iter().cloned().chain(night.quarantine.iter().map(quarantined)).collect(),
+        gaps: night
+            .gaps
+            .iter()
+            .cloned()
+            .chain(night.quarantine.iter().map(quarantined))
+            .chain(intake_gaps(stories, window))
+            .collect(),
         unanswered: unanswered
             .into_iter()
             .map(|((what, why), times)| Unanswered { what: visible(what), why: why.to_owned(), times })

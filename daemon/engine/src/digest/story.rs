@@ -3,11 +3,11 @@
 //! [`Incident::apply`] copies the incident at every step, which costs seconds for ten thousand of them. A digest
 //! needs far less, so it reads the events; a test holds what it says against the fold.
 
-use crate::digest::words::visible;
+use crate::digest::words::{self, visible};
 use nightshift_model::incident::Reopening;
 use nightshift_model::measure::Stage;
 use nightshift_model::{
-    Closure, Draft, Escalation, Evidence, Finding, Got, Grant, Incident, IncidentEvent, IncidentId,
+    Alerts, Closure, Draft, Escalation, Evidence, Finding, Got, Grant, Incident, IncidentEvent, IncidentId,
     Measurement, ObjectRef, OperationState, Outcome, Phase, Proposal, Recovered, Sent, Timestamp, Withdrawal,
 };
 use std::borrow::Cow;
@@ -20,6 +20,7 @@ pub(super) struct Story<'a> {
     /// The scope as people name it.
     pub(super) name: String,
     pub(super) symptom: Option<&'a Finding>,
+    pub(super) alerts: Option<&'a Alerts>,
     pub(super) standing: Standing<'a>,
     pub(super) changed_at: Timestamp,
     pub(super) episodes: Vec<Episode>,
@@ -141,6 +142,7 @@ impl<'a> Story<'a> {
             scope: &fold.scope,
             name: visible(&fold.scope.to_string()),
             symptom: fold.symptom.as_ref(),
+            alerts: Some(&fold.alerts).filter(|a| !a.is_empty()),
             standing,
             changed_at: fold.changed_at,
             episodes: vec![Episode {
@@ -168,6 +170,7 @@ impl<'a> Story<'a> {
             scope,
             name: visible(&scope.to_string()),
             symptom: None,
+            alerts: None,
             standing: Standing::Investigating,
             changed_at: at,
             episodes: vec![Episode::new(1, at, Began::New)],
@@ -185,8 +188,8 @@ impl<'a> Story<'a> {
         use IncidentEvent as E;
         self.changed_at = at;
         match event {
+            E::AlertsChanged { alerts } => self.alerts = Some(alerts),
             E::Opened { .. }
-            | E::AlertsChanged { .. }
             | E::EvidenceWanted { .. }
             | E::Rechecked { .. }
             | E::Marked { .. }
@@ -346,7 +349,17 @@ impl<'a> Story<'a> {
 
     /// What is wrong with what.
     pub(super) fn trouble(&self) -> String {
-        self.symptom.map_or_else(|| self.name.clone(), |f| format!("{} in {}", f.reason, self.name))
+        let alert = self.alerts.and_then(|a| a.names().first().copied().map(visible));
+        match (self.symptom, alert) {
+            (Some(found), _) => format!("{} in {}", found.reason, self.name),
+            (None, Some(alert)) => format!("alert {alert} on {}", self.name),
+            (None, None) => self.name.clone(),
+        }
+    }
+
+    /// What Alertmanager says beside what nightshift sees, as a clause of its own.
+    pub(super) fn told(&self) -> String {
+        self.alerts.map_or_else(String::new, |alerts| format!(" [alerts: {}]", words::alerts(alerts)))
     }
 
     /// Whether it is open.

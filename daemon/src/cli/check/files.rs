@@ -5,6 +5,7 @@ use crate::cli::failure::causes;
 use crate::cli::source::history;
 use crate::config::{Config, Mode, Secret};
 use crate::runtime::offline;
+use nightshift_engine::alert::WATCHDOG;
 use nightshift_model::registry::matches;
 use nightshift_playbooks::Catalog;
 use std::net::TcpListener;
@@ -15,6 +16,7 @@ pub(super) async fn look(config: &Config) -> Vec<Finding> {
     let mut found = vec![people(config), keys(config)];
     found.extend(store(config).await);
     found.extend(doors(config));
+    found.extend(alerts(config).await);
     found.extend(endpoints(config));
     found
 }
@@ -120,10 +122,12 @@ async fn store(config: &Config) -> Vec<Finding> {
 /// A listener that is taken is most often a nightshift that runs.
 fn doors(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
-    for (what, field, address) in [
+    let doors = [
         ("the gate", "gate.listen", config.gate.listen),
         ("health and metrics", "health.listen", config.health.listen),
-    ] {
+    ];
+    let alerts = config.alerts.as_ref().map(|a| ("alerts", "alerts.listen", a.listen));
+    for (what, field, address) in doors.into_iter().chain(alerts) {
         found.push(match TcpListener::bind(address) {
             Ok(_) => Finding::ok(format!("listener of {what}"), address.to_string()),
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Finding::not_checked(
@@ -152,6 +156,50 @@ fn doors(config: &Config) -> Vec<Finding> {
             Err(error) => Finding::missing("TLS of the gate", causes(&error), "mend `gate.tls`"),
         });
     }
+    found
+}
+
+/// Who may send alerts, and whether they arrive.
+async fn alerts(config: &Config) -> Vec<Finding> {
+    let Some(alerts) = &config.alerts else {
+        return vec![Finding::ok("alerts", "none are taken").hint("add `alerts` to take Alertmanager's")];
+    };
+    let mut found = Vec::new();
+    let bad = alerts.secret_files().find_map(|file| Secret::read(file).err());
+    found.push(match bad {
+        Some(error) => Finding::missing(
+            "sender of alerts",
+            causes(&error),
+            "put at least 32 random bytes there: `openssl rand -hex 32`",
+        ),
+        None if alerts.secret_files().next().is_none() => {
+            Finding::ok("sender of alerts", "not authenticated: anybody on this machine may send them")
+                .hint("name a file in `alerts.bearer_token_files`")
+        }
+        None => Finding::ok("sender of alerts", "authenticated by a secret of yours"),
+    });
+    if alerts.tls.is_none() && !alerts.listen.ip().is_loopback() {
+        let what = "the secret crosses the network unencrypted";
+        found.push(Finding::not_checked("TLS of alerts", what, "give `alerts.tls` a certificate"));
+    }
+    let heard = match history(&config.store.path).await {
+        Ok(store) => store.alert_last_heard(WATCHDOG).await.map_err(|e| e.to_string()),
+        Err(failure) => Err(failure.what),
+    };
+    let route = "send the alert Watchdog to nightshift, repeated more often than `alerts.watchdog`";
+    found.push(match (heard, alerts.watchdog) {
+        (Err(why), _) => Finding::not_checked("Watchdog", why, "start nightshift once"),
+        (Ok(Some(at)), Some(period)) => {
+            Finding::ok("Watchdog", format!("heard of last at {at}, missed after {period}"))
+        }
+        (Ok(Some(at)), None) => {
+            Finding::ok("Watchdog", format!("heard of last at {at}, but nobody waits for it"))
+                .hint("set `alerts.watchdog`: then its silence is an incident")
+        }
+        (Ok(None), Some(_)) => Finding::missing("Watchdog", "never heard of", route),
+        (Ok(None), None) => Finding::ok("Watchdog", "never heard of, and nobody waits for it")
+            .hint("set `alerts.watchdog`, and send that alert: then a broken route is an incident"),
+    });
     found
 }
 

@@ -5,6 +5,7 @@ use super::page::{reasons, sentence};
 use super::render::{Frame, ago, clock};
 use crate::stages::query::Course;
 use askama::Template;
+use nightshift_engine::digest::words;
 use nightshift_model::incident::PastProposal;
 use nightshift_model::{
     Actor, Closure, HistoryEvent, Incident, IncidentEvent, Phase, Role, Sealed, Timestamp,
@@ -39,6 +40,8 @@ pub(super) struct IncidentPage {
     pub(super) state: Vec<String>,
     pub(super) wrong: &'static str,
     pub(super) findings: Vec<String>,
+    pub(super) alerts: Vec<String>,
+    pub(super) more_alerts: u32,
     pub(super) proposals: Vec<LineView>,
     pub(super) draft: Option<DraftView>,
     pub(super) evidence: Vec<EvidenceView>,
@@ -77,7 +80,6 @@ fn tone(phase: &Phase) -> &'static str {
 pub(super) fn line(incident: &Incident, now: Timestamp) -> LineView {
     let proposal = incident.phase.proposal();
     let href = proposal.map_or_else(|| format!("/i/{}", incident.id), |p| format!("/p/{}", p.id()));
-    let what = incident.symptom.as_ref().map_or("trouble", |f| f.reason.as_str());
     let detail = match &incident.phase {
         Phase::Proposed { proposal, .. } => {
             let left = super::render::span(proposal.plan().not_after.since(now));
@@ -94,7 +96,7 @@ pub(super) fn line(incident: &Incident, now: Timestamp) -> LineView {
     let began = ago(incident.opened_at, now);
     LineView {
         href,
-        title: format!("{what} on {}", incident.scope),
+        title: titled(incident),
         badge: incident.phase.word(),
         tone: tone(&incident.phase),
         detail: if detail.is_empty() {
@@ -102,6 +104,15 @@ pub(super) fn line(incident: &Incident, now: Timestamp) -> LineView {
         } else {
             format!("{detail} Opened {began}.")
         },
+    }
+}
+
+/// What is wrong with what; what only an alert says is called one.
+fn titled(incident: &Incident) -> String {
+    match (&incident.symptom, incident.alerts.names().first()) {
+        (Some(found), _) => format!("{} on {}", found.reason, incident.scope),
+        (None, Some(name)) => format!("Alert {name} on {}", incident.scope),
+        (None, None) => format!("Trouble on {}", incident.scope),
     }
 }
 
@@ -122,8 +133,7 @@ pub(super) fn incident(
     zone: &jiff::tz::TimeZone,
 ) -> IncidentPage {
     let i = &course.incident;
-    let what = i.symptom.as_ref().map_or("Trouble", |f| f.reason.as_str());
-    let title = format!("{what} on {}", i.scope);
+    let title = titled(i);
     let told_about = if i.findings.is_empty() { i.symptom.as_slice() } else { i.findings.as_slice() };
     let findings = told_about.iter().map(|f| {
         let container =
@@ -161,6 +171,8 @@ pub(super) fn incident(
             "What is wrong"
         },
         findings: findings.collect(),
+        alerts: i.alerts.shown.iter().map(|a| words::alert(a, |at| clock(at, now, zone))).collect(),
+        more_alerts: i.alerts.total.saturating_sub(u32::try_from(i.alerts.shown.len()).unwrap_or(u32::MAX)),
         proposals: i
             .proposals
             .iter()
