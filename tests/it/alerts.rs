@@ -10,33 +10,28 @@ use std::time::Duration;
 
 const TOKEN: &str = "a-token-of-at-least-thirty-two-bytes";
 
-fn labelled(name: &str, labels: Value) -> Value {
-    let mut labels = labels;
-    labels["alertname"] = json!(name);
-    json!({"labels": labels, "annotations": {"summary": format!("{name} of a test")}})
+fn labelled(name: &str, mut labels: Value) -> Value {
+    if let Some(labels) = labels.as_object_mut() {
+        labels.insert("alertname".to_owned(), json!(name));
+    }
+    labels
 }
 
-/// A message as Alertmanager sends it. The fingerprint is made of the name and the labels.
+/// A message as Alertmanager sends it, of alerts by their labels. The fingerprint is made of them.
 async fn send(house: &House, door: &str, status: &str, alerts: &[Value]) -> anyhow::Result<u16> {
-    let mut list = Vec::new();
-    for alert in alerts {
-        let mut alert = alert.clone();
-        let print = nightshift_model::digest_of("test", &alert["labels"]).to_string();
-        alert["fingerprint"] = json!(print.chars().take(16).collect::<String>());
-        alert["status"] = json!(status);
-        if alert.get("startsAt").is_none() {
-            alert["startsAt"] = json!("2026-03-01T02:00:00Z");
-        }
-        alert["endsAt"] = json!(if status == "firing" {
-            "0001-01-01T00:00:00Z".to_owned()
-        } else {
-            house.clock.now().to_string()
-        });
-        list.push(alert);
-    }
+    let firing = status == "firing";
+    let ends = if firing { "0001-01-01T00:00:00Z".to_owned() } else { house.clock.now().to_string() };
+    let list = alerts.iter().map(|labels| {
+        let print = nightshift_model::digest_of("test", labels).to_string();
+        let print: String = print.chars().take(16).collect();
+        json!({
+            "status": status, "labels": labels, "annotations": {"summary": "it is a test"}, "fingerprint": print,
+            "startsAt": "2026-03-01T02:00:00Z", "endsAt": ends, "generatorURL": "",
+        })
+    });
+    let list: Vec<Value> = list.collect();
     let body = json!({"version": "4", "receiver": "night\\.shift", "status": status, "groupKey": "{}", "alerts": list});
-    let client = reqwest::Client::new();
-    let answer = client.post(door).bearer_auth(TOKEN).json(&body).send().await?;
+    let answer = reqwest::Client::new().post(door).bearer_auth(TOKEN).json(&body).send().await?;
     Ok(answer.status().as_u16())
 }
 
@@ -144,6 +139,15 @@ async fn an_alert_that_nothing_else_bears_out_ends_when_it_is_resolved() -> anyh
         anyhow::bail!("no reasons")
     };
     assert!(reasons.iter().any(|r| r.contains("does not know this alert")), "{reasons:?}");
+    // Whoever owns the namespace sees it, escaped, with its receiver.
+    let page = house.person("alice").await?.get(&format!("/i/{}", told.id)).await?;
+    for part in [
+        "Alert CheckoutSlow on Namespace shop",
+        "What Alertmanager says",
+        "told by Alertmanager&#39;s receiver night.shift",
+    ] {
+        assert!(page.text.contains(part), "{part}: {}", page.text);
+    }
     assert_eq!(send(&house, &door, "resolved", &odd).await?, 202);
     let closed = house.incident("an end", &told.scope, |i| matches!(i.phase, Phase::Closed { .. })).await?;
     assert!(matches!(closed.phase, Phase::Closed { why: Closure::Resolved }), "{:?}", closed.phase);

@@ -137,6 +137,11 @@ impl ObjectRef {
         })
     }
 
+    /// The namespace whose owner it concerns: its own, and of a namespace that one. Empty for what has none.
+    pub fn owned_in(&self) -> &str {
+        if self.kind == Kind::Namespace { &self.name } else { &self.namespace }
+    }
+
     /// Same kind, namespace and name, whatever the uid.
     pub fn same_name(&self, other: &Self) -> bool {
         (&self.kind, &self.namespace, &self.name) == (&other.kind, &other.namespace, &other.name)
@@ -163,6 +168,8 @@ mod tests {
         assert_eq!(d.path().unwrap(), "/apis/apps/v1/namespaces/shop/deployments/cart");
         assert_eq!(ObjectRef::new(Kind::Node, "", "n1", "").path().unwrap(), "/api/v1/nodes/n1");
         assert_eq!(d.to_string(), "Deployment shop/cart");
+        assert_eq!(d.owned_in(), "shop");
+        assert_eq!(ObjectRef::new(Kind::Namespace, "", "shop", "").owned_in(), "shop");
         let json = serde_json::to_string(&d).unwrap();
         assert_eq!(serde_json::from_str::<ObjectRef>(&json).unwrap(), d);
         assert_eq!(d.kind.api_version(), Some("apps/v1"));

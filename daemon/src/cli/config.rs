@@ -97,6 +97,11 @@ pub(super) fn effective(config: &Config) -> Value {
             "trusted_proxy": gate.trusted_proxy, "keys_dir": gate.keys_dir,
         },
         "health": {"listen": config.health.listen.to_string()},
+        "alerts": config.alerts.as_ref().map(|a| json!({
+            "listen": a.listen.to_string(), "bearer_token_files": a.bearer_token_files,
+            "basic": a.basic.as_ref().map(|b| json!({"user": b.user, "password_files": b.password_files})),
+            "tls": a.tls.as_ref().map(|tls| json!({"cert": tls.cert, "key": tls.key})), "watchdog": a.watchdog,
+        })),
         "prometheus": config.prometheus.as_ref().map(|p| json!({
             "url": p.url, "ca_file": p.ca_file, "bearer_token_file": p.bearer_token_file, "timeout": p.timeout,
         })),

@@ -84,7 +84,11 @@ pub(super) fn lines(screen: &Screen, incidents: &[Incident], all: bool) -> Strin
             i.id.to_string(),
             screen.time(i.opened_at),
             i.phase.word().to_owned(),
-            format!("{}/{}", i.scope.namespace, i.scope.name),
+            if i.scope.namespace.is_empty() {
+                i.scope.to_string()
+            } else {
+                format!("{}/{}", i.scope.namespace, i.scope.name)
+            },
             match (&i.symptom, i.alerts.names().first()) {
                 (Some(found), _) => found.reason.to_string(),
                 (None, Some(alert)) => format!("alert {alert}"),

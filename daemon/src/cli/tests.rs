@@ -87,6 +87,7 @@ async fn the_history_is_told_to_people() {
         ("incidents-all", "incidents list --all --db FOLDER/nightshift.db"),
         ("incident-waiting", "incidents show inc-0 --db FOLDER/nightshift.db"),
         ("incident-proven", "incidents show inc-1 --db FOLDER/nightshift.db"),
+        ("incident-alert", "incidents show inc-2 --db FOLDER/nightshift.db"),
         ("proposals-all", "proposals list --all --db FOLDER/nightshift.db"),
         ("explain", "playbooks explain inc-0 --db FOLDER/nightshift.db"),
         ("digest", "digest --from 2027-01-14T22:00:00Z --to 2027-01-15T02:20:00Z --db FOLDER/nightshift.db"),
@@ -276,6 +277,37 @@ async fn check_says_what_is_missing_with_one_next_step_each() {
     let (text, exit) = ask(folder.path(), "check --config FOLDER/n.yaml").await;
     assert_eq!(exit, Exit::Found, "{text}");
     golden("check").assert_eq(&text);
+}
+
+#[tokio::test]
+async fn check_says_who_may_send_alerts_and_whether_they_arrive() {
+    let folder = tempfile::tempdir().unwrap();
+    let found = async |alerts: &str| {
+        let text = format!(
+            "store: {{ path: nightshift.db }}\ngate: {{ keys_dir: keys, listen: \"127.0.0.1:0\" }}\n{alerts}\n"
+        );
+        std::fs::write(folder.path().join("n.yaml"), text).unwrap();
+        ask(folder.path(), "check --config FOLDER/n.yaml").await.0
+    };
+    let open = found("alerts: { listen: \"127.0.0.1:0\" }").await;
+    assert!(open.contains("not authenticated: anybody on this machine may send them"), "{open}");
+    assert!(open.contains("listener of alerts"), "{open}");
+    let lost = found("alerts: { bearer_token_files: [token] }").await;
+    assert!(lost.contains("missing     sender of alerts") && lost.contains("openssl rand -hex 32"), "{lost}");
+    std::fs::write(folder.path().join("token"), "canary-0123456789-0123456789-0123").unwrap();
+    fixture::history(folder.path()).await;
+    let plain = found("alerts: { listen: \"0.0.0.0:0\", bearer_token_files: [token], watchdog: 15m }").await;
+    for part in [
+        "authenticated by a secret of yours",
+        "crosses the network unencrypted",
+        "missing     Watchdog: never heard of",
+    ] {
+        assert!(plain.contains(part), "{part}\n{plain}");
+    }
+    assert!(!plain.contains("canary"));
+    fixture::watchdog(folder.path()).await;
+    let heard = found("alerts: { watchdog: 15m }").await;
+    assert!(heard.contains("ok          Watchdog: heard of last at 2027-01-15T02:00:00Z"), "{heard}");
 }
 
 #[test]

@@ -123,7 +123,7 @@ impl ViewTask {
             Ok(true) => self.alerts.notify_one(),
             Ok(false) => {}
             Err(error) => {
-                tracing::error!(%error, "alerts wait: they could not be dealt with, and are again soon")
+                tracing::error!(%error, "alerts wait: they could not be dealt with, and are again soon");
             }
         }
     }

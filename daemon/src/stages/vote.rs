@@ -202,7 +202,7 @@ impl Votes {
             let now = self.clock.now();
             let rules = self.rules().await;
             let incident = self.store.load(&id).await.map_err(|e| failed(&e))?;
-            may(&rules.registry, name, Power::Approve, &incident.scope.namespace)?;
+            may(&rules.registry, name, Power::Approve, incident.scope.owned_in())?;
             let latest = incident.proposals.last().is_some_and(|p| p.id == *proposal);
             let Phase::Escalated { why } = &incident.phase else { return Ok(Again::NotNeeded) };
             if !latest {

@@ -198,7 +198,7 @@ fn told(raw: Raw, receiver: &str, cut: bool, now: Timestamp) -> Option<Told> {
             short(&name, LABEL.1, &mut flags)
         },
         severity: labels.get("severity").map_or_else(String::new, |s| short(s, 20, &mut flags)),
-        summary: summary(texts(raw.annotations.unwrap_or_default()), &mut flags),
+        summary: summary(&texts(raw.annotations.unwrap_or_default()), &mut flags),
         receiver: receiver.to_owned(),
         labels: kept(&labels, &mut flags),
         flags: Vec::new(),
@@ -250,7 +250,7 @@ fn hash(labels: &BTreeMap<String, String>) -> String {
     digest("nightshift/alert/v1", text.concat().as_bytes()).to_string().chars().take(16).collect()
 }
 
-fn summary(annotations: BTreeMap<String, String>, flags: &mut Vec<Flag>) -> String {
+fn summary(annotations: &BTreeMap<String, String>, flags: &mut Vec<Flag>) -> String {
     let text = ["summary", "description", "message"].iter().find_map(|key| annotations.get(*key));
     text.map_or_else(String::new, |text| short(text, SUMMARY, flags))
 }

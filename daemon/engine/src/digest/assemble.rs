@@ -187,7 +187,7 @@ fn need(story: &Story<'_>, window: &Window, registry: &Registry) -> Option<Need>
         kind,
         incident: Some(story.id.clone()),
         scope: story.name.clone(),
-        owner: registry.owner_of(&story.scope.namespace).map(|o| visible(&o.name)),
+        owner: registry.owner_of(story.scope.owned_in()).map(|o| visible(&o.name)),
         severity: story.symptom.map_or(Severity::Warning, |f| f.severity),
         since: window.moment(story.episodes.last().map_or(story.changed_at, Episode::started)),
         what: what + &story.told(),

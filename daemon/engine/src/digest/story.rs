@@ -186,7 +186,9 @@ impl<'a> Story<'a> {
     /// The next event. Whether it was legal is the fold's question, not the digest's.
     pub(super) fn hear(&mut self, revision: u64, at: Timestamp, event: &'a IncidentEvent) {
         use IncidentEvent as E;
-        self.changed_at = at;
+        if !matches!(event, E::AlertsChanged { .. }) {
+            self.changed_at = at;
+        }
         match event {
             E::AlertsChanged { alerts } => self.alerts = Some(alerts),
             E::Opened { .. }

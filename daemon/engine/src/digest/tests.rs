@@ -75,6 +75,27 @@ fn in_mode_observe_it_says_what_it_would_have_proposed() {
 }
 
 #[test]
+fn what_only_alerts_say_is_called_that_and_a_silent_watchdog_is_an_intake_gap() {
+    let mut night = Night::quiet();
+    night.incident(1, Fate::Told);
+    let digest = told(&night);
+    let need = &digest.needs_you[0];
+    assert!(need.what.starts_with("alert WatchdogMissing on "), "{}", need.what);
+    assert!(
+        need.what.ends_with("[alerts: WatchdogMissing, ApiSlow (2 firing, 1 resolved)]"),
+        "{}",
+        need.what
+    );
+    let gap = &digest.quality.gaps[0];
+    assert_eq!(gap.what, "alerts (intake gap)");
+    assert!(
+        gap.why.starts_with("the Watchdog alert was silent since ") && gap.why.ends_with("and is still"),
+        "{gap}"
+    );
+    assert!(text(&digest, 80).contains("intake gap"));
+}
+
+#[test]
 fn what_cannot_be_told_is_said() {
     let mut night = Night::of(2);
     night.rows.retain(|row| row.revision.0 != 3);

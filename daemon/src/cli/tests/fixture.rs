@@ -13,17 +13,19 @@
 
 use crate::runtime::offline::{OpenMode, SqliteStore};
 use crate::store::{HistoryStore as _, Store as _, SystemAppend};
+use nightshift_engine::correlate::alerts::standing;
 use nightshift_model::action::{RevisionRef, Risk};
+use nightshift_model::alert::Flag;
 use nightshift_model::apply::Place;
 use nightshift_model::evidence::{ContainerLine, LogExcerpt, PodLine, RevisionLine, Rollouts, WorkloadFacts};
 use nightshift_model::measure::{Check, ClusterCondition, Comparison, Stage, Value, VerificationSpec};
 use nightshift_model::plan::{Blast, Inverse, PLAN_VERSION, Plan, Preconditions, Request, Sealed};
 use nightshift_model::{
-    Action, Actor, Append, Appended, Cluster, Digest, Draft, Epoch, Evidence, EvidenceId, EvidenceRequest,
-    Exit, ExitClass, FieldChange, Finding, Grant, HistoryEvent, Incident, IncidentEvent, IncidentId, Kind,
-    LiveFacts, Mark, Measure, Measurement, NotChecked, ObjectRef, Observed, OpId, Origin, Outcome, PersonId,
-    Proof, Proposal, ProposalId, Reading, Reason, Revision, Role, Seconds, Sent, Severity, Shown, Stream,
-    Timestamp, Tool, Vote, VoteDecision, digest,
+    Action, Actor, Alert, Append, Appended, Cluster, Digest, Draft, Epoch, Escalation, Evidence, EvidenceId,
+    EvidenceRequest, Exit, ExitClass, FieldChange, Finding, Grant, HistoryEvent, Incident, IncidentEvent,
+    IncidentId, Kind, LiveFacts, Mark, Measure, Measurement, NotChecked, ObjectRef, Observed, OpId, Origin,
+    Outcome, PersonId, Proof, Proposal, ProposalId, Reading, Reason, Revision, Role, Seconds, Sent, Severity,
+    Shown, Stream, Timestamp, Tool, Vote, VoteDecision, digest,
 };
 use nightshift_model::{Got, Manner, SystemEvent, Told, Turn, evidence};
 use std::path::{Path, PathBuf};
@@ -45,6 +47,8 @@ pub(super) async fn history(folder: &Path) -> PathBuf {
     let Some(IncidentEvent::Sealed { proposal }) = events.last().cloned() else { panic!("sealed last") };
     events.extend(carried_out(&proposal));
     write(&store, &proven, 0, events).await;
+    let told = IncidentId::from("inc-2told00000");
+    write(&store, &told, 700, told_only()).await;
     store.close().await;
     path
 }
@@ -70,6 +74,40 @@ pub(super) async fn told(folder: &Path) {
     };
     store.append_system(append).await.unwrap();
     store.close().await;
+}
+
+/// The Watchdog was heard of at 02:00.
+pub(super) async fn watchdog(folder: &Path) {
+    let store = SqliteStore::open(folder.join("nightshift.db"), OpenMode::ReadWrite).await.unwrap();
+    let body = r#"{"version": "4", "alerts": [{"status": "firing", "labels": {"alertname": "Watchdog"}}]}"#;
+    let told = nightshift_engine::alert::read(body.as_bytes(), at(0)).unwrap();
+    store.alerts_tell(&told, at(0)).await.unwrap();
+    store.close().await;
+}
+
+/// An alert that nothing else bears out.
+fn told_only() -> Vec<IncidentEvent> {
+    let scope = deployment("api");
+    let alert = |name: &str, since: i64, ended: Option<i64>| Alert {
+        fingerprint: format!("{name:0>16}"),
+        started: at(since),
+        since: at(since),
+        ended: ended.map(at),
+        name: name.to_owned(),
+        severity: "warning".to_owned(),
+        summary: "Requests take longer than a second.".to_owned(),
+        receiver: "night.shift".to_owned(),
+        labels: std::collections::BTreeMap::new(),
+        flags: vec![Flag::Unknown],
+    };
+    let alerts = standing(vec![alert("ApiSlow", 640, None), alert("ApiErrors", 600, Some(690))], 1, 14);
+    let cause = nightshift_engine::correlate::alerts::cause_of(&scope, "ApiSlow");
+    let reasons = vec!["alert ApiSlow is all there is".to_owned()];
+    vec![
+        IncidentEvent::Opened { scope, cause },
+        IncidentEvent::AlertsChanged { alerts },
+        IncidentEvent::Escalated { why: Escalation::NoPlan { reasons, handover: None } },
+    ]
 }
 
 async fn write(store: &SqliteStore, id: &IncidentId, start: i64, events: Vec<IncidentEvent>) {

@@ -474,7 +474,7 @@ fn again(story: &Story, desk: &Desk<'_>) -> Option<AgainView> {
     let Phase::Escalated { why } = &story.incident.phase else { return None };
     let person = &desk.visitor.person;
     let may = person.kind == PersonKind::Person
-        && desk.rules.registry.may(person, Power::Approve, &story.incident.scope.namespace);
+        && desk.rules.registry.may(person, Power::Approve, story.incident.scope.owned_in());
     if !latest || !may {
         return None;
     }

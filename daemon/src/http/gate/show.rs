@@ -200,7 +200,7 @@ pub(super) async fn list(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> R
     };
     let now = gate.clock.now();
     let lines = |from: &[Incident], want: fn(&Phase) -> bool| {
-        let mine = from.iter().filter(|i| may_view(&rules, &visitor, &i.scope.namespace));
+        let mine = from.iter().filter(|i| may_view(&rules, &visitor, i.scope.owned_in()));
         mine.filter(|i| want(&i.phase)).map(|i| course::line(i, now)).collect()
     };
     let list = ListPage {
@@ -220,7 +220,7 @@ pub(super) async fn incident(
     let Some(visitor) = gate.visitor(&headers).await else { return gate.sign_in_first() };
     let rules = gate.votes.rules().await;
     match gate.reads.incident(&IncidentId(id)).await {
-        Ok(Some(course)) if may_view(&rules, &visitor, &course.incident.scope.namespace) => {
+        Ok(Some(course)) if may_view(&rules, &visitor, course.incident.scope.owned_in()) => {
             let frame = gate.frame("", &visitor, &rules).await;
             let shown: IncidentPage = course::incident(frame, &course, gate.clock.now(), &gate.site.zone);
             gate.with_page_cookie(page(StatusCode::OK, &shown), &visitor)
@@ -239,7 +239,7 @@ pub(super) async fn proposal(
     let Some(visitor) = gate.visitor(&headers).await else { return gate.sign_in_first() };
     let rules = gate.votes.rules().await;
     match gate.reads.proposal(&ProposalId(id)).await {
-        Ok(Some(story)) if may_view(&rules, &visitor, &story.incident.scope.namespace) => {
+        Ok(Some(story)) if may_view(&rules, &visitor, story.incident.scope.owned_in()) => {
             gate.whole_page(&method, &story, &visitor, &rules).await
         }
         Ok(_) => Gate::nothing_here(),
@@ -259,7 +259,7 @@ pub(super) async fn link(
         Ok((story, expires)) => {
             let rules = gate.votes.rules().await;
             match &visitor {
-                Some(visitor) if may_view(&rules, visitor, &story.incident.scope.namespace) => {
+                Some(visitor) if may_view(&rules, visitor, story.incident.scope.owned_in()) => {
                     gate.whole_page(&method, &story, visitor, &rules).await
                 }
                 _ => gate.teaser(&story, expires, visitor.as_ref(), &rules),

@@ -41,7 +41,7 @@ impl Wire for Few {
     }
 }
 
-fn object(namespace: &str, name: &str, uid: &str, owner: Option<(&str, &str, &str)>, spec: Value) -> Value {
+fn object(namespace: &str, name: &str, uid: &str, owner: Option<(&str, &str, &str)>, spec: &Value) -> Value {
     let owners: Vec<Value> = owner
         .map(|(kind, name, uid)| json!({"kind": kind, "name": name, "uid": uid, "controller": true}))
         .into_iter()
@@ -62,23 +62,23 @@ fn cluster() -> Few {
         ("/api/v1/nodes/n1", node),
         (
             "/api/v1/namespaces/shop/pods/cart-1",
-            object("shop", "cart-1", "p", Some(("ReplicaSet", "cart-a", "rs")), json!({"nodeName": "n1"})),
+            object("shop", "cart-1", "p", Some(("ReplicaSet", "cart-a", "rs")), &json!({"nodeName": "n1"})),
         ),
         (
             "/apis/apps/v1/namespaces/shop/replicasets/cart-a",
-            object("shop", "cart-a", "rs", Some(("Deployment", "cart", "d")), cart()),
+            object("shop", "cart-a", "rs", Some(("Deployment", "cart", "d")), &cart()),
         ),
-        ("/apis/apps/v1/namespaces/shop/deployments/cart", object("shop", "cart", "d", None, cart())),
+        ("/apis/apps/v1/namespaces/shop/deployments/cart", object("shop", "cart", "d", None, &cart())),
         (
             "/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers/cart",
-            object("shop", "cart", "h", None, hpa),
+            object("shop", "cart", "h", None, &hpa),
         ),
-        ("/api/v1/namespaces/shop/pods/alone", object("shop", "alone", "p2", None, json!({}))),
+        ("/api/v1/namespaces/shop/pods/alone", object("shop", "alone", "p2", None, &json!({}))),
         (
             "/api/v1/namespaces/shop/pods/db-0",
-            object("shop", "db-0", "p3", Some(("StatefulSet", "db", "s")), json!({})),
+            object("shop", "db-0", "p3", Some(("StatefulSet", "db", "s")), &json!({})),
         ),
-        ("/apis/apps/v1/namespaces/shop/statefulsets/db", object("shop", "db", "s", None, cart())),
+        ("/apis/apps/v1/namespaces/shop/statefulsets/db", object("shop", "db", "s", None, &cart())),
     ];
     Few { objects: objects.map(|(path, o)| (path.to_owned(), o)).into(), forbidden: "" }
 }

@@ -41,6 +41,7 @@ pub(super) enum Fate {
     Relapsed,
     Verifying,
     Drafted,
+    Told,
 }
 
 pub(super) const RELAPSED: Fate = Fate::Relapsed;
@@ -421,7 +422,34 @@ impl Script {
         self.then(600, IncidentEvent::Judged { outcome: Outcome::Successful }).paged();
     }
 
+    /// Alerts alone, nightshift's own about the Watchdog among them.
+    fn told(&mut self) {
+        let alert = |name: &str, since| Alert {
+            fingerprint: name.to_owned(),
+            started: at(since),
+            since: at(since),
+            ended: None,
+            name: name.to_owned(),
+            severity: String::new(),
+            summary: String::new(),
+            receiver: String::new(),
+            labels: std::collections::BTreeMap::new(),
+            flags: Vec::new(),
+        };
+        let shown = vec![alert(crate::alert::MISSING, self.second), alert("ApiSlow", self.second + 1)];
+        let scope = self.scope();
+        let cause = nightshift_model::alert::cause(&scope, "");
+        self.then(0, IncidentEvent::Opened { scope, cause });
+        self.then(0, IncidentEvent::AlertsChanged { alerts: Alerts { shown, firing: 2, total: 3 } });
+        let why = Escalation::NoPlan { reasons: vec!["an alert is all there is".to_owned()], handover: None };
+        self.then(30, IncidentEvent::Escalated { why }).paged();
+    }
+
     fn play(&mut self, fate: Fate) {
+        if fate == Fate::Told {
+            self.told();
+            return;
+        }
         self.opened();
         match fate {
             Fate::Fixed => self.fixed(),
@@ -493,6 +521,7 @@ impl Script {
                 self.written(&proposal);
             }
             Fate::Drafted => self.planned(),
+            Fate::Told => {}
         }
     }
 }
