@@ -51,11 +51,7 @@ pub fn alerts(alerts: &Alerts) -> String {
 pub fn alert(alert: &Alert, local: impl Fn(Timestamp) -> String) -> String {
     let state = alert.ended.map_or_else(|| "firing".to_owned(), |at| format!("resolved {}", local(at)));
     let mut text = format!("{}: {state}, since {}", visible(&alert.name), local(alert.since));
-    let parts = [
-        (", severity ", &alert.severity),
-        (", told by Alertmanager's receiver ", &alert.receiver),
-        (". ", &alert.summary),
-    ];
+    let parts = [(", severity ", &alert.severity), (", told by Alertmanager's receiver ", &alert.receiver)];
     for (before, part) in parts.into_iter().filter(|(_, part)| !part.is_empty()) {
         text.push_str(before);
         text.push_str(&visible(part));
@@ -63,6 +59,10 @@ pub fn alert(alert: &Alert, local: impl Fn(Timestamp) -> String) -> String {
     for flag in &alert.flags {
         text.push_str("; ");
         text.push_str(flag.clause());
+    }
+    if !alert.summary.is_empty() {
+        text.push_str(". It says: ");
+        text.push_str(&visible(&alert.summary));
     }
     text
 }
