@@ -35,8 +35,11 @@ impl Situation {
     /// The situation of an incident at an instant.
     pub fn of(incident: &Incident, at: Timestamp) -> Self {
         Self {
-            severity: incident.symptom.as_ref().map_or(Severity::Warning, |symptom| symptom.severity),
-            namespace: incident.scope.namespace.clone(),
+            severity: match &incident.symptom {
+                Some(symptom) => symptom.severity,
+                None => crate::alert::known::severity(&incident.alerts),
+            },
+            namespace: incident.scope.owned_in().to_owned(),
             proposal: match &incident.phase {
                 Phase::Proposed { .. } => Waiting::Proposal,
                 Phase::Investigating { .. }

@@ -2,6 +2,7 @@
 //! labels may be the exporter's own.
 
 use super::candidate::Means;
+use nightshift_model::{Alert, Alerts, Severity};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -42,6 +43,16 @@ pub fn known(name: &str) -> Option<&'static Known> {
     table().get(name)
 }
 
+/// How much an incident hurts of which only alerts are known. The table says it, never a label: what stands in no table
+/// is a warning.
+pub fn severity(alerts: &Alerts) -> Severity {
+    let critical = |alert: &Alert| {
+        alert.name == super::MISSING || known(&alert.name).is_some_and(|known| known.severity == "critical")
+    };
+    let fires = alerts.shown.iter().filter(|alert| alert.fires());
+    if fires.into_iter().any(critical) { Severity::Critical } else { Severity::Warning }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,6 +77,23 @@ mod tests {
         for (name, severity) in highest {
             assert_eq!(table()[name].severity, severity, "{name}");
         }
+    }
+
+    #[test]
+    fn only_the_table_says_that_an_alert_is_critical() {
+        let told = |name: &str, ended| {
+            let body = format!(
+                r#"{{"version": "4", "alerts": [{{"labels": {{"alertname": "{name}", "severity": "critical"}}, "status": "{ended}"}}]}}"#
+            );
+            let now = "2026-12-01T00:00:00Z".parse().unwrap();
+            let told = super::super::read(body.as_bytes(), now).unwrap();
+            Alerts { shown: told.into_iter().map(|t| t.alert).collect(), firing: 1, total: 1 }
+        };
+        assert_eq!(severity(&told("KubeAPIDown", "firing")), Severity::Critical);
+        assert_eq!(severity(&told("KubeAPIDown", "resolved")), Severity::Warning);
+        assert_eq!(severity(&told("KubePodCrashLooping", "firing")), Severity::Warning);
+        assert_eq!(severity(&told("Mine", "firing")), Severity::Warning);
+        assert_eq!(severity(&told(super::super::MISSING, "firing")), Severity::Critical);
     }
 
     #[test]

@@ -188,7 +188,11 @@ fn need(story: &Story<'_>, window: &Window, registry: &Registry) -> Option<Need>
         incident: Some(story.id.clone()),
         scope: story.name.clone(),
         owner: registry.owner_of(story.scope.owned_in()).map(|o| visible(&o.name)),
-        severity: story.symptom.map_or(Severity::Warning, |f| f.severity),
+        severity: match (story.symptom, story.alerts) {
+            (Some(found), _) => found.severity,
+            (None, Some(alerts)) => crate::alert::known::severity(alerts),
+            (None, None) => Severity::Warning,
+        },
         since: window.moment(story.episodes.last().map_or(story.changed_at, Episode::started)),
         what: what + &story.told(),
         next,
