@@ -42,6 +42,9 @@ pub mod verify;
 pub mod standing;
 
 pub mod route;
+pub mod checkpoint;
+pub mod merkle;
+pub mod note;
 
 pub mod digest;
 
