@@ -1,5 +1,6 @@
 //! Whole nightshifts in this process, over the simulated cluster, through their real doors.
 
+mod closed;
 mod crash;
 mod measures;
 mod path;

@@ -41,10 +41,10 @@ pub mod verify;
 
 pub mod standing;
 
-pub mod route;
 pub mod checkpoint;
 pub mod merkle;
 pub mod note;
+pub mod route;
 
 pub mod digest;
 

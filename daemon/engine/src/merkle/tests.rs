@@ -31,7 +31,9 @@ fn leaves() -> Vec<Digest> {
 
 fn tree(leaves: &[Digest]) -> Tree {
     let mut tree = Tree::default();
-    leaves.iter().for_each(|leaf| tree.push(*leaf));
+    for leaf in leaves {
+        tree.push(*leaf);
+    }
     tree
 }
 
