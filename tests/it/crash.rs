@@ -1,6 +1,9 @@
 //! Killed at every step of the write protocol and started again: one effective write each, or a person.
 
 use nightshift::demo::door::{Hold, Keep};
+use nightshift::runtime::checkpoint::Integrity;
+use nightshift::runtime::offline::adopt;
+use nightshift::store::{OpenMode, SqliteStore};
 use nightshift_model::operation::OperationState;
 use nightshift_model::{
     Closure, Escalation, Incident, IncidentEvent, ObjectRef, Outcome, Phase, Recovered, SystemEvent,
@@ -241,6 +244,16 @@ async fn over_a_restored_backup_what_carries_an_unknown_mark_is_not_written() ->
 
     house.restore(&backup).await?;
     house.start().await?;
+    // The executor signed rows that are gone: a person takes the history as it is, and the marks still speak.
+    let store = SqliteStore::open(house.file(), OpenMode::ReadWrite).await?;
+    let folder = house.folder.path().join("executor-keys");
+    adopt(&store, &house.clock, &folder, "restored on purpose").await?;
+    store.close().await;
+    house
+        .within("an open executor", async || {
+            Ok((*house.running()?.integrity.borrow() == Integrity::Open).then_some(()))
+        })
+        .await?;
     house.deploy("cart", 2)?;
     let other = house.crash("till").await?;
     let over = house.over(&scope).await?;

@@ -20,7 +20,9 @@ const VARIES: &[(&str, &str)] = &[
     (r"(RED|ok) \([^)]*\)( +->)?", "$1 (SEEN)$2"),
     (r" +->", " ->"),
     (r"\b(\d+[hms])+\b", "DURATION"), // `1m` is a minute to the second
+    (r"(?s)signed: \d+ rows, root.{1,60}?key\s[0-9a-f]{8}(;\sthe\sfirst.{1,99}?added)?", "signed: SO MUCH"),
     (r"\b\d+ rows", "N rows"),
+    (r"\b\d+ signed", "N signed"),
     (r"tip [0-9a-f]{4}( [0-9a-f]{4}){4}", "tip DIGEST"),
     (r"no-restarts: \S+ \S.* ->", "no-restarts: SEEN ->"),
     (r"rolled-out: .* ->", "rolled-out: SEEN ->"),

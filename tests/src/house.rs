@@ -20,6 +20,7 @@ use nightshift::demo::door::Door;
 use nightshift::demo::objects;
 use nightshift::http::gate::DigestOf;
 use nightshift::prometheus::Settings;
+use nightshift::runtime::checkpoint::Signing;
 use nightshift::runtime::doors::{self, Doors};
 use nightshift::runtime::{self, Parts, Running, Setup};
 use nightshift::store::{OpenMode, SqliteStore};
@@ -196,6 +197,7 @@ impl House {
     fn setup(&self) -> anyhow::Result<impl FnOnce(SqliteStore) -> Setup + Send + 'static> {
         let registry: Registry = serde_json::from_value(self.plan.registry.clone()).context("registry")?;
         let (clock, url, timing) = (self.clock, self.door.url(), self.plan.timing);
+        let signing = self.folder.path().join("executor-keys");
         let prometheus = self.plan.prometheus.then(|| Settings { url: url.clone(), ..Settings::default() });
         let access = move |user: &str| Access::Url { url: url.clone(), token: Some(user.to_owned()) };
         Ok(move |store| Setup {
@@ -213,6 +215,7 @@ impl House {
             kill_switch: false,
             home: String::new(),
             timing,
+            signing: Some(Signing { folder: signing, say: Arc::new(|_| {}) }),
             metrics: Metrics::default(),
             params: Params::default(),
             seed: u64::try_from(clock.now().micros()).unwrap_or_default(),

@@ -41,6 +41,9 @@ pub mod verify;
 
 pub mod standing;
 
+pub mod checkpoint;
+pub mod merkle;
+pub mod note;
 pub mod route;
 
 pub mod digest;

@@ -20,10 +20,12 @@ pub struct System {
     pub kill_switch: KillSwitch,
     /// Who has asked to clear it so far.
     pub clearing: Vec<Actor>,
-    /// When it was cleared last.
+    /// When it was cleared last, or a person took a doubtful history as it is.
     pub cleared_at: Option<Timestamp>,
     /// What the executor does not write.
     pub quarantine: Vec<Quarantine>,
+    /// Why the executor is closed, if it said so.
+    pub closed: Option<String>,
 }
 
 impl System {
@@ -46,7 +48,20 @@ impl System {
                 self.clearing.clear();
                 self.cleared_at = Some(at);
             }
+            SystemEvent::AuditClosed { why } => self.closed = Some(why.clone()),
+            SystemEvent::AuditAdopted { .. } => {
+                self.closed = None;
+                self.cleared_at = Some(at);
+            }
             _ => {}
+        }
+    }
+
+    /// The kill switch as it counts: a closed executor is one that is set.
+    pub fn held(&self) -> KillSwitch {
+        match &self.closed {
+            Some(why) => KillSwitch::Set { reason: format!("the executor is closed: {why}") },
+            None => self.kill_switch.clone(),
         }
     }
 
@@ -105,7 +120,7 @@ pub fn standing(
         }
     }
     Standing {
-        kill_switch: system.kill_switch.clone(),
+        kill_switch: system.held(),
         cleared_at: system.cleared_at,
         executions: executions.into_values().collect(),
         denials,

@@ -112,6 +112,12 @@ pub enum SystemEvent {
     Quarantined { entries: Vec<Quarantine> },
     /// Healthy rollouts and self-healed trouble that opened nothing, for the digest.
     Quiet { seen: QuietNight },
+    /// Checkpoints are signed with another key from here on; `previous` signs beside it for a while.
+    CheckpointKey { vkey: String, previous: Option<String> },
+    /// The executor does nothing until a person has looked: the history is not the one that it signed.
+    AuditClosed { why: String },
+    /// A person looked and took the history as it is: the executor opens. Open grants and votes are void.
+    AuditAdopted { signed: String, found: String, because: String },
 }
 
 impl SystemEvent {
@@ -142,6 +148,9 @@ impl SystemEvent {
             Self::AuditRead { .. } => "audit-read",
             Self::Quarantined { .. } => "quarantined",
             Self::Quiet { .. } => "quiet",
+            Self::CheckpointKey { .. } => "checkpoint-key",
+            Self::AuditClosed { .. } => "audit-closed",
+            Self::AuditAdopted { .. } => "audit-adopted",
         }
     }
 }

@@ -1,18 +1,23 @@
 //! `nightshift audit`.
 
-use super::output::{Format, OutputArg, Screen, json, many, wrapped};
-use super::source::SourceArg;
+mod adopt;
+mod proof;
+mod verify;
+
+use super::output::{OutputArg, Screen};
+use super::source::{ConfigArg, SourceArg};
 use super::{Answer, Exit, Failure};
-use crate::runtime::offline::{self, Anchor, AuditExit, Report};
+use crate::clock::Clock;
+use crate::runtime::offline::{self, Anchor};
 use clap::Subcommand;
-use std::fmt::Write as _;
+use nightshift_engine::note::{Note, Vkey};
 use std::fs::{File, OpenOptions};
-use std::io::{BufReader, BufWriter};
+use std::io::{BufReader, BufWriter, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// Problems that are told; `-o json` has all of them.
-const TOLD: usize = 20;
+/// A file of a note or a proof that is larger is none.
+const FILE_BYTES: u64 = 16 << 20;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -28,10 +33,28 @@ enum What {
     Verify(VerifyArgs),
     /// Copy the history as lines of JSON that prove themselves
     Export(ExportArgs),
+    /// Prove one row to somebody who has nothing but a key
+    Prove(ProveArgs),
+    /// Check such a proof, without a history
+    #[command(after_help = PROOF_EXITS)]
+    CheckProof(CheckProofArgs),
+    /// The keys that signed the history, as the history names them
+    Keys(KeysArgs),
+    /// Take the history as it is, and open an executor that closed
+    #[command(after_help = ADOPTING)]
+    Adopt(AdoptArgs),
 }
 
-const VERIFY_EXITS: &str = "Exit codes: 0 whole, 1 tampered, 2 incomplete (nothing kept elsewhere was compared), 3 unreadable.
-A chain alone cannot show that its end was cut off: keep the tip that is printed elsewhere, and give it with --tip.";
+const VERIFY_EXITS: &str = "Exit codes: 0 whole, 1 tampered, 2 incomplete (nothing kept elsewhere was compared, or a key is missing), 3 unreadable.
+A chain alone cannot show that its end was cut off: give a note of the executor that was kept elsewhere (stdout of
+`nightshift run`, a digest, the executor's folder) with --checkpoint, and its key with --vkey.";
+
+const PROOF_EXITS: &str =
+    "Exit codes: 0 the row is in the history that the key signed, 1 it is not, 2 wrong usage, 3 unreadable.";
+
+const ADOPTING: &str = "The executor closes when the history shrank or is not the one that it signed: after a restored backup, or after an
+attack. Find out which first. Adopting is recorded in the history, voids open votes and grants, and where the history does
+not extend what was signed, gives the executor a new key: keep its new public half.";
 
 #[derive(Debug, clap::Args)]
 struct VerifyArgs {
@@ -43,6 +66,12 @@ struct VerifyArgs {
     /// Begin behind this row; folds and votes are not checked then
     #[arg(long, value_name = "ROW", default_value_t = 0, conflicts_with = "jsonl")]
     from: u64,
+    /// The public half of a key that signs the history: NAME+ID+KEY
+    #[arg(long, value_name = "KEY", value_parser = vkey)]
+    vkey: Vec<Vkey>,
+    /// A note that was kept elsewhere: as it was signed, or the line of the log that holds it
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Vec<PathBuf>,
     /// A tip that an earlier verification printed and that was kept elsewhere
     #[arg(long, value_name = "ROW:HASH")]
     tip: Vec<Anchor>,
@@ -62,112 +91,60 @@ struct ExportArgs {
     from: u64,
 }
 
-pub(super) async fn run(args: Args, screen: &Screen) -> Answer {
+#[derive(Debug, clap::Args)]
+struct ProveArgs {
+    #[command(flatten)]
+    source: SourceArg,
+    /// The row, as `audit export` and `-o json` number it
+    #[arg(long, value_name = "ROW")]
+    seq: u64,
+    /// An earlier note: the proof then also shows that the history only grew since
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct CheckProofArgs {
+    /// What `audit prove` wrote
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The public half of the key that signed the history: NAME+ID+KEY
+    #[arg(long, value_name = "KEY", required = true, value_parser = vkey)]
+    vkey: Vec<Vkey>,
+    #[command(flatten)]
+    out: OutputArg,
+}
+
+#[derive(Debug, clap::Args)]
+struct KeysArgs {
+    #[command(flatten)]
+    source: SourceArg,
+    #[command(flatten)]
+    out: OutputArg,
+}
+
+#[derive(Debug, clap::Args)]
+struct AdoptArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Why the history is taken as it is; it becomes part of it
+    #[arg(long, value_name = "REASON")]
+    because: String,
+}
+
+pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
     match args.what {
-        What::Verify(args) => verify(args, screen).await,
+        What::Verify(args) => verify::run(args, screen).await,
         What::Export(args) => export(args).await,
+        What::Prove(args) => proof::prove(args).await,
+        What::CheckProof(args) => proof::check(&args),
+        What::Keys(args) => proof::keys(args, screen).await,
+        What::Adopt(args) => adopt::run(args, clock).await,
     }
 }
 
-async fn verify(args: VerifyArgs, screen: &Screen) -> Answer {
-    let mut report = if let Some(path) = &args.jsonl {
-        offline::verify_jsonl(open(path)?).map_err(|error| unread(path, &error))?
-    } else {
-        let store = args.source.open().await.map_err(unreadable)?.store;
-        let report = offline::verify(&store, args.from).await?;
-        hold(report, &args.tip, async |tip| {
-            offline::anchored(&store, tip).await.map_err(|e| Failure::io(e.to_string()))
-        })
-        .await?
-    };
-    if let Some(path) = &args.jsonl {
-        let look =
-            async |tip| offline::anchored_jsonl(open(path)?, tip).map_err(|error| unread(path, &error));
-        report = hold(report, &args.tip, look).await?;
-    }
-    let exit = match report.exit() {
-        AuditExit::Whole => Exit::Done,
-        AuditExit::Tampered => Exit::Found,
-        AuditExit::Incomplete => Exit::Usage,
-        AuditExit::Unreadable => Exit::Io,
-    };
-    let text = match args.out.output {
-        Format::Json => machine(&report),
-        Format::Text => people(screen, &report),
-    };
-    Ok((text, exit))
-}
-
-/// Whatever keeps a store from being read is an I/O error here: 1 and 2 have their own meaning.
-fn unreadable(failure: Failure) -> Failure {
-    Failure { exit: Exit::Io, ..failure }
-}
-
-/// Compares what was kept elsewhere.
-async fn hold(
-    mut report: Report,
-    tips: &[Anchor],
-    look: impl AsyncFn(Anchor) -> Result<Option<String>, Failure>,
-) -> Result<Report, Failure> {
-    for tip in tips {
-        if let Some(what) = look(*tip).await? {
-            report.problems.push(offline::Problem { seq: tip.seq, what });
-        }
-    }
-    // The newest row that is known from elsewhere vouches for everything before it.
-    report.chain_only = tips.is_empty();
-    Ok(report)
-}
-
-fn machine(report: &Report) -> String {
-    let told = |list: &[offline::Problem]| {
-        list.iter().map(|p| serde_json::json!({"row": p.seq, "what": p.what})).collect::<Vec<_>>()
-    };
-    let verdict = match report.exit() {
-        AuditExit::Whole => "whole",
-        AuditExit::Tampered => "tampered",
-        AuditExit::Incomplete => "incomplete",
-        AuditExit::Unreadable => "unreadable",
-    };
-    json(&serde_json::json!({
-        "verdict": verdict, "rows": report.rows, "incidents": report.incidents,
-        "tip": report.tip.map(|tip| serde_json::json!({"row": tip.seq, "hash": tip.hash})),
-        "problems": told(&report.problems), "warnings": told(&report.warnings),
-        "chain_only": report.chain_only, "partial": report.partial,
-    }))
-}
-
-fn people(screen: &Screen, report: &Report) -> String {
-    let count = |n: usize| many(n, "incident", "incidents");
-    let looked = format!("{} rows, {}", report.rows, count(report.incidents));
-    let mut out = match report.exit() {
-        AuditExit::Whole => {
-            format!("{} {looked}: nothing was changed or taken out.\n", screen.style.good("whole:"))
-        }
-        AuditExit::Tampered => format!("{} {looked}.\n", screen.style.bad("TAMPERED:")),
-        AuditExit::Incomplete | AuditExit::Unreadable => {
-            format!("{} {looked}: what was checked holds.\n", screen.style.unsure("incomplete:"))
-        }
-    };
-    for problem in report.problems.iter().take(TOLD) {
-        out.push_str(&wrapped(screen, 2, &format!("row {}: {}", problem.seq, problem.what)));
-    }
-    if report.problems.len() > TOLD {
-        let _ = writeln!(out, "  and {} more (-o json)", report.problems.len() - TOLD);
-    }
-    for warning in report.warnings.iter().take(TOLD) {
-        out.push_str(&wrapped(screen, 2, &format!("warning: row {}: {}", warning.seq, warning.what)));
-    }
-    if report.partial {
-        out.push_str("  The look began behind row 0, so folds and votes were not checked.\n");
-    }
-    if let Some(tip) = report.tip {
-        let _ = writeln!(out, "tip {}:{}", tip.seq, tip.hash);
-        if report.chain_only {
-            out.push_str(" next: keep the tip elsewhere, and verify against it later with --tip\n");
-        }
-    }
-    out
+fn vkey(text: &str) -> Result<Vkey, String> {
+    Vkey::parse(text).map_err(|error| error.to_string())
 }
 
 async fn export(args: ExportArgs) -> Answer {
@@ -188,11 +165,28 @@ async fn export(args: ExportArgs) -> Answer {
     Ok((format!("{rows} rows written to {}\n{next}\n", args.jsonl.display()), Exit::Done))
 }
 
-fn open(path: &Path) -> Result<BufReader<File>, Failure> {
-    File::open(path).map(BufReader::new).map_err(|error| unread(path, &error))
+/// A small file, whole.
+fn small(path: &Path) -> Result<String, Failure> {
+    let unread = |error: std::io::Error| Failure::io(format!("{} cannot be read: {error}", path.display()));
+    let mut text = String::new();
+    let file = File::open(path).map_err(unread)?;
+    BufReader::new(file).take(FILE_BYTES + 1).read_to_string(&mut text).map_err(unread)?;
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) > FILE_BYTES {
+        return Err(Failure::io(format!("{} is larger than any note or proof", path.display())));
+    }
+    Ok(text)
 }
 
-fn unread(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::io(format!("{} cannot be read as an export: {error}", path.display()))
-        .then("make one with `nightshift audit export --jsonl FILE`")
+/// A note from a file: as it was signed, in a proof, or in the last line of a log that holds one.
+fn note(path: &Path) -> Result<Note, Failure> {
+    let text = small(path)?;
+    let within = |json: &str| {
+        let value: serde_json::Value = serde_json::from_str(json).ok()?;
+        value.get("note").and_then(serde_json::Value::as_str).map(str::to_owned)
+    };
+    let logged = within(&text).or_else(|| text.lines().rev().find_map(within));
+    Note::parse(logged.as_ref().unwrap_or(&text)).map_err(|error| {
+        Failure::io(format!("{} is no note: {error}", path.display()))
+            .then("give the file as the executor wrote it, its last line feed included")
+    })
 }

@@ -90,6 +90,7 @@ pub(super) fn effective(config: &Config) -> Value {
             "context": config.cluster.context, "namespaces": config.cluster.namespaces,
         },
         "store": {"path": config.store.path},
+        "audit": {"keys_dir": config.audit.keys_dir},
         "gate": {
             "listen": gate.listen.to_string(),
             "public_url": gate.public_url.as_ref().map(crate::config::PublicUrl::origin),

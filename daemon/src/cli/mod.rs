@@ -115,7 +115,7 @@ async fn carry_out(command: Command, screen: &Screen, clock: Clock) -> Answer {
         Command::Incidents(args) => incidents::run(args, screen, clock).await,
         Command::Proposals(args) => proposals::run(args, screen, clock).await,
         Command::Digest(args) => digest::run(args, screen, clock).await,
-        Command::Audit(args) => audit::run(args, screen).await,
+        Command::Audit(args) => audit::run(args, screen, clock).await,
         Command::Routes(args) => routes::run(args, screen, clock).await,
         Command::Playbooks(args) => playbooks::run(args, screen, clock).await,
         Command::Person(args) => person::run(args, screen, clock).await,

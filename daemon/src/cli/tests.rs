@@ -229,6 +229,69 @@ async fn a_history_is_proven_whole_only_against_what_was_kept_elsewhere() {
 }
 
 #[tokio::test]
+async fn a_signed_history_is_whole_and_its_rows_are_proven_without_it() {
+    let folder = tempfile::tempdir().unwrap();
+    fixture::history(folder.path()).await;
+    let (vkey, line) = fixture::signed(folder.path()).await;
+    std::fs::write(folder.path().join("log.jsonl"), format!("{{\"message\":\"ready\"}}\n{line}\n")).unwrap();
+    let verify = "audit verify --db FOLDER/nightshift.db --checkpoint FOLDER/log.jsonl";
+    let (text, exit) = ask(folder.path(), &format!("{verify} --vkey {vkey}")).await;
+    assert_eq!(exit, Exit::Done, "{text}");
+    golden("audit-verify").assert_eq(&unhashed(&text));
+    let (text, exit) = ask(folder.path(), verify).await;
+    assert_eq!(exit, Exit::Usage, "{text}");
+    assert!(text.contains("no key was given"), "{text}");
+    let (text, exit) = ask(folder.path(), "audit keys --db FOLDER/nightshift.db").await;
+    assert!(exit == Exit::Done && text.contains(&vkey), "{text}");
+
+    let (proof, exit) = ask(folder.path(), "audit prove --seq 3 --db FOLDER/nightshift.db").await;
+    assert_eq!(exit, Exit::Done, "{proof}");
+    std::fs::write(folder.path().join("row.json"), &proof).unwrap();
+    let (text, exit) = ask(folder.path(), &format!("audit check-proof FOLDER/row.json --vkey {vkey}")).await;
+    assert!(exit == Exit::Done && text.starts_with("proven: row 3 (evidence-got"), "{text}");
+    std::fs::write(folder.path().join("bent.json"), proof.replace("evidence-got", "evidence-gut")).unwrap();
+    for (line, ended) in [
+        (format!("audit check-proof FOLDER/bent.json --vkey {vkey}"), Exit::Found),
+        (format!("audit check-proof FOLDER/row.json --vkey {}", vkey.replace("test", "tast")), Exit::Usage),
+        ("audit check-proof FOLDER/row.json".to_owned(), Exit::Usage),
+        (format!("audit check-proof FOLDER/log.jsonl --vkey {vkey}"), Exit::Io),
+        ("audit prove --seq 9999 --db FOLDER/nightshift.db".to_owned(), Exit::Found),
+        ("audit verify --db FOLDER/nightshift.db --checkpoint FOLDER/row.json".to_owned(), Exit::Done),
+        ("audit verify --db FOLDER/nightshift.db --checkpoint FOLDER/none".to_owned(), Exit::Io),
+        ("audit verify --db FOLDER/nightshift.db --checkpoint FOLDER/nightshift.db".to_owned(), Exit::Io),
+    ] {
+        let line = if ended == Exit::Done { format!("{line} --vkey {vkey}") } else { line };
+        let (text, exit) = ask(folder.path(), &line).await;
+        assert_eq!(exit, ended, "{line}\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn adopting_needs_a_reason_and_something_to_adopt() {
+    let folder = tempfile::tempdir().unwrap();
+    fixture::history(folder.path()).await;
+    std::fs::write(
+        folder.path().join("n.yaml"),
+        "store: { path: nightshift.db }\naudit: { keys_dir: keys }\n",
+    )
+    .unwrap();
+    let (text, exit) = ask(folder.path(), "audit adopt --because restored --config FOLDER/n.yaml").await;
+    assert_eq!(exit, Exit::Usage, "{text}");
+    assert!(text.contains("nothing was signed with the keys there"), "{text}");
+    assert_eq!(ask(folder.path(), "audit adopt --config FOLDER/n.yaml").await.1, Exit::Usage);
+}
+
+/// Hashes and keys that are random.
+fn unhashed(text: &str) -> String {
+    let word = |word: &str| {
+        let hex = word.trim_end_matches([',', ';']);
+        let random = hex.len() >= 4 && hex.split(':').all(|part| part.chars().all(|c| c.is_ascii_hexdigit()));
+        if random { word.replace(hex, "HASH") } else { word.to_owned() }
+    };
+    text.lines().map(|line| line.split(' ').map(word).collect::<Vec<_>>().join(" ") + "\n").collect()
+}
+
+#[tokio::test]
 async fn a_person_of_the_registry_gets_a_link_that_is_kept_as_a_hash() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("n.yaml"), "store: { path: nightshift.db }\nregistry: r.yaml\n")
@@ -269,7 +332,7 @@ async fn the_effective_configuration_holds_paths_and_no_secret() {
 async fn check_says_what_is_missing_with_one_next_step_each() {
     let folder = tempfile::tempdir().unwrap();
     let text = "mode: approve\nactions: { namespaces: [shop] }\nregistry: r.yaml\nstore: { path: nightshift.db }\n\
-                gate: { listen: \"127.0.0.1:0\", keys_dir: keys }\nhealth: { listen: \"127.0.0.1:0\" }\n\
+                audit: { keys_dir: executor-keys }\ngate: { listen: \"127.0.0.1:0\", keys_dir: keys }\nhealth: { listen: \"127.0.0.1:0\" }\n\
                 cluster: { kubeconfig: none }\nprometheus: { url: \"http://127.0.0.1:9\", timeout: 1s }\n\
                 notify: { webhooks: [{ name: a, url: \"https://hooks.example.com\", secret_file: none }] }\n";
     std::fs::write(folder.path().join("n.yaml"), text).unwrap();

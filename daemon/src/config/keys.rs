@@ -68,6 +68,22 @@ pub enum KeyError {
         /// The file.
         path: PathBuf,
     },
+    /// A checkpoint key is written as 64 hex digits.
+    #[error("the key {path} is not 64 hex digits: remove it, and a new one is made; notes name it then")]
+    NotHex {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Others may read it.
+    #[error(
+        "the key {path} may be read by others (mode {mode:o}): chmod 600, and make a new one if they did"
+    )]
+    Readable {
+        /// The file.
+        path: PathBuf,
+        /// Its rights.
+        mode: u32,
+    },
     /// The system has no randomness to give.
     #[error("the system gave no random bytes")]
     NoChance,
@@ -91,6 +107,11 @@ impl Secret {
             return Err(KeyError::Short { path: path.to_owned(), length: bytes.len() });
         }
         Ok(Self(bytes.into()))
+    }
+
+    /// A secret from bytes that were read elsewhere.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec().into())
     }
 
     /// 32 fresh bytes.
@@ -188,10 +209,7 @@ impl Keys {
     /// # Errors
     /// [`KeyError`] names the file and what to put there.
     pub fn load(folder: &Path) -> Result<Self, KeyError> {
-        if !exists(folder)? {
-            let made = std::fs::DirBuilder::new().mode(0o700).recursive(true).create(folder);
-            made.map_err(|source| KeyError::File { path: folder.to_owned(), operation: "made", source })?;
-        }
+        make(folder)?;
         Ok(Self { links: KeyRing::load(folder, "links")?, forms: KeyRing::load(folder, "forms")? })
     }
 
@@ -204,12 +222,21 @@ impl Keys {
     }
 }
 
-fn exists(path: &Path) -> Result<bool, KeyError> {
+/// Makes a folder of keys, for its owner only.
+pub(super) fn make(folder: &Path) -> Result<(), KeyError> {
+    if !exists(folder)? {
+        let made = std::fs::DirBuilder::new().mode(0o700).recursive(true).create(folder);
+        made.map_err(|source| KeyError::File { path: folder.to_owned(), operation: "made", source })?;
+    }
+    Ok(())
+}
+
+pub(super) fn exists(path: &Path) -> Result<bool, KeyError> {
     path.try_exists().map_err(|source| KeyError::File { path: path.to_owned(), operation: "read", source })
 }
 
 /// Makes a key of 64 hex digits: 32 random bytes that survive an editor.
-fn create(path: &Path) -> Result<Secret, KeyError> {
+pub(super) fn create(path: &Path) -> Result<Secret, KeyError> {
     let failed = |source| KeyError::File { path: path.to_owned(), operation: "made", source };
     let fresh = Secret::random()?;
     let mut hex = Zeroizing::new(String::with_capacity(2 * LEAST));

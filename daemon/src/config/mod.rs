@@ -3,6 +3,7 @@
 //! Environment variables and arguments never hold a secret: secrets are files, and this file names them.
 
 mod alerts;
+mod audit;
 mod cluster;
 mod gate;
 mod keys;
@@ -14,6 +15,7 @@ mod registry;
 mod store;
 
 pub use alerts::{Alerts, Basic};
+pub use audit::{Audit, CheckpointKeys, Seed};
 pub use cluster::Cluster;
 pub use gate::{Gate, Health, PublicUrl, Tls};
 pub use keys::{Key, KeyError, KeyRing, Keys, Secret};
@@ -37,6 +39,7 @@ const SECTIONS: &[&str] = &[
     "actions",
     "cluster",
     "store",
+    "audit",
     "gate",
     "health",
     "alerts",
@@ -59,6 +62,8 @@ pub struct Config {
     pub cluster: Cluster,
     /// Where the history is kept.
     pub store: Store,
+    /// Where the executor keeps what signs the history.
+    pub audit: Audit,
     /// Where people decide.
     pub gate: Gate,
     /// Where health and metrics are read.
@@ -140,6 +145,7 @@ impl Config {
             actions: file.section("actions", problems).unwrap_or_default(),
             cluster: file.section("cluster", problems).unwrap_or_default(),
             store: file.section("store", problems).unwrap_or_default(),
+            audit: file.section("audit", problems).unwrap_or_default(),
             gate: file.section("gate", problems).unwrap_or_default(),
             health: file.section("health", problems).unwrap_or_default(),
             alerts: file.section("alerts", problems),
@@ -165,6 +171,7 @@ impl Config {
             actions: Actions::default(),
             cluster: Cluster::default(),
             store: Store::default(),
+            audit: Audit::default(),
             gate: Gate::default(),
             health: Health::default(),
             alerts: None,
@@ -180,7 +187,7 @@ impl Config {
 
     /// Makes every path absolute or relative to where the program runs.
     fn resolve(&mut self, file: &Document) {
-        let gate = [&mut self.gate.keys_dir, &mut self.store.path].into_iter();
+        let gate = [&mut self.gate.keys_dir, &mut self.store.path, &mut self.audit.keys_dir].into_iter();
         let tls = self.gate.tls.iter_mut().flat_map(|t| [&mut t.cert, &mut t.key]);
         let prometheus = self.prometheus.iter_mut().flat_map(|p| [&mut p.ca_file, &mut p.bearer_token_file]);
         let alerts = self.alerts.iter_mut().flat_map(Alerts::paths);
@@ -216,6 +223,11 @@ impl Config {
             problems.push(file.problem("actions.namespaces", what));
         }
         self.gate.check(file, problems);
+        if self.audit.keys_dir == self.gate.keys_dir {
+            let what = "must be another folder than `gate.keys_dir`: what signs the history is never readable by \
+                        what serves the pages";
+            problems.push(file.problem("audit.keys_dir", what));
+        }
         if let Some(alerts) = &self.alerts {
             alerts.check(file, problems);
         }

@@ -10,6 +10,7 @@ use crate::cluster::stream::Timing;
 use crate::config::{self, Keys};
 use crate::notify::{Channel, Print, Way};
 use crate::prometheus::Settings;
+use crate::runtime::checkpoint::Signing;
 use crate::runtime::doors::{self, Doors};
 use crate::runtime::{self, Parts, Running, Setup, tell};
 use crate::stages::digest::{Daily, DigestStage};
@@ -160,6 +161,7 @@ impl Stage {
             timing: Timing::default(),
             params: Params::default(),
             seed: 20_260_301,
+            signing: Some(Signing { folder: folder.path().join("executor-keys"), say: Arc::new(|_| {}) }),
             metrics: Metrics::default(),
         };
         let running = runtime::start(setup).await?;

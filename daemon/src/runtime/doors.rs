@@ -14,7 +14,7 @@ use crate::stages::query::Reads;
 use crate::stages::vote::people::People;
 use crate::stages::vote::{Votes, Wake};
 use crate::store::{Filter, HistoryStore as _, SqliteStore};
-use nightshift_model::{Gap, IncidentId};
+use nightshift_model::{Gap, IncidentId, Role};
 use prometheus_client::registry::Registry;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -124,6 +124,7 @@ pub async fn health(
 /// Ready means: every kind that detection needs was listed, no watch is down, and the history can be written.
 fn ready(running: &Running) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
     let (coverage, seen, store) = (running.coverage.clone(), running.seen.clone(), running.store());
+    let (integrity, alone) = (running.integrity.clone(), running.epoch(Role::Responder).is_none());
     Arc::new(move || {
         let mut gaps: Vec<Gap> = coverage.borrow().iter().filter_map(gap).collect();
         let synced = seen.synced.load(Ordering::Relaxed);
@@ -134,7 +135,11 @@ fn ready(running: &Running) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
         let mute = trouble.is_some();
         gaps.extend(trouble);
         let blind = coverage.borrow().iter().any(|w| matches!(w.state, WatchState::Down { .. }));
-        Readiness { ready: synced && !blind && !mute, gaps }
+        let held = integrity.borrow().why_not();
+        // The gate stays reachable where it is in the same process: people must be able to read why.
+        let closed = held.is_some() && alone;
+        gaps.extend(held.map(|why| Gap { what: "execution".to_owned(), why }));
+        Readiness { ready: synced && !blind && !mute && !closed, gaps }
     })
 }
 

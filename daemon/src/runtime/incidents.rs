@@ -3,6 +3,7 @@
 mod rest;
 mod turns;
 
+use super::checkpoint::Keeper;
 use super::rules::RuleBook;
 use super::world::{Outside, RoleWorld};
 use crate::store::{HistoryStore as _, SqliteStore, SystemAppend};
@@ -11,6 +12,7 @@ use nightshift_engine::{Rules, Store as _, StoreError, advance, drive};
 use nightshift_model::effect::Me;
 use nightshift_model::{IncidentId, Message, MessageBody, Timestamp};
 use rest::PATIENCE;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use turns::Turns;
@@ -39,6 +41,8 @@ pub struct Drives {
     pub at_once: usize,
     /// While true, no new drive begins: the demo shows what happens meanwhile.
     pub hold: tokio::sync::watch::Receiver<bool>,
+    /// The executor's: it drives nothing on a history that is not the one it signed.
+    pub keeper: Option<Arc<Keeper>>,
     /// The rules.
     pub rules: RuleBook,
     /// The history.
@@ -64,8 +68,20 @@ impl Drives {
             metrics: self.outside.metrics.clone(),
         };
         let (me, rules, store, outside) = (self.me, self.rules, self.store, self.outside);
-        let drive =
-            move |id, panics| one(me.clone(), rules.clone(), store.clone(), outside.clone(), id, panics);
+        let keeper = self.keeper;
+        let drive = move |id, panics| {
+            let one = one(me.clone(), rules.clone(), store.clone(), outside.clone(), id, panics);
+            let keeper = keeper.clone();
+            async move {
+                // All that are open are woken when a person opened the executor.
+                if let Some(keeper) = keeper
+                    && !keeper.trusts().await
+                {
+                    return;
+                }
+                one.await;
+            }
+        };
         turns.run(woken, stop, drive).await;
     }
 }

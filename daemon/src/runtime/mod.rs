@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod channels;
+pub mod checkpoint;
 pub mod coverage;
 pub mod doors;
 pub mod heartbeat;
@@ -25,6 +26,7 @@ use crate::stages::RulesNow;
 use crate::stages::detect::{Detect, Setup as DetectSetup};
 use crate::store::{HistoryStore as _, SqliteStore, SystemAppend};
 use crate::telemetry::{IntakeMetrics, Metrics};
+use checkpoint::{Integrity, Keeper, Signing, SigningError};
 use coverage::Coverage;
 use incidents::{Drives, Waker, queue};
 use nightshift_detectors::Params;
@@ -81,6 +83,8 @@ pub struct Setup {
     pub params: Params,
     /// Seed of ids and jitter.
     pub seed: u64,
+    /// What the executor signs the history with; needed where one runs.
+    pub signing: Option<Signing>,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -119,6 +123,12 @@ pub enum StartError {
     /// The history does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The executor has nothing to sign the history with.
+    #[error("the executor signs the history: it needs a folder for its keys and its last note")]
+    Unsigned,
+    /// Or cannot use it.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
 }
 
 /// A running nightshift.
@@ -143,6 +153,9 @@ pub struct Running {
     pub stop: CancellationToken,
     /// Everything that runs.
     pub tasks: TaskTracker,
+    /// Whether the executor may act on the history.
+    pub integrity: tokio::sync::watch::Receiver<Integrity>,
+    keeper: Option<Arc<Keeper>>,
     store: SqliteStore,
     clock: Clock,
     roles: Vec<Me>,
@@ -158,9 +171,11 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     let prometheus = setup.prometheus.as_ref().map(Prometheus::new).transpose()?.map(Arc::new);
     let (clock, store) = (setup.clock, setup.store.clone());
     let seen = Seen::default();
+    let (trust, integrity) = tokio::sync::watch::channel(Integrity::Open);
     let rules = RuleBook {
+        integrity: integrity.clone(),
         fixed: Arc::new(Fixed {
-            cluster: Cluster { uid, name: setup.cluster_name },
+            cluster: Cluster { uid: uid.clone(), name: setup.cluster_name },
             mode: setup.mode,
             registry: Arc::new(setup.registry),
             playbooks: Arc::new(setup.playbooks),
@@ -187,11 +202,12 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     let (mut wakers, mut roles) = (Vec::new(), Vec::new());
     let (hold, held) = tokio::sync::watch::channel(false);
     let (_, never) = tokio::sync::watch::channel(false);
-    let mut spawn = |me: Me, at_once: usize, executor: bool, outside: Outside| {
-        let hold = if executor { held.clone() } else { never.clone() };
+    let mut spawn = |me: Me, at_once: usize, keeper: Option<Arc<Keeper>>, outside: Outside| {
+        let hold = if keeper.is_some() { held.clone() } else { never.clone() };
         let (waker, woken) = queue();
         wakers.push(waker);
-        let drives = Drives { me, at_once, hold, rules: rules.clone(), store: store.clone(), outside };
+        let (rules, store) = (rules.clone(), store.clone());
+        let drives = Drives { me, at_once, hold, keeper, rules, store, outside };
         tasks.spawn(drives.run(woken, stop.clone()));
     };
     let (arrived, intake) = (Arc::new(Notify::new()), IntakeMetrics::default());
@@ -200,7 +216,7 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     if setup.parts.responder {
         let me = take_role(&store, clock, Role::Responder, Epoch(0)).await?;
         note_policy(&store, clock, &me, &rules).await?;
-        spawn(me.clone(), RESPONDER_AT_ONCE, false, outside(reader.clone(), None));
+        spawn(me.clone(), RESPONDER_AT_ONCE, None, outside(reader.clone(), None));
         roles.push(me.clone());
         let healthy_after = rules.fixed.registry.policy.healthy_after;
         let cluster = rules.fixed.cluster.name.clone();
@@ -226,12 +242,23 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     } else {
         seen.synced.store(true, std::sync::atomic::Ordering::Relaxed);
     }
+    let mut keeper = None;
     if setup.parts.executor {
+        let signing = setup.signing.ok_or(StartError::Unsigned)?;
+        trust.send_replace(Integrity::Unchecked { why: "it was not looked at yet".to_owned() });
         let (reader, writer) =
             (Reader::connect(&setup.executor).await?, Writer::connect(&setup.executor).await?);
         let me = take_executor(&store, clock, &reader, &rules.fixed.mode).await?;
         roles.push(me.clone());
-        spawn(me, 1, true, outside(reader, Some(writer)));
+        let signs = Keeper::open(signing, store.clone(), clock, me.clone(), &uid, trust).await?;
+        let signs = Arc::new(signs);
+        let (running, until) = (Arc::clone(&signs), stop.clone());
+        tasks.spawn(async move { running.run(until).await });
+        keeper = Some(Arc::clone(&signs));
+        spawn(me, 1, Some(signs), outside(reader, Some(writer)));
+    }
+    if keeper.is_some() {
+        tasks.spawn(wake_when_open(integrity.clone(), store.clone(), wakers.clone(), stop.clone()));
     }
     let look = if setup.parts.is_whole() { sweep::ALONE } else { sweep::SHARED };
     tasks.spawn(sweep::run(store.clone(), clock, wakers.clone(), look, stop.clone()));
@@ -246,6 +273,8 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         intake,
         stop,
         tasks,
+        integrity,
+        keeper,
         store,
         clock,
         roles,
@@ -289,7 +318,28 @@ impl Running {
                 tracing::warn!(%error, "the stop could not be recorded");
             }
         }
+        if let Some(keeper) = &self.keeper {
+            keeper.sign_last().await;
+        }
         self.store.close().await;
+    }
+}
+
+/// What waited while the executor was closed goes on.
+async fn wake_when_open(
+    mut integrity: tokio::sync::watch::Receiver<Integrity>,
+    store: SqliteStore,
+    wakers: Vec<Waker>,
+    stop: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            moved = integrity.changed() => if moved.is_err() { return },
+        }
+        if *integrity.borrow_and_update() == Integrity::Open {
+            doors::wake_open(&store, &wakers).await;
+        }
     }
 }
 

@@ -6,10 +6,13 @@ pub mod digest;
 pub mod probe;
 pub mod rights;
 
+pub use super::checkpoint::adopt::{AdoptError, Adopted, adopt};
+pub use super::checkpoint::state::{State, StateError, StateFile};
 pub use crate::stages::query::{Course, End, Found, Reads, Story};
 pub use crate::stages::vote::people::PeopleError;
 pub use crate::store::audit::{
-    Exit as AuditExit, ExportError, Problem, Report, export, verify, verify_jsonl,
+    Exit as AuditExit, ExportError, Held, Problem, ProofDocument, ProveError, Recount, Report, check_proof,
+    export, prove, verify, verify_jsonl,
 };
 pub use crate::store::{Filter, HistoryStore, OpenError, OpenMode, SqliteStore, StoreError, Which};
 pub use anchor::{Anchor, anchored, anchored_jsonl};
@@ -18,6 +21,7 @@ pub use super::run::access;
 pub use super::tell::ChannelError;
 pub use crate::notify::Handed;
 
+use super::checkpoint::Integrity;
 use super::rules::{Fixed, RuleBook};
 use super::tell::{channels, heartbeat};
 use crate::clock::Clock;
@@ -128,6 +132,7 @@ pub fn rules(config: &Config, playbooks: Catalog, store: SqliteStore, clock: Clo
         store,
         clock,
         nodes_not_ready: Arc::new(AtomicU32::new(0)),
+        integrity: tokio::sync::watch::channel(Integrity::Open).1,
     }
 }
 

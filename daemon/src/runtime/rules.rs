@@ -1,5 +1,6 @@
 //! The rules in force: configuration, and what the history adds up to now.
 
+use super::checkpoint::Integrity;
 use crate::clock::Clock;
 use crate::store::{Filter, HistoryStore as _, SqliteStore, Which};
 use nightshift_engine::drive::StoreError;
@@ -23,6 +24,8 @@ pub struct RuleBook {
     pub clock: Clock,
     /// Nodes that are not Ready, as the view counts them.
     pub nodes_not_ready: Arc<AtomicU32>,
+    /// Whether the executor of this process trusts the history. Of another process the history says it.
+    pub integrity: tokio::sync::watch::Receiver<Integrity>,
 }
 
 /// The part of the rules that configuration fixes.
@@ -44,7 +47,8 @@ pub struct Fixed {
 }
 
 impl RuleBook {
-    /// The rules in force. When the history cannot be read, the kill switch counts as set.
+    /// The rules in force. When the history cannot be read, or is not the one that was signed, the kill switch counts as
+    /// set.
     pub async fn now(&self) -> Rules {
         let fixed = &self.fixed;
         let mut standing = match self.standing().await {
@@ -55,6 +59,9 @@ impl RuleBook {
                 Standing { kill_switch: KillSwitch::Set { reason }, ..Standing::default() }
             }
         };
+        if let Some(reason) = self.integrity.borrow().why_not() {
+            standing.kill_switch = KillSwitch::Set { reason };
+        }
         if fixed.kill_switch {
             standing.kill_switch = KillSwitch::Set { reason: "set in the configuration".to_owned() };
         }
@@ -95,6 +102,8 @@ pub async fn system(store: &SqliteStore) -> Result<System, StoreError> {
         "inventory",
         "inventory-cleared",
         "quarantined",
+        "audit-closed",
+        "audit-adopted",
     ];
     let rows: Vec<Row> = store.system_events(KINDS).await?;
     Ok(System::of(&rows))

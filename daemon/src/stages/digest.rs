@@ -2,6 +2,7 @@
 
 use crate::api::digest::{DigestLine, DigestSection, DigestSheet};
 use crate::clock::Clock;
+use crate::store::audit::Last;
 use crate::store::{Cursor, Filter, HistoryStore as _, SqliteStore, SystemAppend, Which, audit};
 use askama::Template as _;
 use jiff::civil::{Date, Time};
@@ -19,13 +20,15 @@ use tokio_util::sync::CancellationToken;
 /// As far back as days are compared.
 const COMPARED: Seconds = Seconds(7 * 86_400);
 /// What stands at a window's end may have begun long before.
-const STANDING: [&str; 6] = [
+const STANDING: [&str; 8] = [
     "coverage-changed",
     "quarantined",
     "inventory",
     "inventory-cleared",
     "kill-switch-set",
     "kill-switch-cleared",
+    "audit-closed",
+    "audit-adopted",
 ];
 /// After so long all of the history is read again, not only what was added.
 const WALK: Seconds = Seconds(86_400);
@@ -232,7 +235,7 @@ impl DigestStage {
         let known = verified.take().filter(|known| now.since(known.walked.at) < WALK);
         let report = match &known {
             Some(known) => audit::verify_on(&self.store, &known.report).await,
-            None => audit::verify(&self.store, 0).await,
+            None => audit::verify(&self.store, 0, &audit::Held::default()).await,
         };
         let report = match report {
             Ok(report) => report,
@@ -243,8 +246,14 @@ impl DigestStage {
             (None, Some(tip)) => {
                 let (rows, since) = (report.rows, known.map(|known| known.walked));
                 let walked = since.clone().unwrap_or(Walked { at: now, rows });
+                let signed = report.checkpoints.last.clone();
                 *verified = Some(Verified { walked, report });
-                Audit::ChainOnly { rows, tip: tip.hash, since }
+                match signed {
+                    Some(Last { size, root, keys, .. }) => {
+                        Audit::Signed { rows, tip: tip.hash, size, root, keys, since }
+                    }
+                    None => Audit::ChainOnly { rows, tip: tip.hash, since },
+                }
             }
             (None, None) => Audit::NotChecked { why: "the history is empty".to_owned() },
         }

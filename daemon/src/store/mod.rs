@@ -16,6 +16,7 @@
 pub mod alerts;
 mod append;
 pub mod audit;
+pub mod checkpoint;
 pub mod doors;
 mod error;
 pub mod leader;

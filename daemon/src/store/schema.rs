@@ -9,6 +9,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../../../migrations/sqlite/0001_history.sql")),
     (2, "doors", include_str!("../../../migrations/sqlite/0002_doors.sql")),
     (3, "alerts", include_str!("../../../migrations/sqlite/0003_alerts.sql")),
+    (4, "checkpoint", include_str!("../../../migrations/sqlite/0004_checkpoint.sql")),
 ];
 
 /// The newest schema that this program knows.

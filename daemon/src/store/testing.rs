@@ -22,6 +22,21 @@ pub(crate) async fn store() -> (tempfile::TempDir, SqliteStore) {
     (folder, store)
 }
 
+/// Does to the file what only somebody with its rights can; statements stand between semicolons.
+pub(crate) async fn as_owner(file: &std::path::Path, change: &str) {
+    use sqlx::{AssertSqlSafe, ConnectOptions as _};
+    let mut raw = sqlx::sqlite::SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+    for table in ["event", "checkpoint"] {
+        for what in ["update", "delete", "replace"] {
+            let drop = format!("DROP TRIGGER IF EXISTS audit_{table}_no_{what}");
+            sqlx::query(AssertSqlSafe(drop)).execute(&mut raw).await.unwrap();
+        }
+    }
+    for statement in change.split(';') {
+        sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&mut raw).await.unwrap();
+    }
+}
+
 pub(crate) fn system(at: Timestamp, count: u32) -> SystemAppend {
     let event = |n| SystemEvent::AnonymousRefused { reason: "test".to_owned(), count: n };
     SystemAppend {

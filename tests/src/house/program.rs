@@ -86,7 +86,7 @@ impl House {
             "nightshift.yaml",
             json!({
                 "mode": "approve", "actions": {"namespaces": ["shop"]},
-                "cluster": {"name": "test", "kubeconfig": "kubeconfig"}, "store": {"path": "history.db"},
+                "cluster": {"name": "test", "kubeconfig": "kubeconfig"}, "store": {"path": "history.db"}, "audit": {"keys_dir": "executor-keys"},
                 "gate": {"listen": gate, "keys_dir": "keys"}, "health": {"listen": health},
                 "prometheus": {"url": url}, "registry": "registry.yaml", "log": {"level": "info"},
             }),

@@ -10,6 +10,7 @@ use nightshift::cluster::stream::Timing;
 use nightshift::config::{self, Keys};
 use nightshift::demo::person::Person;
 use nightshift::prometheus::Settings;
+use nightshift::runtime::checkpoint::Signing;
 use nightshift::runtime::doors::{self, Doors};
 use nightshift::runtime::{self, Parts, Running, Setup, tell};
 use nightshift::stages::digest::Daily;
@@ -23,6 +24,7 @@ use nightshift_model::{
 };
 use nightshift_playbooks::Catalog;
 use serde_json::json;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Who decides.
@@ -102,6 +104,7 @@ impl Night {
             timing: Timing::default(),
             params: Params::default(),
             seed: 1,
+            signing: Some(Signing { folder: folder.path().join("executor-keys"), say: Arc::new(|_| {}) }),
             metrics: nightshift::telemetry::Metrics::default(),
         };
         let running = runtime::start(setup).await?;
@@ -199,7 +202,7 @@ impl Night {
 
     /// Holds the history to its chain and its folds.
     pub async fn audit(&self) -> anyhow::Result<()> {
-        let report = audit::verify(&self.store, 0).await?;
+        let report = audit::verify(&self.store, 0, &audit::Held::default()).await?;
         ensure!(report.problems.is_empty() && report.warnings.is_empty(), "{report:?}");
         ensure!(!report.partial && report.incidents == self.incidents().await?.len(), "{report:?}");
         Ok(())

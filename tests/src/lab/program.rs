@@ -183,7 +183,7 @@ impl Program {
 
     /// Holds the history to its chain and its folds.
     pub async fn audit(&self) -> anyhow::Result<()> {
-        let report = audit::verify(&self.store().await?, 0).await?;
+        let report = audit::verify(&self.store().await?, 0, &audit::Held::default()).await?;
         ensure!(report.problems.is_empty() && !report.partial, "{report:?}");
         Ok(())
     }

@@ -136,6 +136,19 @@ fn needs(stories: &Stories<'_>, night: &Night<'_>, window: &Window, registry: &R
             proposal: None,
         });
     }
+    if let Some((at, why)) = night.closed {
+        needs.push(Need {
+            kind: NeedKind::ExecutorClosed,
+            incident: None,
+            scope: String::new(),
+            owner: None,
+            severity: Severity::Critical,
+            since: window.moment(at),
+            what: format!("the executor is closed, so nothing is executed: {}", visible(why)),
+            next: "find out who changed the history; `nightshift audit adopt` opens the executor".to_owned(),
+            proposal: None,
+        });
+    }
     needs.sort_by(|a, b| {
         let key = |n: &Need| {
             let expires = n.proposal.as_ref().map_or(Timestamp::EPOCH, |p| p.expires.at);

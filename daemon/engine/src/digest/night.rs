@@ -23,6 +23,8 @@ pub(super) struct Night<'a> {
     pub(super) cleared: u32,
     /// Since when the kill switch is set, and why.
     pub(super) stopped: Option<(Timestamp, &'a str)>,
+    /// Since when the executor is closed, and why.
+    pub(super) closed: Option<(Timestamp, &'a str)>,
 }
 
 #[derive(Debug)]
@@ -72,6 +74,8 @@ impl<'a> Night<'a> {
             }
             E::KillSwitchSet { reason, .. } => self.stopped = Some((at, reason)),
             E::KillSwitchCleared => self.stopped = None,
+            E::AuditClosed { why } => self.closed = Some((at, why)),
+            E::AuditAdopted { .. } => self.closed = None,
             E::Undelivered { .. }
             | E::Routed { .. }
             | E::Listed { .. }
@@ -88,7 +92,8 @@ impl<'a> Night<'a> {
             | E::VoteRefused { .. }
             | E::AnonymousRefused { .. }
             | E::DigestSent { .. }
-            | E::AuditRead { .. } => {}
+            | E::AuditRead { .. }
+            | E::CheckpointKey { .. } => {}
         }
     }
 }

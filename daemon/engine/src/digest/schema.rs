@@ -98,7 +98,7 @@ pub struct Verdict {
 pub struct Need {
     /// What kind of look it needs.
     pub kind: NeedKind,
-    /// The incident; none for the kill switch.
+    /// The incident; none for the kill switch and a closed executor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incident: Option<IncidentId>,
     /// The scope as people name it.
@@ -123,6 +123,8 @@ pub struct Need {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NeedKind {
+    /// The executor is closed: the history is not the one that it signed.
+    ExecutorClosed,
     /// A write whose fate nobody can tell.
     Unknown,
     /// A sealed proposal waits for votes.
@@ -458,6 +460,22 @@ pub enum Audit {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         since: Option<Walked>,
     },
+    /// The chain holds, and the executor signed a part of it.
+    Signed {
+        /// Rows that were looked at.
+        rows: u64,
+        /// The last row's hash.
+        tip: Sha256,
+        /// Rows that the last checkpoint covers.
+        size: u64,
+        /// Its root: whoever keeps this digest can tell a history that was shortened or written anew.
+        root: Sha256,
+        /// Ids of the keys that signed it.
+        keys: Vec<String>,
+        /// Absent when every row was looked at just now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Walked>,
+    },
     /// The chain does not hold.
     Broken {
         /// Where and how.
@@ -484,6 +502,7 @@ impl Audit {
     pub fn brief(&self) -> String {
         match self {
             Self::ChainOnly { rows, .. } => format!("audit: chain only, verified, {rows} rows"),
+            Self::Signed { rows, size, .. } => format!("audit: verified, {rows} rows, {size} signed"),
             Self::Broken { .. } | Self::NotChecked { .. } => self.sentence(),
         }
     }
@@ -492,17 +511,29 @@ impl Audit {
     pub fn sentence(&self) -> String {
         match self {
             Self::ChainOnly { rows, tip, since } => {
-                let since = since.as_ref().map(|walked| {
-                    format!(
-                        "; the first {} rows were read at {}, since then what was added",
-                        walked.rows, walked.at
-                    )
-                });
-                let tip = tip.short();
-                format!("audit: chain only, verified, {rows} rows, tip {tip}{}", since.unwrap_or_default())
+                format!(
+                    "audit: chain only, verified, {rows} rows, tip {}{}",
+                    tip.short(),
+                    walked(since.as_ref())
+                )
             }
+            Self::Signed { rows, tip, size, root, keys, since } => format!(
+                "audit: verified, {rows} rows, tip {}; signed: {size} rows, root {}, key {}{}",
+                tip.short(),
+                root.short(),
+                keys.iter().map(|key| visible(key)).collect::<Vec<_>>().join(" and "),
+                walked(since.as_ref())
+            ),
             Self::Broken { what } => format!("AUDIT: THE HISTORY WAS CHANGED: {}", visible(what)),
             Self::NotChecked { why } => format!("audit: not checked, because {}", visible(why)),
         }
     }
+}
+
+/// Since when older rows were not read again.
+fn walked(since: Option<&Walked>) -> String {
+    let told = |walked: &Walked| {
+        format!("; the first {} rows were read at {}, since then what was added", walked.rows, walked.at)
+    };
+    since.map(told).unwrap_or_default()
 }

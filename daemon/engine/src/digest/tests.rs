@@ -4,7 +4,7 @@ use super::*;
 use expect_test::expect_file;
 use nights::{Fate, Night, RELAPSED, window};
 use nightshift_model::apply::Place;
-use nightshift_model::{Phase, Seconds};
+use nightshift_model::{Phase, Seconds, SystemEvent};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -16,18 +16,42 @@ fn audit() -> Audit {
     Audit::ChainOnly { rows: 812, tip: nightshift_model::digest("test", b"tip"), since: None }
 }
 
+fn signed() -> Audit {
+    let of = |name: &[u8]| nightshift_model::digest("test", name);
+    let keys = vec!["c74f20a3".to_owned(), "0badc0de".to_owned()];
+    Audit::Signed { rows: 812, tip: of(b"tip"), size: 800, root: of(b"root"), keys, since: None }
+}
+
 fn told(night: &Night) -> Digest {
     digest(&night.rows, &[], &window(), &registry(), audit())
 }
 
 fn golden(night: &Night, folder: &str) -> Digest {
-    let digest = told(night);
+    let audit = if folder == "3" { signed() } else { audit() };
+    let digest = digest(&night.rows, &[], &window(), &registry(), audit);
     let json = format!("{}\n", serde_json::to_string_pretty(&digest).unwrap());
     assert_eq!(serde_json::from_str::<Digest>(&json).unwrap(), digest, "the JSON reads back");
     expect_file![format!("../../testdata/digest/{folder}/digest.json")].assert_eq(&json);
     expect_file![format!("../../testdata/digest/{folder}/digest.txt")].assert_eq(&text(&digest, 80));
     expect_file![format!("../../testdata/digest/{folder}/phone.txt")].assert_eq(&top(&digest, 44));
     digest
+}
+
+#[test]
+fn a_closed_executor_stands_before_everything_else_until_somebody_adopts() {
+    let mut night = Night::quiet();
+    night.incident(20, Fate::Waiting);
+    night.system(60, SystemEvent::AuditClosed { why: "the history shrank".to_owned() });
+    let digest = told(&night);
+    let first = &digest.needs_you[0];
+    assert_eq!(
+        (first.kind, first.severity),
+        (NeedKind::ExecutorClosed, nightshift_model::Severity::Critical)
+    );
+    assert!(text(&digest, 80).contains("the executor is closed, so nothing is executed: the history shrank"));
+    let (signed, found) = ("9 rows".to_owned(), "3 rows".to_owned());
+    night.system(70, SystemEvent::AuditAdopted { signed, found, because: "restored".to_owned() });
+    assert!(told(&night).needs_you.iter().all(|need| need.kind != NeedKind::ExecutorClosed));
 }
 
 #[test]

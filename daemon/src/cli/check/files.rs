@@ -4,8 +4,9 @@ use super::{Failure, Finding};
 use crate::cli::failure::causes;
 use crate::cli::source::history;
 use crate::config::{Config, Mode, Secret};
-use crate::runtime::offline;
+use crate::runtime::offline::{self, State, StateError, StateFile};
 use nightshift_engine::alert::WATCHDOG;
+use nightshift_engine::note::Note;
 use nightshift_model::registry::matches;
 use nightshift_playbooks::Catalog;
 use std::net::TcpListener;
@@ -13,8 +14,9 @@ use std::path::Path;
 
 /// Everything but the playbooks.
 pub(super) async fn look(config: &Config) -> Vec<Finding> {
-    let mut found = vec![people(config), keys(config)];
-    found.extend(store(config).await);
+    let (last, signing) = signing(config);
+    let mut found = vec![people(config), keys(config), signing];
+    found.extend(store(config, last).await);
     found.extend(doors(config));
     found.extend(alerts(config).await);
     found.extend(endpoints(config));
@@ -79,7 +81,43 @@ fn keys(config: &Config) -> Finding {
     }
 }
 
-async fn store(config: &Config) -> Vec<Finding> {
+/// The executor's last note, if it can be read, and how it stands with signing.
+fn signing(config: &Config) -> (Option<Note>, Finding) {
+    const WHAT: &str = "signing of the history";
+    if config.mode == Mode::Observe {
+        return (None, Finding::ok(WHAT, "nobody signs in mode observe: chain only"));
+    }
+    let folder = &config.audit.keys_dir;
+    let place = folder.display();
+    match StateFile::of(folder).read() {
+        Err(error @ StateError::Damaged { .. }) => {
+            let next = "nightshift audit verify against notes kept elsewhere, then nightshift audit adopt";
+            (None, Finding::missing(WHAT, error.to_string(), next))
+        }
+        Err(error) => {
+            let next = "look as the user that the executor runs as; the responder's must not read it";
+            (None, Finding::not_checked(WHAT, causes(&error), next))
+        }
+        Ok(None) => match writable(folder) {
+            Ok(()) => (None, Finding::ok(WHAT, format!("key and last note will be made in {place}"))),
+            Err(why) => {
+                let next = "let the executor write there, or name another folder in `audit.keys_dir`";
+                (None, Finding::missing(WHAT, format!("{place} cannot be made or written: {why}"), next))
+            }
+        },
+        Ok(Some(State { closed: Some(why), .. })) => {
+            let next = "find out who changed the history; `nightshift audit adopt` opens the executor";
+            (None, Finding::missing(WHAT, format!("the executor is closed: {why}"), next))
+        }
+        Ok(Some(State { kept, closed: None })) => {
+            let note = kept.as_ref().and_then(|kept| kept.note.as_deref()).and_then(|n| Note::parse(n).ok());
+            let size = kept.map_or(0, |kept| kept.kept.size);
+            (note, Finding::ok(WHAT, format!("{size} rows are signed, last note in {place}")))
+        }
+    }
+}
+
+async fn store(config: &Config, last: Option<Note>) -> Vec<Finding> {
     let path = &config.store.path;
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let next = "let nightshift write there, or name another file in `store.path`";
@@ -105,14 +143,19 @@ async fn store(config: &Config) -> Vec<Finding> {
         Err(Failure { what, next, .. }) => return vec![Finding::missing("store", what, next)],
     };
     let mut found = vec![Finding::ok("store", format!("{}, schema up to date", path.display()))];
-    found.push(match offline::verify(&store, 0).await {
+    let notes = last.into_iter().map(|note| ("that the executor signed last".to_owned(), note)).collect();
+    let held = offline::Held { notes, ..offline::Held::default() };
+    found.push(match offline::verify(&store, 0, &held).await {
         Err(error) => Finding::not_checked("audit chain", error.to_string(), "nightshift audit verify"),
         Ok(report) if report.problems.is_empty() => {
             Finding::ok("audit chain", format!("{} rows hold", report.rows))
         }
         Ok(report) => Finding::missing(
             "audit chain",
-            format!("{} rows are not as they were recorded", report.problems.len()),
+            match report.problems.as_slice() {
+                [one] => one.what.clone(),
+                more => format!("{} rows are not as they were recorded", more.len()),
+            },
             "nightshift audit verify; keep the file as it is",
         ),
     });

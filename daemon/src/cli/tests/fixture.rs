@@ -11,12 +11,16 @@
     clippy::wildcard_enum_match_arm
 )] // tables of small cases: clones and wildcards read better here
 
+use crate::clock::Clock;
+use crate::runtime::checkpoint::{Integrity, Keeper, Say, Signing};
 use crate::runtime::offline::{OpenMode, SqliteStore};
+use crate::runtime::run::line;
 use crate::store::{HistoryStore as _, Store as _, SystemAppend};
 use nightshift_engine::correlate::alerts::standing;
 use nightshift_model::action::{RevisionRef, Risk};
 use nightshift_model::alert::Flag;
 use nightshift_model::apply::Place;
+use nightshift_model::effect::Me;
 use nightshift_model::evidence::{ContainerLine, LogExcerpt, PodLine, RevisionLine, Rollouts, WorkloadFacts};
 use nightshift_model::measure::{Check, ClusterCondition, Comparison, Stage, Value, VerificationSpec};
 use nightshift_model::plan::{Blast, Inverse, PLAN_VERSION, Plan, Preconditions, Request, Sealed};
@@ -29,6 +33,7 @@ use nightshift_model::{
 };
 use nightshift_model::{Got, Manner, SystemEvent, Told, Turn, evidence};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 /// 2027-01-15 02:00 UTC.
 pub(super) fn at(second: i64) -> Timestamp {
@@ -108,6 +113,29 @@ fn told_only() -> Vec<IncidentEvent> {
         IncidentEvent::AlertsChanged { alerts },
         IncidentEvent::Escalated { why: Escalation::NoPlan { reasons, handover: None } },
     ]
+}
+
+/// Signs the history as an executor does that starts and stops; its key, and the line it wrote to stdout.
+pub(super) async fn signed(folder: &Path) -> (String, String) {
+    let store = SqliteStore::open(folder.join("nightshift.db"), OpenMode::ReadWrite).await.unwrap();
+    let epoch = store.take(Role::Executor, "test", Epoch(0)).await.unwrap();
+    let me = Me { role: Role::Executor, epoch, actor: Actor::Nightshift(Role::Executor) };
+    let (trust, _integrity) = tokio::sync::watch::channel(Integrity::Unchecked { why: "test".to_owned() });
+    let said: Arc<Mutex<String>> = Arc::default();
+    let hear = Arc::clone(&said);
+    let say: Say = Arc::new(move |stored| *hear.lock().unwrap() = line(stored));
+    let signing = Signing { folder: folder.join("executor-keys"), say };
+    let clock = Clock::scaled(at(1_200), 1);
+    let keeper = Keeper::open(signing, store.clone(), clock, me, "test", trust).await.unwrap();
+    keeper.sign_last().await;
+    store.close().await;
+    let line = said.lock().unwrap().clone();
+    let store = SqliteStore::open(folder.join("nightshift.db"), OpenMode::ReadOnly).await.unwrap();
+    let named = store.system_events(&["checkpoint-key"]).await.unwrap();
+    let HistoryEvent::System(SystemEvent::CheckpointKey { vkey, .. }) = &named[0].event else {
+        panic!("named")
+    };
+    (vkey.clone(), line)
 }
 
 async fn write(store: &SqliteStore, id: &IncidentId, start: i64, events: Vec<IncidentEvent>) {

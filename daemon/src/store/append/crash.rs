@@ -71,7 +71,7 @@ fn kill(mut child: Child) -> BTreeMap<String, u64> {
 
 async fn check(file: &Path, acknowledged: &BTreeMap<String, u64>) {
     let store = SqliteStore::open(file, OpenMode::ReadWrite).await.unwrap();
-    let report = audit::verify(&store, 0).await.unwrap();
+    let report = audit::verify(&store, 0, &audit::Held::default()).await.unwrap();
     assert_eq!(report.problems, vec![], "chain, folds and snapshots");
     for (id, revision) in acknowledged {
         let events = store.stream_events(&Stream::Incident(IncidentId(id.clone()))).await.unwrap();

@@ -6,7 +6,7 @@ use crate::store::{HistoryStore as _, OpenMode, SqliteStore, Store as _, audit};
 use futures::future::join_all;
 
 async fn whole(store: &SqliteStore) -> u64 {
-    let report = audit::verify(store, 0).await.unwrap();
+    let report = audit::verify(store, 0, &audit::Held::default()).await.unwrap();
     assert_eq!(report.problems, vec![]);
     report.rows
 }

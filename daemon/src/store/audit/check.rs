@@ -1,14 +1,13 @@
 //! The checks, row by row; the same for a store and for an export.
 
-use super::{Problem, Report, SnapshotRow, Tip};
-use crate::store::load;
-use crate::store::row::{RawRow, column, genesis, parse, proposal_of};
+use super::notes::Notes;
+use super::streams::{Keep, Streams};
+use super::{Checkpoints, Held, Problem, Recount, Report, SnapshotRow, Tip, VoteProofs};
+use crate::store::checkpoint::Stored;
+use crate::store::row::{RawRow, genesis, parse, proposal_of};
+use nightshift_engine::merkle::Tree;
 use nightshift_model::history::Row;
-use nightshift_model::{
-    Digest, HistoryEvent, Incident, IncidentEvent, IncidentId, PersonId, Phase, Proposal, ProposalId,
-    Revision, Stream, Vote, VoteDecision,
-};
-use std::collections::BTreeMap;
+use nightshift_model::{Digest, IncidentId, ProposalId, Revision, Stream};
 
 /// More than this says nothing new.
 const TOLD: usize = 1_000;
@@ -19,49 +18,63 @@ pub(super) struct Check {
     /// `None` before the first row of a partial look: nothing is known about what it must follow.
     prev: Option<Digest>,
     newest: String,
-    /// By stream. After a problem a stream is not followed further: what comes then is only its echo.
-    streams: BTreeMap<String, Followed>,
+    streams: Streams,
+    notes: Notes,
+    recount: Option<Recount>,
     report: Report,
 }
 
-enum Followed {
-    Incident { fold: Box<Incident>, seq: u64, snapshot_seen: bool },
-    System(Revision),
-    Lost,
-}
-
 impl Check {
-    pub(super) fn new(log_id: &str, from: u64) -> Self {
-        Self {
+    pub(super) fn new(log_id: &str, from: u64, held: &Held, keep: Keep) -> Self {
+        let (notes, faults) = Notes::new(log_id, held);
+        let mut check = Self {
             next: from,
             prev: (from == 0).then(|| genesis(log_id)),
             newest: String::new(),
-            streams: BTreeMap::new(),
+            streams: Streams::new(keep),
+            notes,
+            recount: held.recount.clone(),
             report: Report {
                 rows: 0,
                 tip: None,
                 incidents: 0,
                 system: Revision(0),
+                tree: Tree::default(),
+                checkpoints: Checkpoints::default(),
+                votes: VoteProofs::default(),
                 problems: Vec::new(),
                 warnings: Vec::new(),
+                missing: Vec::new(),
                 chain_only: true,
                 partial: from > 0,
             },
+        };
+        for what in faults {
+            check.problem(0, what);
+        }
+        check
+    }
+
+    /// A row before the look begins, by its hash alone.
+    pub(super) fn before(&mut self, hash: &Digest) {
+        for what in self.notes.hash(hash) {
+            self.problem(self.next.saturating_sub(1), what);
         }
     }
 
     /// Goes on behind a clean report of the whole.
     pub(super) fn behind(log_id: &str, known: &Report, tip: &Tip) -> Self {
-        let mut check = Self::new(log_id, 0);
+        let mut check = Self::new(log_id, 0, &Held::default(), Keep::All);
         check.next = tip.seq;
         check.prev = None;
-        check.streams.insert(Stream::System.as_str().to_owned(), Followed::System(known.system));
+        check.streams.go_on(known.system, known.incidents);
+        check.notes.go_on(known.tree.clone(), known.checkpoints.clone());
         check.report = known.clone();
         check
     }
 
     /// The row of the tip, which must still be the one that was verified, and the rows behind it.
-    pub(super) fn again(&mut self, row: &RawRow, tip: &Tip) {
+    pub(super) fn on(&mut self, row: &RawRow, tip: &Tip) {
         self.chain(row);
         if row.seq == tip.seq {
             if row.hash != tip.hash {
@@ -73,16 +86,17 @@ impl Check {
         self.count(row);
     }
 
-    /// A row of a stream that grew, from the stream's first on. Those behind the tip are counted already.
-    pub(super) fn of_stream(&mut self, row: &RawRow, tip: &Tip) {
-        let known = self.report.incidents;
+    /// A row of a stream that is followed from its first on, behind the walk.
+    pub(super) fn of_stream(&mut self, row: &RawRow) {
         if row.expected_hash() != row.hash {
             self.problem(row.seq, "it was changed after it was recorded");
         }
         self.read(row, |_| true);
-        if row.seq <= tip.seq {
-            self.report.incidents = known;
-        }
+    }
+
+    /// What a stream holds up to the tip is counted already.
+    pub(super) fn count_behind(&mut self, stream: &str, tip: &Tip) {
+        self.streams.count_behind(stream, tip.seq);
     }
 
     /// Nothing stands where the tip stood.
@@ -90,7 +104,29 @@ impl Check {
         self.problem(tip.seq, "it was verified before and is no longer there: the history's end was cut off");
     }
 
-    pub(super) fn report(self) -> Report {
+    /// A stored checkpoint, before the rows that it covers are looked at; in the order of their sizes.
+    pub(super) fn checkpoint(&mut self, stored: &Stored) {
+        if let Some(what) = self.notes.stored(stored) {
+            self.problem(stored.size.saturating_sub(1), what);
+        }
+    }
+
+    pub(super) fn report(mut self) -> Report {
+        self.report.tree = self.notes.tree().clone();
+        let (checkpoints, faults, missing) = self.notes.end();
+        let tip = self.report.tip.map_or(0, |tip| tip.seq);
+        let faults = faults.into_iter().map(|what| Problem { seq: tip, what });
+        self.report.problems.extend(faults);
+        self.report.chain_only = checkpoints.external == 0;
+        self.report.checkpoints = checkpoints;
+        self.report.missing = missing;
+        let unproven = self.report.votes.unproven;
+        if unproven > 0 {
+            let what = format!(
+                "{unproven} signed approvals were not verified: this program cannot verify their kind"
+            );
+            self.report.missing.push(what);
+        }
         self.report
     }
 
@@ -123,12 +159,15 @@ impl Check {
             }
             Err(error) => {
                 self.problem(row.seq, error.to_string());
-                self.streams.insert(row.stream.clone(), Followed::Lost);
+                self.streams.lose(&row.stream);
             }
         }
     }
 
     fn count(&mut self, row: &RawRow) {
+        for what in self.notes.row(row.seq, &row.ts, &row.hash) {
+            self.problem(row.seq, what);
+        }
         self.report.rows += 1;
         self.report.tip = Some(Tip { seq: row.seq, hash: row.hash });
     }
@@ -176,114 +215,34 @@ impl Check {
         }
     }
 
-    /// Folds the row's stream: the state machine itself says whether an intent stands before its result.
-    fn follow(&mut self, said: &Row) {
-        let name = said.stream.as_str();
-        let next = match (&said.stream, self.streams.get(name)) {
-            (_, Some(Followed::Lost)) => return,
-            (Stream::System, followed) => {
-                let last = if let Some(Followed::System(last)) = followed { *last } else { Revision(0) };
-                if said.revision == last.next() {
-                    self.report.system = said.revision;
-                    Ok(Followed::System(said.revision))
-                } else {
-                    Err(format!("revision {} follows {} in the system stream", said.revision.0, last.0))
-                }
-            }
-            (Stream::Incident(id), followed) => follow_incident(id, followed, said),
-        };
-        let next = next.unwrap_or_else(|what| {
-            self.problem(said.seq, what);
-            Followed::Lost
-        });
-        if matches!((&said.stream, &next), (Stream::Incident(_), Followed::Incident { fold, .. }) if fold.revision == Revision(1))
-        {
-            self.report.incidents += 1;
-        }
-        self.streams.insert(name.to_owned(), next);
-    }
-
     /// A snapshot must be the fold.
     pub(super) fn snapshot(&mut self, row: &SnapshotRow) {
         let tip = self.report.tip.map_or(0, |tip| tip.seq);
-        let (seq, what) = match self.streams.get_mut(&row.id) {
-            Some(Followed::Lost) => return, // told already
-            Some(Followed::Incident { fold, seq, snapshot_seen }) => {
-                *snapshot_seen = true;
-                let same =
-                    serde_json::from_str::<Incident>(&row.json).is_ok_and(|snapshot| snapshot == **fold);
-                if !same {
-                    (*seq, "is not the fold of its events")
-                } else if row.revision != column(fold.revision.0)
-                    || row.phase != fold.phase.word()
-                    || row.open == matches!(fold.phase, Phase::Closed { .. })
-                {
-                    (*seq, "has columns that say something else than it")
-                } else {
-                    return;
-                }
-            }
-            Some(Followed::System(_)) | None => {
-                (tip, "has no events: the history's end was cut off, or it was made up")
-            }
-        };
-        self.problem(seq, format!("the snapshot of incident {} {what}", row.id));
-    }
-
-    pub(super) fn snapshots_end(&mut self) {
-        let missing: Vec<(u64, String)> = self
-            .streams
-            .iter()
-            .filter_map(|(id, followed)| match followed {
-                Followed::Incident { seq, snapshot_seen: false, .. } => {
-                    Some((*seq, format!("incident {id} has no snapshot")))
-                }
-                Followed::Incident { .. } | Followed::System(_) | Followed::Lost => None,
-            })
-            .collect();
-        for (seq, what) in missing {
+        if let Some((seq, what)) = self.streams.snapshot(row, tip) {
             self.problem(seq, what);
         }
     }
-}
 
-fn follow_incident(id: &IncidentId, followed: Option<&Followed>, said: &Row) -> Result<Followed, String> {
-    let before = match followed {
-        Some(Followed::Incident { fold, .. }) => Some(&**fold),
-        Some(Followed::System(_) | Followed::Lost) | None => None,
-    };
-    if let (Some(before), HistoryEvent::Incident(IncidentEvent::Claimed { .. })) = (before, &said.event) {
-        approved(before)?;
-    }
-    let fold = load::step(before, id, said).map_err(|error| error.to_string())?;
-    Ok(Followed::Incident { fold: Box::new(fold), seq: said.seq, snapshot_seen: false })
-}
-
-/// Whoever the grant names must have approved these bytes, and must not have taken it back. Later claims of the same
-/// operation rest on the first.
-fn approved(before: &Incident) -> Result<(), String> {
-    let Phase::Granted { proposal, votes, grant, .. } = &before.phase else { return Ok(()) };
-    let mut persons: Vec<&PersonId> = grant.persons.iter().collect();
-    persons.sort();
-    persons.dedup();
-    if persons.is_empty() || persons.len() != grant.persons.len() {
-        return Err(format!(
-            "proposal {} was claimed with a grant that names nobody, or somebody twice",
-            proposal.id()
-        ));
-    }
-    match persons.iter().find(|person| !stands(votes, person, proposal)) {
-        None => Ok(()),
-        Some(person) => {
-            Err(format!("proposal {} was claimed without a standing approval by {person}", proposal.id()))
+    pub(super) fn snapshots_end(&mut self) {
+        for (seq, what) in self.streams.without_snapshot() {
+            self.problem(seq, what);
         }
     }
-}
 
-/// The vote with the highest number counts.
-fn stands(votes: &[Vote], person: &PersonId, proposal: &Proposal) -> bool {
-    let theirs = votes.iter().filter(|v| v.person == *person && v.proposal == *proposal.id());
-    theirs
-        .max_by_key(|v| v.no)
-        .is_some_and(|v| v.decision == VoteDecision::Approve && v.digest == proposal.digest())
+    /// Incidents that went on after they were put away: their streams must be followed from the beginning again.
+    pub(super) fn returned(&self) -> Vec<IncidentId> {
+        self.streams.returned()
+    }
+
+    /// The whole stream of one of them comes next.
+    pub(super) fn begin_again(&mut self, id: &IncidentId) {
+        self.streams.begin_again(id);
+    }
+
+    fn follow(&mut self, said: &Row) {
+        for what in self.streams.follow(said, self.recount.as_ref(), &mut self.report.votes) {
+            self.problem(said.seq, what);
+        }
+        (self.report.incidents, self.report.system) = (self.streams.incidents, self.streams.system);
+    }
 }

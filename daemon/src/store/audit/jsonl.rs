@@ -1,10 +1,13 @@
 //! The history as lines of JSON: a copy that proves itself, without the store.
 
 use super::check::Check;
-use super::{Report, log_id, page};
+use super::streams::Keep;
+use super::{Held, Report, log_id, page};
+use crate::store::checkpoint::{self, Stored};
 use crate::store::error::unavailable;
 use crate::store::row::RawRow;
 use crate::store::{SqliteStore, StoreError};
+use nightshift_model::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 use sqlx::Acquire as _;
 use std::io::{BufRead, Write};
@@ -19,6 +22,23 @@ struct Header {
     format: String,
     log_id: String,
     from: u64,
+}
+
+/// A checkpoint among the rows: it stands before the last row that it covers.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CheckpointLine {
+    checkpoint: CheckpointFields,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CheckpointFields {
+    size: u64,
+    root: Digest,
+    tip: Digest,
+    at: Timestamp,
+    note: String,
 }
 
 /// Why an export stopped.
@@ -45,7 +65,13 @@ pub async fn export<W: Write + Send>(store: &SqliteStore, from: u64, to: &mut W)
     loop {
         let page = page(&mut view, next).await?;
         let Some(last) = page.last() else { break };
+        let behind = next;
         next = last.seq + 1;
+        // Before the rows that they cover, so that whoever reads knows what must come out.
+        for stored in checkpoint::between(&mut view, behind, next).await? {
+            let Stored { size, root, tip, at, note } = stored;
+            line(to, &CheckpointLine { checkpoint: CheckpointFields { size, root, tip, at, note } })?;
+        }
         for row in &page {
             line(to, row)?;
             written += 1;
@@ -64,17 +90,29 @@ fn line<W: Write, T: Serialize>(to: &mut W, value: &T) -> Result<(), std::io::Er
 ///
 /// # Errors
 /// When it cannot be read, or is no export.
-pub fn verify_jsonl<R: BufRead>(reader: R) -> Result<Report, std::io::Error> {
+pub fn verify_jsonl<R: BufRead>(reader: R, held: &Held) -> Result<Report, std::io::Error> {
     let mut lines = reader.lines();
     let header: Header = serde_json::from_str(&lines.next().transpose()?.unwrap_or_default())?;
     if header.format != FORMAT {
         return Err(std::io::Error::other(format!("an export of format {}, not {FORMAT}", header.format)));
     }
-    let mut check = Check::new(&header.log_id, header.from);
+    // Roots cover the rows from 0 on: of a part they cannot come out.
+    let nothing = Held::default();
+    let whole = header.from == 0;
+    let mut check = Check::new(&header.log_id, header.from, if whole { held } else { &nothing }, Keep::All);
     for line in lines {
-        match serde_json::from_str::<RawRow>(&line?) {
+        let line = line?;
+        match serde_json::from_str::<RawRow>(&line) {
             Ok(row) => check.row(&row),
-            Err(error) => check.no_row(format!("a line is no row: {error}")),
+            Err(error) => match serde_json::from_str::<CheckpointLine>(&line) {
+                Ok(CheckpointLine { checkpoint: CheckpointFields { size, root, tip, at, note } })
+                    if whole =>
+                {
+                    check.checkpoint(&Stored { size, root, tip, at, note });
+                }
+                Ok(_) => {}
+                Err(_) => check.no_row(format!("a line is no row: {error}")),
+            },
         }
     }
     Ok(check.report())

@@ -1,7 +1,7 @@
 use super::*;
-use crate::store::testing::{advance, asked, at, executed, opened, store, system};
+use crate::store::testing::{self, advance, asked, at, executed, opened, store, system};
 use crate::store::{HistoryStore as _, OpenMode};
-use nightshift_model::IncidentId;
+use nightshift_model::{IncidentEvent, IncidentId};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _};
 
@@ -31,7 +31,7 @@ async fn tampered(change: &str) -> Report {
         sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
     }
     let store = SqliteStore::open(folder.path().join("history.db"), OpenMode::ReadOnly).await.unwrap();
-    let report = verify(&store, 0).await.unwrap();
+    let report = verify(&store, 0, &Held::default()).await.unwrap();
     assert_eq!(report.exit(), Exit::Tampered, "{change}: {report:?}");
     report
 }
@@ -44,13 +44,13 @@ fn told(report: &Report, seq: u64, what: &str) {
 #[tokio::test]
 async fn an_honest_history_is_incomplete_only_for_want_of_a_note_from_elsewhere() {
     let (_folder, store) = history().await;
-    let report = verify(&store, 0).await.unwrap();
+    let report = verify(&store, 0, &Held::default()).await.unwrap();
     assert_eq!((report.rows, report.incidents, report.tip.unwrap().seq), (16, 2, 15));
     assert_eq!((&report.problems, &report.warnings), (&vec![], &vec![]));
     assert_eq!(report.exit(), Exit::Incomplete);
     let noted = Report { chain_only: false, ..report };
     assert_eq!(noted.exit(), Exit::Whole);
-    let late = verify(&store, 9).await.unwrap();
+    let late = verify(&store, 9, &Held::default()).await.unwrap();
     assert_eq!((late.rows, late.problems.len(), late.partial), (7, 0, true));
 }
 
@@ -147,7 +147,7 @@ async fn a_claim_without_the_approvals_that_its_grant_names_is_found() {
     ] {
         let (_folder, store) = store().await;
         executed(&store, &IncidentId::from("inc-a"), &voters, &granted).await;
-        let report = verify(&store, 0).await.unwrap();
+        let report = verify(&store, 0, &Held::default()).await.unwrap();
         let claim = u64::try_from(voters.len()).unwrap() + 5;
         told(&report, claim, what);
         assert_eq!(report.exit(), Exit::Tampered);
@@ -155,10 +155,37 @@ async fn a_claim_without_the_approvals_that_its_grant_names_is_found() {
 }
 
 #[tokio::test]
+async fn an_incident_that_comes_back_after_a_long_time_is_followed_whole() {
+    let (folder, store) = store().await;
+    let (old, late) = (IncidentId::from("inc-a"), IncidentId::from("inc-c"));
+    let closed = || IncidentEvent::Judged { outcome: nightshift_model::Outcome::Successful };
+    let mut ends = Vec::new();
+    for id in [&old, &late] {
+        let fold = executed(&store, id, &["ann"], &["ann"]).await;
+        ends.push(advance(&store, Some(&fold), id, vec![closed()], at(30)).await);
+    }
+    let days = |n: i64| at(n * 86_400);
+    store.append_system(system(days(5), 1)).await.unwrap();
+    let again = IncidentEvent::Reopened { why: nightshift_model::incident::Reopening::Relapse };
+    advance(&store, Some(&ends[1]), &late, vec![again], days(6)).await;
+    let report = verify(&store, 0, &Held::default()).await.unwrap();
+    assert_eq!((report.problems.len(), report.incidents, report.votes.carried_out), (0, 2, 2), "{report:?}");
+    // What was put away is still held against its snapshot, and what came back against its whole stream.
+    for (id, seq) in [("inc-a", 11), ("inc-c", 25)] {
+        let file = folder.path().join("history.db");
+        let bend =
+            format!("UPDATE incident SET snapshot = replace(snapshot, 'shop', 'shed') WHERE id = '{id}'");
+        testing::as_owner(&file, &bend).await;
+        let report = verify(&store, 0, &Held::default()).await.unwrap();
+        told(&report, seq, &format!("incident {id} is not the fold"));
+    }
+}
+
+#[tokio::test]
 async fn a_clock_that_was_set_back_is_a_warning() {
     let (_folder, store) = history().await;
     store.append_system(system(at(5), 1)).await.unwrap();
-    let report = verify(&store, 0).await.unwrap();
+    let report = verify(&store, 0, &Held::default()).await.unwrap();
     assert!(report.problems.is_empty());
     assert_eq!(report.warnings.iter().map(|w| w.seq).collect::<Vec<_>>(), [16]);
 }
@@ -168,31 +195,31 @@ async fn an_export_proves_itself_and_shows_what_was_done_to_it() {
     let (_folder, store) = history().await;
     let mut file = Vec::new();
     assert_eq!(export(&store, 0, &mut file).await.unwrap(), 16);
-    let report = verify_jsonl(file.as_slice()).unwrap();
+    let report = verify_jsonl(file.as_slice(), &Held::default()).unwrap();
     assert_eq!((report.rows, report.problems.len(), report.exit()), (16, 0, Exit::Incomplete));
-    assert_eq!(report.tip, verify(&store, 0).await.unwrap().tip);
+    assert_eq!(report.tip, verify(&store, 0, &Held::default()).await.unwrap().tip);
 
     let text = String::from_utf8(file).unwrap();
     let edited = text.replace("person:ann", "person:bob").replace("\\\"ann\\\"", "\\\"bob\\\"");
     assert_ne!(edited, text);
-    assert_eq!(verify_jsonl(edited.as_bytes()).unwrap().exit(), Exit::Tampered);
+    assert_eq!(verify_jsonl(edited.as_bytes(), &Held::default()).unwrap().exit(), Exit::Tampered);
     let mut lines: Vec<&str> = text.lines().collect();
     lines.remove(5);
-    told(&verify_jsonl(lines.join("\n").as_bytes()).unwrap(), 5, "missing");
+    told(&verify_jsonl(lines.join("\n").as_bytes(), &Held::default()).unwrap(), 5, "missing");
     let torn = &text[..text.len() - 40];
-    told(&verify_jsonl(torn.as_bytes()).unwrap(), 15, "a line is no row");
-    assert!(verify_jsonl("{}".as_bytes()).is_err(), "no export at all");
+    told(&verify_jsonl(torn.as_bytes(), &Held::default()).unwrap(), 15, "a line is no row");
+    assert!(verify_jsonl("{}".as_bytes(), &Held::default()).is_err(), "no export at all");
 
     let mut part = Vec::new();
     assert_eq!(export(&store, 10, &mut part).await.unwrap(), 6);
-    let report = verify_jsonl(part.as_slice()).unwrap();
+    let report = verify_jsonl(part.as_slice(), &Held::default()).unwrap();
     assert_eq!((report.problems.len(), report.partial), (0, true));
 }
 
 /// A clean look, then more rows; what `change` did in between is held against the first report.
 async fn grown(change: &str) -> Report {
     let (folder, store) = history().await;
-    let known = verify(&store, 0).await.unwrap();
+    let known = verify(&store, 0, &Held::default()).await.unwrap();
     let id = IncidentId::from("inc-b");
     let before = crate::store::Store::load(&store, &id).await.unwrap();
     advance(&store, Some(&before), &id, vec![asked()], at(40)).await;
@@ -209,7 +236,7 @@ async fn grown(change: &str) -> Report {
     }
     let store = SqliteStore::open(folder.path().join("history.db"), OpenMode::ReadOnly).await.unwrap();
     let on = verify_on(&store, &known).await.unwrap();
-    let whole = verify(&store, 0).await.unwrap();
+    let whole = verify(&store, 0, &Held::default()).await.unwrap();
     if change.is_empty() {
         assert_eq!(on, whole, "going on finds what a whole look finds");
     }

@@ -167,6 +167,8 @@ pub(super) fn system(event: &S) -> Option<String> {
         S::HealthySeen { revision: r } => {
             format!("{kind}: {} revision {} since {}", r.workload, r.number, r.since)
         }
+        S::AuditClosed { why } => format!("{kind}: {why}"),
+        S::AuditAdopted { because, .. } => format!("{kind}: {because}"),
         S::VoteRefused { person, why, .. } => format!("{kind}: {person}: {}", why.as_str()),
         S::Stopped { .. }
         | S::Quarantined { .. }
@@ -182,6 +184,7 @@ pub(super) fn system(event: &S) -> Option<String> {
         | S::Undelivered { .. }
         | S::DigestSent { .. }
         | S::AuditRead { .. }
+        | S::CheckpointKey { .. }
         | S::Quiet { .. } => return None,
     })
 }

@@ -1,0 +1,110 @@
+//! The votes of what was carried out: whether they stand, whether they are enough, and what proves them.
+
+use nightshift_engine::tally::{Tally, tally};
+use nightshift_model::vote::Strength;
+use nightshift_model::{
+    Digest, Grant, Incident, PersonId, Phase, Proof, Proposal, ProposalId, Registry, Risk, Vote, VoteDecision,
+};
+
+/// Who may decide, as whoever verifies has it.
+#[derive(Clone, Debug)]
+pub struct Recount {
+    /// Persons, roles, owners, policy.
+    pub registry: Registry,
+    /// The digest that plans sealed under it carry.
+    pub policy: Digest,
+}
+
+/// What proves the approvals of what was carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct VoteProofs {
+    /// Proposals that were claimed.
+    pub carried_out: u64,
+    /// Of them those whose votes were counted again, under the very policy that they were sealed with.
+    pub recounted: u64,
+    /// Approvals that rest on the responder's word.
+    pub attested: u64,
+    /// Approvals that the person's own key proves.
+    pub proven: u64,
+    /// Approvals whose signature could not be verified here.
+    pub unproven: u64,
+}
+
+/// Whoever the grant names must have approved these bytes, and must not have taken it back; and they must be enough.
+/// Later claims of the same operation rest on the first. The answer is one sentence a fault.
+pub(super) fn claimed(before: &Incident, recount: Option<&Recount>, told: &mut VoteProofs) -> Vec<String> {
+    let Phase::Granted { proposal, votes, grant, .. } = &before.phase else { return Vec::new() };
+    told.carried_out += 1;
+    let mut persons: Vec<&PersonId> = grant.persons.iter().collect();
+    persons.sort();
+    persons.dedup();
+    let id = proposal.id();
+    if persons.is_empty() || persons.len() != grant.persons.len() {
+        return vec![format!("proposal {id} was claimed with a grant that names nobody, or somebody twice")];
+    }
+    let mut faults = Vec::new();
+    if grant.proposal != *id || grant.digest != proposal.digest() {
+        faults.push(format!("proposal {id} was claimed with a grant for other bytes"));
+    }
+    for person in &persons {
+        match standing(votes, person, proposal) {
+            Some(vote) => prove(vote, told),
+            None => faults.push(format!("proposal {id} was claimed without a standing approval by {person}")),
+        }
+    }
+    faults.extend(enough(proposal, votes, grant, recount, told));
+    faults
+}
+
+/// The vote with the highest number counts.
+fn standing<'a>(votes: &'a [Vote], person: &PersonId, proposal: &Proposal) -> Option<&'a Vote> {
+    let theirs = votes.iter().filter(|v| v.person == *person && v.proposal == *proposal.id());
+    theirs
+        .max_by_key(|v| v.no)
+        .filter(|v| v.decision == VoteDecision::Approve && v.digest == proposal.digest())
+}
+
+/// Under the policy that the plan was sealed with, the whole tally; under another one, the floor that no policy lowers.
+fn enough(
+    proposal: &Proposal,
+    votes: &[Vote],
+    grant: &Grant,
+    recount: Option<&Recount>,
+    told: &mut VoteProofs,
+) -> Option<String> {
+    let plan = proposal.plan();
+    if let Some(recount) = recount.filter(|r| r.policy == plan.policy) {
+        told.recounted += 1;
+        return match tally(proposal, votes, &recount.registry, Strength::Attested) {
+            Tally::Approved(_) => None,
+            Tally::Waiting { approved, needed } => Some(format!(
+                "proposal {} was claimed with {} of {needed} approvals that count",
+                proposal.id(),
+                approved.len()
+            )),
+            Tally::Denied { by, .. } => {
+                Some(format!("proposal {} was claimed although {by} denied it", proposal.id()))
+            }
+        };
+    }
+    let floor = match plan.risk {
+        Risk::Low | Risk::Medium => 1,
+        Risk::High => 2,
+    };
+    let id: &ProposalId = proposal.id();
+    (grant.persons.len() < floor).then(|| {
+        format!(
+            "proposal {id} is of {} risk and was claimed with {} approval",
+            plan.risk,
+            grant.persons.len()
+        )
+    })
+}
+
+/// The one place where an approval's proof is looked at.
+fn prove(vote: &Vote, told: &mut VoteProofs) {
+    match &vote.proof {
+        Proof::Attested { .. } => told.attested += 1,
+        Proof::Ed25519 { .. } | Proof::Webauthn { .. } | Proof::Kubernetes { .. } => told.unproven += 1,
+    }
+}
