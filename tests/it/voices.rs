@@ -121,10 +121,11 @@ async fn a_pager_is_opened_taken_over_and_closed_and_a_restart_in_between_forget
     assert!(titles[0].starts_with("Your decision: ") && titles[2].starts_with("Fixed: "), "{titles:#?}");
     assert!(!heard.at("ping").is_empty(), "the heart beats");
 
-    let why = house.system(&["routed"]).await?.into_iter().find_map(|event| match event {
-        SystemEvent::Routed { why, .. } => Some(why),
-        _ => None,
-    });
+    let why = house
+        .system(&["routed"])
+        .await?
+        .into_iter()
+        .find_map(|event| if let SystemEvent::Routed { why, .. } = event { Some(why) } else { None });
     assert!(why.is_some_and(|why| why.contains("critical") || why.contains("production")));
     let states: Vec<ThreadState> = house
         .system(&["thread-changed"])
