@@ -32,7 +32,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{any_service, get};
+use axum::routing::get;
 use futures::future::BoxFuture;
 use http::Method;
 use http::header::AUTHORIZATION;
@@ -40,6 +40,7 @@ use nightshift_engine::drive::StoreError;
 use nightshift_model::{Digest, Registry, Timestamp};
 use std::net::IpAddr;
 use std::sync::Arc;
+use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// Requests of one address at once, and a minute.
@@ -159,12 +160,14 @@ impl Rest {
     }
 }
 
-/// The gate's pages, with the resources beside them.
+/// The gate's pages, with the resources beside them. Told apart by the raw path, before any route is looked for.
 pub fn mount(pages: Router, rest: Router) -> Router {
-    pages
-        .route("/v1", any_service(rest.clone()))
-        .route("/v1/", any_service(rest.clone()))
-        .route("/v1/{*path}", any_service(rest))
+    Router::new().fallback(move |request: Request| {
+        let path = request.uri().path();
+        let ours = path == "/v1" || path.starts_with("/v1/");
+        let app = if ours { rest.clone() } else { pages.clone() };
+        async move { app.oneshot(request).await.into_response() }
+    })
 }
 
 /// Before anything else: how often, and that a token only reads.
