@@ -34,6 +34,10 @@ fn part(event: &mut SystemEvent, mine: &BTreeSet<String>, sees: Sees<'_>) -> boo
             entries.retain(|entry: &InventoryEntry| sees(&entry.scope.namespace));
             true
         }
+        E::Quarantined { entries } => {
+            entries.retain(|entry| sees(&entry.workload.namespace));
+            true
+        }
         // A watch of one namespace says so; a watch of all of them is everybody's.
         E::CoverageChanged { gaps } => {
             gaps.retain(|gap: &Gap| {
