@@ -8,11 +8,11 @@ pub use lock::{Entry, Lock};
 
 use crate::api::problem::Problem;
 use crate::stages::intake::{Intake, Refused};
+use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use axum::Router;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt as _, Limited};

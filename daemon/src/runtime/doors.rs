@@ -92,7 +92,16 @@ pub async fn open(
         tell,
         status: status::of(running),
     });
-    let gate = Gate::new(Parts { votes, reads, people, keys: Arc::new(keys), clock, site, metrics: metrics.clone(), digest });
+    let gate = Gate::new(Parts {
+        votes,
+        reads,
+        people,
+        keys: Arc::new(keys),
+        clock,
+        site,
+        metrics: metrics.clone(),
+        digest,
+    });
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     if let Some(certificate) = certificate {
         tasks.spawn(

@@ -45,6 +45,9 @@ fn part(event: &mut SystemEvent, mine: &BTreeSet<String>, sees: Sees<'_>) -> boo
             });
             true
         }
+        E::Routed { incident, .. } => mine.contains(incident.as_str()),
+        E::CheckpointKey { .. } | E::AuditClosed { .. } | E::AuditAdopted { .. } => true,
+        E::Listed { .. } | E::ThreadChanged { .. } => false,
         E::Started { .. } | E::Stopped { .. } | E::PolicyChanged { .. } => true,
         E::KillSwitchSet { .. } | E::KillSwitchClearing { .. } | E::KillSwitchCleared => true,
         E::HealthySeen { .. }
