@@ -6,6 +6,7 @@ mod crash;
 mod measures;
 mod path;
 mod process;
+mod rest;
 mod secrets;
 mod sight;
 mod transcript;

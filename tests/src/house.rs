@@ -22,7 +22,8 @@ use nightshift::http::gate::DigestOf;
 use nightshift::prometheus::Settings;
 use nightshift::runtime::checkpoint::Signing;
 use nightshift::runtime::doors::{self, Doors};
-use nightshift::runtime::{self, Parts, Running, Setup};
+use nightshift::runtime::{self, Parts, Running, Setup, tell};
+use nightshift::stages::digest::Daily;
 use nightshift::store::{OpenMode, SqliteStore};
 use nightshift::telemetry::Metrics;
 use nightshift_detectors::Params;
@@ -128,7 +129,10 @@ async fn open(
     let digest: DigestOf = Arc::new(|_| Box::pin(async { None }));
     let mut metrics = prometheus_client::registry::Registry::default();
     let keys = if keys.exists() { Keys::load(keys)? } else { Keys::random()? };
-    let doors = doors::open(&running, &gate, keys, jiff::tz::TimeZone::UTC, digest, &mut metrics).await?;
+    let zone = jiff::tz::TimeZone::UTC;
+    let daily = Daily { at: jiff::civil::time(8, 0, 0, 0), zone: zone.clone() };
+    let told = tell::told(&tell::digests(&running, daily));
+    let doors = doors::open(&running, &gate, keys, zone, digest, told, &mut metrics).await?;
     let health = doors::health(&running, listen, metrics).await?;
     Ok((running, doors, health))
 }

@@ -24,6 +24,24 @@ pub struct Registry {
     /// Numbers and rules of the gate.
     #[serde(default)]
     pub policy: Policy,
+    /// Credentials that read. They decide nothing, so they are no part of the digest: a new one voids no vote.
+    #[serde(default, skip_serializing)]
+    pub tokens: Vec<Token>,
+}
+
+/// A bearer credential of a program: it reads what its roles may view, and never votes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    /// What it is for: logged, never secret.
+    pub name: String,
+    /// SHA-256 of the token's text. The text itself is written nowhere.
+    pub sha256: Digest,
+    /// Roles by name; of their powers only `view` counts.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Until when it works.
+    pub expires: Timestamp,
 }
 
 /// One person or service identity.
@@ -230,10 +248,23 @@ impl Registry {
     /// Whether a person has a power over a namespace. Unknown persons, roles and unowned namespaces have none,
     /// except that a role over `*` covers namespaces that nobody owns.
     pub fn may(&self, person: &Person, power: Power, namespace: &str) -> bool {
+        self.roles_may(&person.roles, power, namespace)
+    }
+
+    /// The same for roles by name, whoever has them.
+    pub fn roles_may(&self, roles: &[String], power: Power, namespace: &str) -> bool {
         let owner = self.owner_of(namespace).map(|o| o.name.as_str());
-        person.roles.iter().filter_map(|r| self.roles.get(r)).any(|role| {
-            role.may.contains(&power) && role.owners.iter().any(|o| o == "*" || Some(o.as_str()) == owner)
-        })
+        self.powers(roles, power)
+            .any(|role| role.owners.iter().any(|o| o == "*" || Some(o.as_str()) == owner))
+    }
+
+    /// Whether roles have a power over everything, now and whatever comes.
+    pub fn roles_may_all(&self, roles: &[String], power: Power) -> bool {
+        self.powers(roles, power).any(|role| role.owners.iter().any(|o| o == "*"))
+    }
+
+    fn powers<'a>(&'a self, roles: &'a [String], power: Power) -> impl Iterator<Item = &'a RoleSpec> {
+        roles.iter().filter_map(|r| self.roles.get(r)).filter(move |role| role.may.contains(&power))
     }
 
     /// Persons, not services, who may approve in a namespace, in the registry's order.
@@ -298,6 +329,31 @@ mod tests {
         changed.persons.pop();
         assert_ne!(before, changed.digest(playbooks));
         assert_ne!(before, registry().digest(Digest([1; 32])));
+    }
+
+    #[test]
+    fn a_token_decides_nothing_so_it_moves_no_digest_and_its_hash_is_never_written() {
+        let mut with = registry();
+        with.tokens = serde_json::from_value(serde_json::json!([
+            {"name": "ci", "sha256": "ab".repeat(32), "roles": ["shop-oncall"], "expires": "2027-01-01T00:00:00Z"}
+        ]))
+        .unwrap();
+        let playbooks = Digest([0; 32]);
+        assert_eq!(with.digest(playbooks), registry().digest(playbooks));
+        assert!(!serde_json::to_string(&with).unwrap().contains("abab"));
+        let wrong = serde_json::json!([{"name": "ci", "sha256": "short", "expires": "2027-01-01T00:00:00Z"}]);
+        assert!(serde_json::from_value::<Vec<Token>>(wrong).is_err());
+        let endless = serde_json::json!([{"name": "ci", "sha256": "ab".repeat(32)}]);
+        assert!(serde_json::from_value::<Vec<Token>>(endless).is_err(), "every token ends");
+    }
+
+    #[test]
+    fn only_a_role_over_everything_has_a_power_over_everything() {
+        let r = registry();
+        assert!(r.roles_may_all(&["all".to_owned()], Power::View));
+        assert!(!r.roles_may_all(&["shop-oncall".to_owned(), "unknown".to_owned()], Power::View));
+        assert!(r.roles_may(&["all".to_owned()], Power::View, ""), "cluster-scoped objects are nobody's");
+        assert!(!r.roles_may(&["shop-oncall".to_owned()], Power::View, ""));
     }
 
     #[test]

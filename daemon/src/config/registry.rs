@@ -5,7 +5,7 @@ use nightshift_model::Registry;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-const SECTIONS: &[&str] = &["persons", "roles", "owners", "policy"];
+const SECTIONS: &[&str] = &["persons", "roles", "owners", "policy", "tokens"];
 
 /// Reads and checks the file.
 pub(super) fn load(path: &Path, problems: &mut Vec<Problem>) -> Registry {
@@ -27,6 +27,7 @@ pub(super) fn read(file: &Document, problems: &mut Vec<Problem>) -> Registry {
         roles: file.section("roles", problems).unwrap_or_default(),
         owners: file.section("owners", problems).unwrap_or_default(),
         policy: file.section("policy", problems).unwrap_or_default(),
+        tokens: file.section("tokens", problems).unwrap_or_default(),
     };
     check(&registry, file, problems);
     registry
@@ -42,6 +43,18 @@ fn check(registry: &Registry, file: &Document, problems: &mut Vec<Problem>) {
         for role in person.roles.iter().filter(|r| !registry.roles.contains_key(*r)) {
             let what = format!("{} has the role `{role}`, which `roles` does not define", person.name);
             problems.push(file.problem("persons", what));
+        }
+    }
+    let (mut seen, mut hashes) = (BTreeSet::new(), BTreeSet::new());
+    for token in &registry.tokens {
+        if token.name.is_empty() || !seen.insert(&token.name) || !hashes.insert(token.sha256) {
+            let what = format!("`{}` must be a name and a hash of its own", token.name);
+            problems.push(file.problem("tokens", what));
+        }
+        for role in token.roles.iter().filter(|r| !registry.roles.contains_key(*r)) {
+            let what =
+                format!("the token {} has the role `{role}`, which `roles` does not define", token.name);
+            problems.push(file.problem("tokens", what));
         }
     }
     let mut seen = BTreeSet::new();

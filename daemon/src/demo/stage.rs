@@ -171,8 +171,16 @@ impl Stage {
         let digests =
             tell::digests(&running, Daily { at: jiff::civil::time(8, 0, 0, 0), zone: zone.clone() });
         let sheets = tell::sheets(&digests);
-        let doors =
-            doors::open(&running, &gate, Keys::random()?, zone, sheets, &mut Registry::default()).await?;
+        let doors = doors::open(
+            &running,
+            &gate,
+            Keys::random()?,
+            zone,
+            sheets,
+            tell::told(&digests),
+            &mut Registry::default(),
+        )
+        .await?;
         let sent: Arc<Mutex<Vec<String>>> = Arc::default();
         let heard = Arc::clone(&sent);
         let print: Print = Arc::new(move |message| {

@@ -8,11 +8,11 @@ pub use lock::{Entry, Lock};
 
 use crate::api::problem::Problem;
 use crate::stages::intake::{Intake, Refused};
+use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use axum::{Json, Router};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
@@ -113,10 +113,13 @@ impl No {
 impl IntoResponse for No {
     fn into_response(self) -> Response {
         let Self { word, status, detail } = self;
-        let problem = Problem { status: status.as_u16(), reason: word.to_owned(), detail };
-        let mut response = (status, Json(problem)).into_response();
+        let next = if status == StatusCode::SERVICE_UNAVAILABLE {
+            "Alertmanager sends it again by itself; if this stays so, look at nightshift's log."
+        } else {
+            "Mend the receiver for nightshift in alertmanager.yaml."
+        };
+        let mut response = Problem::new(status.as_u16(), word, detail, next).into_response();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer, Basic realm=\"nightshift\""));
         }

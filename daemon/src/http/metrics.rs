@@ -15,6 +15,7 @@ pub struct GateMetrics {
     refused: Family<Labels, Counter>,
     anonymous: Family<Labels, Counter>,
     certificates: Family<Labels, Counter>,
+    api: Family<Labels, Counter>,
 }
 
 /// Refusals of anonymous requests since the last row of the history.
@@ -40,6 +41,11 @@ impl GateMetrics {
             "Changes of the gate's certificate files that were taken or refused",
             self.certificates.clone(),
         );
+        registry.register(
+            "nightshift_api_requests",
+            "Requests under /v1, by outcome: answered, or why not",
+            self.api.clone(),
+        );
     }
 
     /// One vote was taken.
@@ -55,6 +61,11 @@ impl GateMetrics {
     /// The certificate's files changed.
     pub fn certificate(&self, result: &'static str) {
         self.certificates.get_or_create(&[("result", result)]).inc();
+    }
+
+    /// A request under /v1 was answered, or not.
+    pub fn api(&self, outcome: &'static str) {
+        self.api.get_or_create(&[("outcome", outcome)]).inc();
     }
 
     /// An anonymous request was refused.

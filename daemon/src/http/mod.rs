@@ -8,5 +8,7 @@ pub mod health;
 pub mod limits;
 pub mod listen;
 pub mod metrics;
+mod problem;
+pub mod rest;
 pub mod session;
 pub mod tls;

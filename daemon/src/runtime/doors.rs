@@ -2,6 +2,7 @@
 
 use super::Running;
 use super::incidents::Waker;
+use super::status;
 use crate::api::ready::Readiness;
 use crate::cluster::WatchState;
 use crate::config::{self, Keys};
@@ -9,6 +10,7 @@ use crate::http::gate::{DigestOf, Gate, Parts, Site};
 use crate::http::health::{self, Health};
 use crate::http::listen;
 use crate::http::metrics::GateMetrics;
+use crate::http::rest::{self, Rest, Tell};
 use crate::http::tls::{Certificate, TlsError};
 use crate::stages::query::Reads;
 use crate::stages::vote::people::People;
@@ -65,6 +67,7 @@ pub async fn open(
     keys: Keys,
     zone: jiff::tz::TimeZone,
     digest: DigestOf,
+    tell: Tell,
     registry: &mut Registry,
 ) -> Result<Doors, DoorError> {
     let failed = |source| DoorError::Listen { address: gate.listen, source };
@@ -75,17 +78,30 @@ pub async fn open(
     let metrics = GateMetrics::default();
     metrics.register(registry);
     let (store, clock, rules) = (running.store(), running.clock(), running.rules_now());
-    let parts = Parts {
-        votes: Votes::new(store.clone(), Arc::clone(&rules), clock, wake(running)),
-        reads: Reads::new(store.clone(), clock),
-        people: People::new(store, rules, clock),
+    let votes = Votes::new(store.clone(), Arc::clone(&rules), clock, wake(running));
+    let (reads, people) = (Reads::new(store.clone(), clock), People::new(store, rules, clock));
+    let site = Site::of(gate, address, zone);
+    let rest = Rest::new(rest::Parts {
+        votes: votes.clone(),
+        reads: reads.clone(),
+        people: people.clone(),
+        registry: Arc::clone(&running.rules.fixed.registry),
+        clock,
+        site: site.clone(),
+        metrics: metrics.clone(),
+        tell,
+        status: status::of(running),
+    });
+    let gate = Gate::new(Parts {
+        votes,
+        reads,
+        people,
         keys: Arc::new(keys),
         clock,
-        site: Site::of(gate, address, zone),
+        site,
         metrics: metrics.clone(),
         digest,
-    };
-    let gate = Gate::new(parts);
+    });
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     if let Some(certificate) = certificate {
         tasks.spawn(
@@ -94,7 +110,8 @@ pub async fn open(
             ),
         );
     }
-    tasks.spawn(listen::serve(listener, tls, gate.router(), clock, stop.clone()));
+    let app = rest::mount(gate.router(), rest.router());
+    tasks.spawn(listen::serve(listener, tls, app, clock, stop.clone()));
     let counting = Arc::clone(&gate);
     let until = stop.clone();
     tasks.spawn(async move {
@@ -122,7 +139,7 @@ pub async fn health(
 }
 
 /// Ready means: every kind that detection needs was listed, no watch is down, and the history can be written.
-fn ready(running: &Running) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
+pub(super) fn ready(running: &Running) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
     let (coverage, seen, store) = (running.coverage.clone(), running.seen.clone(), running.store());
     let (integrity, alone) = (running.integrity.clone(), running.epoch(Role::Responder).is_none());
     Arc::new(move || {

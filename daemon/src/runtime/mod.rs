@@ -11,6 +11,7 @@ pub mod marks;
 pub mod offline;
 pub mod rules;
 pub mod run;
+mod status;
 pub mod sweep;
 pub mod tell;
 pub mod view;

@@ -80,7 +80,8 @@ async fn open_doors(
         let zone = config.notify.digest.time_zone();
         let digests = tell::digests(running, Daily { at: config.notify.digest.at.0, zone: zone.clone() });
         let sheets = tell::sheets(&digests);
-        let opened = doors::open(running, &config.gate, keys, zone, sheets, &mut registry).await?;
+        let told = tell::told(&digests);
+        let opened = doors::open(running, &config.gate, keys, zone, sheets, told, &mut registry).await?;
         tell::start(running, &opened, digests, tell::voices(&config.notify)?);
         tracing::info!(address = %opened.address, "the gate is open");
         gate = Some(opened);

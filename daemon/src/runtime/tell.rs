@@ -5,8 +5,9 @@ use super::heartbeat::Beating;
 use super::{Running, doors::Doors};
 
 use crate::http::gate::DigestOf;
+use crate::http::rest::{Tell, Wanted};
 use crate::notify::Notifier;
-use crate::stages::digest::{Daily, DigestStage, sheet};
+use crate::stages::digest::{Daily, DigestStage, Sees, sheet};
 use crate::stages::outbox::{Book, Outbox};
 use nightshift_engine::digest::Acting;
 use nightshift_engine::rules::Mode;
@@ -42,6 +43,25 @@ pub fn sheets(digests: &Arc<DigestStage>) -> DigestOf {
                     None
                 }
             }
+        })
+    })
+}
+
+/// Digests as `/v1` tells them: to each reader, of what that reader may see.
+pub fn told(digests: &Arc<DigestStage>) -> Tell {
+    let digests = Arc::clone(digests);
+    Arc::new(move |wanted, reader| {
+        let digests = Arc::clone(&digests);
+        Box::pin(async move {
+            let window = match wanted {
+                Wanted::Between(from, to) => Some((from, to)),
+                Wanted::Last => digests.daily.last(digests.clock.now()).map(|(_, from, to)| (from, to)),
+                Wanted::Of(date) => digests.window(date),
+            };
+            let Some((from, to)) = window else { return Ok(None) };
+            let sees = |namespace: &str| reader.sees(namespace);
+            let some: Option<Sees<'_>> = if reader.sees_all() { None } else { Some(&sees) };
+            digests.tell_of(from, to, some).await.map(Some)
         })
     })
 }

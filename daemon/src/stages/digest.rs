@@ -1,5 +1,7 @@
 //! When a digest is due, and telling one from the history.
 
+mod share;
+
 use crate::api::digest::{DigestLine, DigestSection, DigestSheet};
 use crate::clock::Clock;
 use crate::store::audit::Last;
@@ -74,6 +76,9 @@ impl Daily {
         Some(self.on(today)).filter(|at| *at > now).unwrap_or(later)
     }
 }
+
+/// Whether somebody may see what is in a namespace.
+pub type Sees<'a> = &'a (dyn Fn(&str) -> bool + Sync);
 
 /// What the stage is made of.
 pub struct DigestStage {
@@ -160,6 +165,19 @@ impl DigestStage {
     /// # Errors
     /// Those of the store. A history that was changed is told, not an error.
     pub async fn tell(&self, from: Timestamp, to: Timestamp) -> Result<Digest, StoreError> {
+        self.tell_of(from, to, None).await
+    }
+
+    /// The same for somebody who sees some namespaces only: what is about others is not in it, and in no number of it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn tell_of(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        sees: Option<Sees<'_>>,
+    ) -> Result<Digest, StoreError> {
         let known_from = from - COMPARED;
         let mut rows: Vec<Row> = self.store.events(known_from, to, &[]).await?;
         let standing = self.store.system_events(&STANDING).await?;
@@ -172,6 +190,9 @@ impl DigestStage {
         let told: BTreeSet<&IncidentId> = rows.iter().filter_map(|row| incident(&row.stream)).collect();
         let mut open = self.open().await?;
         open.retain(|i| i.opened_at < to && !told.contains(&i.id));
+        if let Some(sees) = sees {
+            share::keep(&mut rows, &mut open, sees);
+        }
         let window = Window {
             from,
             to,
@@ -189,12 +210,14 @@ impl DigestStage {
     /// # Errors
     /// Those of the store.
     pub async fn of(&self, date: Date) -> Result<Option<Digest>, StoreError> {
-        let to = self.daily.on(date);
-        let Ok(before) = date.yesterday() else { return Ok(None) };
-        if to > self.clock.now() {
-            return Ok(None);
-        }
-        self.tell(self.daily.on(before), to).await.map(Some)
+        let Some((from, to)) = self.window(date) else { return Ok(None) };
+        self.tell(from, to).await.map(Some)
+    }
+
+    /// The window that ended on a date; `None` when it has not ended.
+    pub fn window(&self, date: Date) -> Option<(Timestamp, Timestamp)> {
+        let (from, to) = (self.daily.on(date.yesterday().ok()?), self.daily.on(date));
+        (to <= self.clock.now()).then_some((from, to))
     }
 
     /// Incidents whose streams must be read whole: their beginning lies before the rows, or they went on after them.

@@ -1,7 +1,16 @@
 //! What pages, the API and the command line show: folds and rows of the history, decided about by nobody.
 
+mod cursor;
+mod detail;
+mod explain;
+mod listing;
+mod reader;
 mod story;
+mod trail;
 
+pub use explain::{explain, playbooks};
+pub use listing::{MOST, QueryError};
+pub use reader::Reader;
 pub use story::{End, Story};
 
 use crate::clock::Clock;

@@ -11,7 +11,7 @@ mod prove;
 mod streams;
 mod votes;
 
-pub use jsonl::{ExportError, export, verify_jsonl};
+pub use jsonl::{ExportError, Piece, export, piece, verify_jsonl};
 pub use prove::{Extension, FORMAT as PROOF_FORMAT, ProofDocument, ProveError, check_proof, prove};
 pub use votes::{Recount, VoteProofs};
 
@@ -238,6 +238,26 @@ pub async fn verify_on(store: &SqliteStore, known: &Report) -> Result<Report, St
     }
     check.snapshots_end();
     Ok(check.report())
+}
+
+/// Rows from `from` on, at most 500 and at most `limit`.
+///
+/// # Errors
+/// Those of the store.
+pub async fn rows(store: &SqliteStore, from: u64, limit: u32) -> Result<Vec<RawRow>, StoreError> {
+    let mut connection = store.readers().acquire().await.map_err(unavailable("read the history"))?;
+    let mut rows = page(&mut connection, from).await?;
+    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(rows)
+}
+
+/// The end of the history; `None` while it is empty.
+///
+/// # Errors
+/// Those of the store.
+pub async fn tip(store: &SqliteStore) -> Result<Option<Tip>, StoreError> {
+    let Some(last) = super::load::rows(store.readers()).await?.checked_sub(1) else { return Ok(None) };
+    Ok(rows(store, last, 1).await?.first().map(|row| Tip { seq: row.seq, hash: row.hash }))
 }
 
 /// A row of the projection, unread.

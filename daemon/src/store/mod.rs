@@ -1,8 +1,8 @@
 //! The history and what is kept beside it. SQL stands here and nowhere else.
 //!
 //! Everything that this module says outside speaks in words of the model, so a second database is a second
-//! implementation of [`HistoryStore`] and of the few methods in [`outbox`], [`leader`], [`doors`] and [`alerts`]. What such a
-//! store must keep:
+//! implementation of [`HistoryStore`] and of the few methods in [`outbox`], [`leader`], [`list`], [`doors`] and [`alerts`]. What such
+//! a store must keep:
 //! - one [`Append`] is one transaction: events, snapshot, wake-up, outbox rows;
 //! - the expected revision is the only compare-and-swap, checked together with the fence under the writer's lock;
 //! - `Committed` is said after the commit is on the disk, `Unknown` when nobody can tell, an error when nothing was
@@ -20,6 +20,7 @@ pub mod checkpoint;
 pub mod doors;
 mod error;
 pub mod leader;
+pub mod list;
 mod load;
 pub mod outbox;
 mod row;

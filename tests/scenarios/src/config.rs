@@ -56,6 +56,7 @@ impl Setting {
                 .map(|(name, ns)| Owner { name: name.to_owned(), namespaces: vec![ns.to_owned()] })
                 .into(),
             policy: timeline.policy.clone(),
+            tokens: Vec::new(),
         };
         let mode = timeline.mode.into();
         Self {

@@ -116,7 +116,9 @@ impl Night {
         let digests = tell::digests(&running, Daily { at: notify.digest.at.0, zone: zone.clone() });
         let sheets = tell::sheets(&digests);
         let mut metrics = prometheus_client::registry::Registry::default();
-        let doors = doors::open(&running, &gate, Keys::random()?, zone, sheets, &mut metrics).await?;
+        let doors =
+            doors::open(&running, &gate, Keys::random()?, zone, sheets, tell::told(&digests), &mut metrics)
+                .await?;
         tell::start(&running, &doors, digests, tell::voices(&notify)?);
         Ok(Self { running, doors, store, pager, clock, _folder: folder })
     }

@@ -14,6 +14,7 @@ pub const FILES: &[&str] = &[
     "docs/matrix.md",      // (phase x event), by daemon/model
     "docs/permissions.md", // verbs by action, by daemon/engine
     "docs/faults.md",      // faults and what is expected, by tests
+    "daemon/openapi.json", // paths and wire types under /v1, by daemon
 ];
 
 /// Folders in which every page is generated.

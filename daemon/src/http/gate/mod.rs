@@ -119,6 +119,17 @@ impl Site {
         let base = public.or_else(|| local.then(|| format!("{scheme}://{bound}")));
         Self { base, origins, encrypted, proxied: gate.trusted_proxy, zone }
     }
+
+    /// The caller's address: what the proxy saw if there is one, else the other end of the connection.
+    pub fn address(&self, request: &Request) -> IpAddr {
+        let behind = || {
+            let line = request.headers().get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
+            line.rsplit(',').next()?.trim().parse().ok()
+        };
+        let seen = if self.proxied { behind() } else { None };
+        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+        household(seen.or(peer).unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED)))
+    }
 }
 
 impl Gate {
@@ -255,21 +266,10 @@ impl Gate {
             None,
         )
     }
-
-    /// The caller's address: what the proxy saw if there is one, else the other end of the connection.
-    fn address(&self, headers: &HeaderMap, peer: Option<SocketAddr>) -> IpAddr {
-        let behind = || {
-            let line = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
-            line.rsplit(',').next()?.trim().parse().ok()
-        };
-        let seen = if self.site.proxied { behind() } else { None };
-        household(seen.or(peer.map(|p| p.ip())).unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED)))
-    }
 }
 
 async fn paced(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
-    let address = gate.address(request.headers(), peer);
+    let address = gate.site.address(&request);
     match gate.addresses.take(&address, gate.clock.now()) {
         Verdict::Go => next.run(request).await,
         Verdict::Wait => {

@@ -12,8 +12,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 use nightshift_model::vote::VoteRefusal;
 use nightshift_model::{Digest, ProposalId};
 use sha2::{Digest as _, Sha256};
@@ -146,14 +145,9 @@ impl Gate {
         }
         let status = status(why);
         if form == Form::Json {
-            let problem = Problem {
-                status: status.as_u16(),
-                reason: why.as_str().to_owned(),
-                detail: why.sentence().to_owned(),
-            };
-            let mut answer = (status, Json(problem)).into_response();
-            answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-            return answer;
+            let next = "Look at the proposal as it stands now.";
+            let problem = Problem::new(status.as_u16(), why.as_str(), why.sentence(), next);
+            return problem.into_response();
         }
         let frame = match visitor {
             Some(visitor) => self.frame("Your vote was not taken", visitor, &self.votes.rules().await).await,

@@ -81,6 +81,35 @@ pub async fn export<W: Write + Send>(store: &SqliteStore, from: u64, to: &mut W)
     Ok(written)
 }
 
+/// A part of an export that fits into memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// A whole export from its first row on.
+    pub text: Vec<u8>,
+    /// With which row the next one begins; `None` at the history's end.
+    pub next: Option<u64>,
+}
+
+/// Exports from `from` on until `bytes` are passed or the history ends. One page of rows is the least.
+///
+/// # Errors
+/// As [`export`].
+pub async fn piece(store: &SqliteStore, from: u64, bytes: usize) -> Result<Piece, ExportError> {
+    let mut connection = store.readers().acquire().await.map_err(unavailable("export the history"))?;
+    let mut view = connection.begin().await.map_err(unavailable("export the history"))?;
+    let mut piece = Piece { text: Vec::new(), next: Some(from) };
+    let header = Header { format: FORMAT.to_owned(), log_id: log_id(&mut view).await?, from };
+    line(&mut piece.text, &header)?;
+    while let Some(next) = piece.next.filter(|_| piece.text.len() < bytes) {
+        let page = page(&mut view, next).await?;
+        for row in &page {
+            line(&mut piece.text, row)?;
+        }
+        piece.next = page.last().map(|last| last.seq + 1);
+    }
+    Ok(piece)
+}
+
 fn line<W: Write, T: Serialize>(to: &mut W, value: &T) -> Result<(), std::io::Error> {
     serde_json::to_writer(&mut *to, value)?;
     to.write_all(b"\n")
