@@ -20,7 +20,6 @@ use nightshift_model::evidence::{
 };
 use nightshift_model::measure::{Check, ClusterCondition, Comparison, Measure};
 use nightshift_model::plan::{Blast, Inverse, PLAN_VERSION, Preconditions};
-use nightshift_model::vote::Strength;
 use nightshift_model::{
     Action, Actor, Appended, Cluster, Digest, Draft, Evidence, EvidenceId, EvidenceRequest, Exit, ExitClass,
     FieldChange, Finding, Got, HistoryEvent, Incident, IncidentEvent, IncidentId, Kind, NotChecked,
@@ -68,7 +67,6 @@ pub(crate) fn rules() -> Rules {
         playbooks: Arc::new(playbooks),
         prometheus: true,
         home: "nightshift".to_owned(),
-        proofs: Strength::Attested,
         standing: Standing::default(),
     }
 }

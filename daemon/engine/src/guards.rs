@@ -72,7 +72,7 @@ fn kill_switch(case: &Case) -> Option<String> {
 }
 
 fn nobody_can_decide(case: &Case) -> Option<String> {
-    decidable(&case.rules.registry, case.namespace(), case.draft.risk, case.rules.proofs).err()
+    decidable(&case.rules.registry, case.namespace(), case.draft.risk, case.now).err()
 }
 
 fn quarantine(case: &Case) -> Option<String> {

@@ -27,6 +27,7 @@ pub mod normal;
 pub mod permissions;
 pub mod seal;
 
+pub mod proof;
 pub mod tally;
 
 pub mod execute;

@@ -9,7 +9,7 @@ use nightshift_model::measure::Stage;
 use nightshift_model::operation::{Epoch, Operation, OperationState};
 use nightshift_model::{
     Ask, Closure, Draft, Escalation, Grant, Incident, IncidentEvent, Mark, Measurement, Next, OpId, Phase,
-    Plan, Proposal, ProposalId, Role, Seconds, Timestamp, Vote, Withdrawal, Write,
+    Plan, Proposal, ProposalId, Recovered, Role, Seconds, Timestamp, Vote, Withdrawal, Write,
 };
 
 /// How often the executor looks again while another operation holds it back.
@@ -43,8 +43,8 @@ pub fn next(i: &Incident, rules: &Rules, me: Epoch, now: Timestamp) -> Next {
         Phase::Granted { proposal, votes, grant, baseline } => {
             granted(i, &Held { proposal, votes, grant, baseline: baseline.as_ref() }, rules, me, now)
         }
-        Phase::Executing { proposal, grant, operation, .. } => {
-            executing(proposal, grant, operation, rules, me, now)
+        Phase::Executing { proposal, votes, grant, operation, .. } => {
+            executing(i, &Begun { proposal, votes, grant, operation }, rules, me, now)
         }
         Phase::Verifying { proposal, applied, measured } => {
             match verify::progress(&proposal.plan().verification, applied, measured, now) {
@@ -125,7 +125,7 @@ fn proposed(proposal: &Proposal, votes: &[Vote], rules: &Rules, now: Timestamp) 
     if let Some(why) = void(proposal, rules) {
         return withdraw(why);
     }
-    match tally(proposal, votes, &rules.registry, rules.proofs) {
+    match tally(proposal, votes, rules) {
         Tally::Denied { by, reason } => withdraw(Withdrawal::Denied { by, reason }),
         _ if now >= proposal.plan().not_after => withdraw(Withdrawal::Expired),
         Tally::Approved(grant) => record(Role::Responder, IncidentEvent::Granted { grant }),
@@ -146,7 +146,7 @@ fn granted(i: &Incident, held: &Held, rules: &Rules, me: Epoch, now: Timestamp) 
     if let Some(why) = void(held.proposal, rules) {
         return withdraw(why);
     }
-    let grant = match tally(held.proposal, held.votes, &rules.registry, rules.proofs) {
+    let grant = match tally(held.proposal, held.votes, rules) {
         Tally::Denied { by, reason } => return withdraw(Withdrawal::Denied { by, reason }),
         Tally::Waiting { .. } => {
             let last = held.votes.last().map(|v| v.person.clone());
@@ -181,47 +181,70 @@ fn granted(i: &Incident, held: &Held, rules: &Rules, me: Epoch, now: Timestamp) 
     }
 }
 
-fn executing(
-    p: &Proposal,
-    grant: &Grant,
-    operation: &Operation,
-    rules: &Rules,
-    me: Epoch,
-    now: Timestamp,
-) -> Next {
+/// What `Phase::Executing` holds.
+struct Begun<'a> {
+    proposal: &'a Proposal,
+    votes: &'a [Vote],
+    grant: &'a Grant,
+    operation: &'a Operation,
+}
+
+/// Nothing here rests on the history's word that a grant was claimed: whoever can write rows can write that one. The
+/// votes are counted again before every step that touches the target.
+fn executing(i: &Incident, begun: &Begun, rules: &Rules, me: Epoch, now: Timestamp) -> Next {
+    let (p, operation) = (begun.proposal, begun.operation);
     let plan = || Box::new(p.plan().clone());
     let mark = &operation.mark;
+    let counted = match tally(p, begun.votes, rules) {
+        Tally::Approved(grant) => Some(grant),
+        Tally::Waiting { .. } | Tally::Denied { .. } => None,
+    };
+    let escalate = |why| record(Role::Executor, IncidentEvent::Escalated { why });
     match &operation.state {
-        // Nothing can have been sent: a new epoch starts again with a mark of its own.
-        OperationState::Claimed { .. } if mark.epoch < me => {
-            record(Role::Executor, IncidentEvent::Claimed { mark: mark.raised(me) })
-        }
-        OperationState::Claimed { .. } if now >= grant.until => {
-            record(Role::Executor, IncidentEvent::Escalated { why: Escalation::GrantExpired })
-        }
         OperationState::Claimed { .. }
             if rules.standing.kill_switch != KillSwitch::Clear || void(p, rules).is_some() =>
         {
             record(Role::Executor, IncidentEvent::Withdrawn { why: Withdrawal::Stopped })
         }
-        OperationState::Claimed { live: None, .. } => {
-            Next::Ask(Role::Executor, Ask::Recheck(plan(), mark.clone()))
+        OperationState::Claimed { live, marked } => {
+            let Some(counted) = counted else {
+                let why = "the votes do not add up to an approval".to_owned();
+                return escalate(Escalation::Refused { reasons: vec![why] });
+            };
+            match (live, marked) {
+                // Nothing can have been sent: a new epoch starts again with a mark of its own.
+                _ if mark.epoch < me => {
+                    record(Role::Executor, IncidentEvent::Claimed { mark: mark.raised(me) })
+                }
+                _ if now >= begun.grant.until.min(counted.until) => escalate(Escalation::GrantExpired),
+                (None, _) => match guards::recheck(p.plan(), i, rules, now) {
+                    Decision::Refuse(reasons) => escalate(Escalation::Refused { reasons }),
+                    Decision::Propose => Next::Ask(Role::Executor, Ask::Recheck(plan(), mark.clone())),
+                },
+                (Some(_), false) => Next::Ask(Role::Executor, Ask::Claim(plan(), mark.clone())),
+                (Some(_), true) => Next::Send(
+                    IncidentEvent::Sending { mark: mark.clone() },
+                    Write { mark: mark.clone(), plan: plan() },
+                ),
+            }
         }
-        OperationState::Claimed { live: Some(_), marked: false } => {
-            Next::Ask(Role::Executor, Ask::Claim(plan(), mark.clone()))
+        // Barring a late request writes a mark: not for a plan that nobody approved.
+        OperationState::Sending | OperationState::Unknown { .. } if counted.is_none() => {
+            let tried =
+                if let OperationState::Unknown { tried, .. } = &operation.state { *tried } else { Epoch(0) };
+            if tried >= me {
+                return Next::Nothing;
+            }
+            let why =
+                "the votes do not add up to an approval, so nothing is looked for on the target".to_owned();
+            let found = Recovered::Unknown { why };
+            record(Role::Executor, IncidentEvent::Recovered { mark: mark.raised(me), found })
         }
-        OperationState::Claimed { live: Some(_), marked: true } => Next::Send(
-            IncidentEvent::Sending { mark: mark.clone() },
-            Write { mark: mark.clone(), plan: plan() },
-        ),
         // Loaded in this state the request may be under way: never send, always ask.
         OperationState::Sending => recover(plan(), mark, me),
         OperationState::Unknown { tried, .. } if *tried < me => recover(plan(), mark, me),
         OperationState::Unknown { .. } | OperationState::Applied(_) => Next::Nothing,
-        OperationState::NotApplied { why } => record(
-            Role::Executor,
-            IncidentEvent::Escalated { why: Escalation::NotApplied { why: why.clone() } },
-        ),
+        OperationState::NotApplied { why } => escalate(Escalation::NotApplied { why: why.clone() }),
     }
 }
 
@@ -237,3 +260,6 @@ fn measure(plan: &Plan, stage: Stage, since: Option<Timestamp>) -> MeasureReques
         since,
     }
 }
+
+#[cfg(test)]
+mod tests;

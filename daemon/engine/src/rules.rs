@@ -1,8 +1,8 @@
 //! What decisions rest on besides the incident itself: configuration, and what the history adds up to.
 
 use nightshift_model::history::Quarantine;
+use crate::proof::Counters;
 use nightshift_model::registry::matches;
-use nightshift_model::vote::Strength;
 use nightshift_model::{
     ActionKind, Cluster, Digest, Fingerprint, IncidentId, ObjectRef, Registry, Timestamp,
 };
@@ -26,8 +26,6 @@ pub struct Rules {
     pub prometheus: bool,
     /// Our own namespace, where nothing is ever written; empty outside a cluster.
     pub home: String,
-    /// The strongest proof that this program can verify.
-    pub proofs: Strength,
     /// What the history adds up to.
     pub standing: Standing,
 }
@@ -75,6 +73,8 @@ pub struct Standing {
     pub denials: Vec<Denial>,
     /// What the executor does not write.
     pub quarantine: Vec<Quarantine>,
+    /// Counters that passkeys have shown in votes.
+    pub counters: Arc<Counters>,
     /// Nodes that are not Ready: more than one is a storm.
     pub nodes_not_ready: u32,
 }

@@ -3,7 +3,6 @@
 use crate::rules::{Mode, Rules, Standing};
 use nightshift_model::measure::{Check, ClusterCondition, Comparison};
 use nightshift_model::plan::{Blast, Inverse, PLAN_VERSION, Preconditions};
-use nightshift_model::vote::Strength;
 use nightshift_model::{
     Action, Actor, Cluster, Digest, Draft, Finding, IncidentId, Kind, Measure, ObjectRef, OpId, Plan,
     Proposal, ProposalId, Registry, Request, RevisionRef, Risk, Role, Sealed, Seconds, Severity, Timestamp,
@@ -49,7 +48,6 @@ pub(crate) fn rules() -> Rules {
         playbooks: Arc::new(playbooks),
         prometheus: true,
         home: "nightshift".to_owned(),
-        proofs: Strength::Attested,
         standing: Standing::default(),
     }
 }

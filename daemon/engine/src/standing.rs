@@ -8,6 +8,7 @@ use nightshift_model::{
     Withdrawal,
 };
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The fold of the system stream.
 #[derive(Clone, Debug, Default)]
@@ -77,7 +78,7 @@ impl System {
     }
 }
 
-/// Executions and denials among rows of incidents, newest window first. `incidents` are their current folds.
+/// Executions and denials (not the counters of passkeys, which reach further back) among rows of incidents, newest window first. `incidents` are their current folds.
 #[expect(clippy::wildcard_enum_match_arm)] // two kinds out of a growing list
 pub fn standing(
     system: &System,
@@ -125,6 +126,7 @@ pub fn standing(
         executions: executions.into_values().collect(),
         denials,
         quarantine: system.quarantine.clone(),
+        counters: Arc::default(),
         nodes_not_ready,
     }
 }

@@ -1,5 +1,7 @@
 //! Who may vote, what counts, and whether it is enough. Responder, executor and countersign call the same function.
 
+use crate::proof;
+use crate::rules::{KillSwitch, Rules};
 use nightshift_model::history::Actor;
 use nightshift_model::registry::{Approval, Person, PersonKind, Power};
 use nightshift_model::vote::{Strength, VoteRefusal};
@@ -27,30 +29,41 @@ pub enum Tally {
     },
 }
 
-/// Counts the votes on a proposal from their proofs. Only the latest vote of a person counts; a vote that is not
-/// eligible, not about these bytes or not proven well enough counts for nothing.
-pub fn tally(proposal: &Proposal, votes: &[Vote], registry: &Registry, proofs: Strength) -> Tally {
+/// Counts the votes on a proposal from their proofs, each verified here and now. A vote that is not eligible, not about
+/// these bytes or not proven counts for nothing; of the others one counts for each person.
+pub fn tally(proposal: &Proposal, votes: &[Vote], rules: &Rules) -> Tally {
+    count(proposal, votes, &context(proposal, rules))
+}
+
+/// The same, for whoever has a registry and no rules.
+pub fn count(proposal: &Proposal, votes: &[Vote], context: &proof::Context) -> Tally {
     let plan = proposal.plan();
-    let rule = rule(registry, plan.risk);
-    let mut latest: BTreeMap<&PersonId, &Vote> = BTreeMap::new();
-    for vote in votes.iter().filter(|v| v.proposal == *proposal.id() && v.digest == proposal.digest()) {
-        let slot = latest.entry(&vote.person).or_insert(vote);
-        if vote.no > slot.no {
-            *slot = vote;
+    let (registry, rule) = (context.registry, rule(context.registry, plan.risk));
+    let mut proven: Vec<(&Vote, Strength)> = votes
+        .iter()
+        .filter(|v| v.proposal == *proposal.id() && v.digest == proposal.digest())
+        .filter(|v| registry.person(&v.person).is_some_and(|p| eligibility(proposal, p, registry).is_ok()))
+        .filter_map(|v| proof::verify(v, context).ok().map(|strength| (v, strength)))
+        .collect();
+    proven.sort_by_key(|(v, _)| v.no);
+    let mut counted: BTreeMap<&PersonId, (&Vote, Strength)> = BTreeMap::new();
+    for (vote, strength) in proven {
+        match counted.get(&vote.person) {
+            Some((before, held)) if vote.no == before.no || !replaces(vote, strength, before, *held) => {}
+            _ => {
+                counted.insert(&vote.person, (vote, strength));
+            }
         }
     }
-    let eligible = |vote: &&Vote| {
-        registry.person(&vote.person).is_some_and(|p| eligibility(proposal, p, registry).is_ok())
-            && verified(vote, proofs).is_some()
-    };
-    let counted: Vec<&Vote> = latest.into_values().filter(eligible).collect();
-    if let Some(no) = counted.iter().find(|v| v.decision == VoteDecision::Deny) {
+    let counted: Vec<(&Vote, Strength)> = counted.into_values().collect();
+    if let Some((no, _)) = counted.iter().find(|(v, _)| v.decision == VoteDecision::Deny) {
         return Tally::Denied { by: no.person.clone(), reason: no.reason.clone() };
     }
     let mut yes: Vec<&Vote> = counted
         .into_iter()
-        .filter(|v| v.decision == VoteDecision::Approve && v.at < plan.not_after)
-        .filter(|v| verified(v, proofs).is_some_and(|strength| strength >= rule.min_proof))
+        .filter(|(v, strength)| v.decision == VoteDecision::Approve && *strength >= rule.min_proof)
+        .map(|(v, _)| v)
+        .filter(|v| v.at < plan.not_after && (v.interactive || registry.policy.accept_non_interactive))
         .collect();
     yes.sort_by_key(|v| v.at);
     let needed = usize::try_from(rule.approve).unwrap_or(usize::MAX);
@@ -71,6 +84,27 @@ pub fn tally(proposal: &Proposal, votes: &[Vote], registry: &Registry, proofs: S
     }
 }
 
+/// Whether a later vote of a person takes an earlier one's place. What the person signed is not undone by our word,
+/// except towards doing nothing: else whoever stole the responder could turn a signed no into silence.
+fn replaces(vote: &Vote, strength: Strength, before: &Vote, held: Strength) -> bool {
+    strength >= held
+        || match vote.decision {
+            VoteDecision::Deny => true,
+            VoteDecision::Withdraw => before.decision == VoteDecision::Approve,
+            VoteDecision::Approve => false,
+        }
+}
+
+/// What proofs of votes on a proposal are verified against.
+pub fn context<'a>(proposal: &Proposal, rules: &'a Rules) -> proof::Context<'a> {
+    proof::Context {
+        registry: &rules.registry,
+        cluster_uid: &rules.cluster.uid,
+        sealed_at: proposal.sealed_at,
+        counters: &rules.standing.counters,
+    }
+}
+
 /// The approval rule of a risk: at least one person, and for High never less than two with their own signatures.
 fn rule(registry: &Registry, risk: Risk) -> Approval {
     let rule = registry.policy.approvals.get(risk);
@@ -78,13 +112,6 @@ fn rule(registry: &Registry, risk: Risk) -> Approval {
         Risk::Low | Risk::Medium => Approval { approve: rule.approve.max(1), ..rule },
         Risk::High => Approval { approve: rule.approve.max(2), min_proof: Strength::Signed },
     }
-}
-
-/// The strength of a vote's proof, if this program can verify that kind of proof. An `attested` proof is the
-/// responder's word: the append that carried it is its verification.
-fn verified(vote: &Vote, proofs: Strength) -> Option<Strength> {
-    let strength = vote.proof.strength();
-    (strength <= proofs).then_some(strength)
 }
 
 /// Whether a person may vote on a proposal at all.
@@ -109,29 +136,42 @@ pub fn eligibility(proposal: &Proposal, person: &Person, registry: &Registry) ->
     Ok(())
 }
 
+/// A vote before it is one: who decides what about which bytes, and how it would be proven.
+#[derive(Clone, Copy, Debug)]
+pub struct Ballot<'a> {
+    /// Who.
+    pub person: &'a Person,
+    /// What.
+    pub decision: VoteDecision,
+    /// The digest that the person saw.
+    pub digest: Digest,
+    /// What the proof is worth, if it verifies.
+    pub strength: Strength,
+    /// Whether a person was at a page or a terminal.
+    pub interactive: bool,
+}
+
 /// Whether a vote can be taken now: the proposal is open, the bytes are the same, the person may, and has not yet.
-/// Denying and withdrawing stay possible where approving is held back.
+/// Denying and withdrawing stay possible where approving is held back. The answer is the vote's number.
 ///
 /// # Errors
 /// The refusal, told to the person.
 pub fn admit(
     proposal: &Proposal,
     votes: &[Vote],
-    person: &Person,
-    decision: VoteDecision,
-    posted: Digest,
-    rules: &crate::Rules,
+    ballot: &Ballot,
+    rules: &Rules,
     now: Timestamp,
 ) -> Result<u32, VoteRefusal> {
     if now >= proposal.plan().not_after {
         return Err(VoteRefusal::Expired);
     }
-    if posted != proposal.digest() {
+    if ballot.digest != proposal.digest() {
         return Err(VoteRefusal::OtherDigest);
     }
-    eligibility(proposal, person, &rules.registry)?;
-    let mine = votes.iter().filter(|v| v.person == person.name).max_by_key(|v| v.no);
-    match (mine.map(|v| v.decision), decision) {
+    eligibility(proposal, ballot.person, &rules.registry)?;
+    let mine = votes.iter().filter(|v| v.person == ballot.person.name).max_by_key(|v| v.no);
+    match (mine.map(|v| v.decision), ballot.decision) {
         (None | Some(VoteDecision::Withdraw), VoteDecision::Approve | VoteDecision::Deny)
         | (Some(VoteDecision::Approve | VoteDecision::Deny), VoteDecision::Withdraw) => {}
         (None | Some(VoteDecision::Withdraw), VoteDecision::Withdraw) => return Err(VoteRefusal::NotOpen),
@@ -139,33 +179,44 @@ pub fn admit(
             return Err(VoteRefusal::AlreadyVoted);
         }
     }
-    if decision == VoteDecision::Approve {
-        if rule(&rules.registry, proposal.plan().risk).min_proof > rules.proofs {
+    if ballot.decision == VoteDecision::Approve {
+        if rule(&rules.registry, proposal.plan().risk).min_proof > ballot.strength {
             return Err(VoteRefusal::ControlsMissing);
         }
-        if rules.standing.kill_switch != crate::rules::KillSwitch::Clear {
+        if !ballot.interactive && !rules.registry.policy.accept_non_interactive {
+            return Err(VoteRefusal::NotInteractive);
+        }
+        if rules.standing.kill_switch != KillSwitch::Clear {
             return Err(VoteRefusal::KillSwitch);
         }
     }
     Ok(mine.map_or(1, |v| v.no + 1))
 }
 
-/// Whether anybody can ever approve a plan of this risk in this namespace with the proofs that exist here.
+/// The weakest proof that counts for approving at a risk.
+pub fn min_proof(registry: &Registry, risk: Risk) -> Strength {
+    rule(registry, risk).min_proof
+}
+
+/// Whether anybody can ever approve a plan of this risk in this namespace.
 ///
 /// # Errors
 /// One sentence that says what is missing.
-pub fn decidable(registry: &Registry, namespace: &str, risk: Risk, proofs: Strength) -> Result<(), String> {
+pub fn decidable(registry: &Registry, namespace: &str, risk: Risk, now: Timestamp) -> Result<(), String> {
     let rule = rule(registry, risk);
-    if rule.min_proof > proofs {
+    let there = registry.approvers(namespace);
+    let needed = usize::try_from(rule.approve).unwrap_or(usize::MAX);
+    if there.len() < needed {
         return Err(format!(
-            "policy asks for signed votes at {risk} risk, and this installation cannot verify them"
+            "{needed} approver(s) are needed in namespace {namespace}, the registry has {}",
+            there.len()
         ));
     }
-    let there = registry.approvers(namespace).len();
-    let needed = usize::try_from(rule.approve).unwrap_or(usize::MAX);
-    if there < needed {
+    let signing = there.iter().filter(|p| proof::can_sign(p, registry, now)).count();
+    if rule.min_proof == Strength::Signed && signing < needed {
         return Err(format!(
-            "{needed} approver(s) are needed in namespace {namespace}, the registry has {there}"
+            "policy asks for signed votes at {risk} risk: {needed} approver(s) with a key of their own are needed in \
+             namespace {namespace}, the registry has {signing}"
         ));
     }
     Ok(())

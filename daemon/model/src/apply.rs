@@ -138,18 +138,19 @@ fn step(i: &mut Incident, at: Timestamp, event: &IncidentEvent) -> Option<Phase>
         {
             P::Granted { proposal, votes, grant, baseline: Some(measurement.clone()) }
         }
-        (P::Granted { proposal, grant, baseline, .. }, E::Claimed { mark })
+        (P::Granted { proposal, votes, grant, baseline }, E::Claimed { mark })
             if mark.op == proposal.plan().op =>
         {
             P::Executing {
                 proposal,
+                votes,
                 grant,
                 baseline,
                 operation: Operation { mark: mark.clone(), state: claimed() },
             }
         }
-        (P::Executing { proposal, grant, baseline, operation }, event) => {
-            return executing(i, at, event, Running { proposal, grant, baseline, operation });
+        (P::Executing { proposal, votes, grant, baseline, operation }, event) => {
+            return executing(i, at, event, Running { proposal, votes, grant, baseline, operation });
         }
         (P::Verifying { proposal, applied, mut measured }, E::Measured { measurement })
             if measurement.stage == Stage::After =>
@@ -186,6 +187,7 @@ fn step(i: &mut Incident, at: Timestamp, event: &IncidentEvent) -> Option<Phase>
 /// What `Phase::Executing` holds, taken apart.
 struct Running {
     proposal: crate::plan::Proposal,
+    votes: Vec<crate::vote::Vote>,
     grant: crate::vote::Grant,
     baseline: Option<Measurement>,
     operation: Operation,
@@ -195,6 +197,7 @@ impl Running {
     fn now(self, mark: Mark, state: OperationState) -> Phase {
         Phase::Executing {
             proposal: self.proposal,
+            votes: self.votes,
             grant: self.grant,
             baseline: self.baseline,
             operation: Operation { mark, state },

@@ -106,6 +106,9 @@ pub enum Phase {
     Executing {
         /// The proposal.
         proposal: Proposal,
+        /// The votes it rests on: they are counted again before every step that touches the target.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        votes: Vec<Vote>,
         /// The grant.
         grant: Grant,
         /// The measures before the write.

@@ -15,6 +15,7 @@ pub mod finding;
 
 pub mod action;
 pub mod change;
+pub mod key;
 pub mod measure;
 pub mod plan;
 pub mod registry;
@@ -39,13 +40,14 @@ pub use finding::{Exit, ExitClass, Finding, Origin, Reason, Severity};
 pub use history::{Actor, Append, Appended, HistoryEvent, Message, MessageBody, Stream, SystemEvent};
 pub use ids::{EvidenceId, Fingerprint, Ids, IncidentId, OpId, PersonId, ProposalId};
 pub use incident::{Closure, Escalation, IllegalTransition, Incident, IncidentEvent, Phase, Withdrawal};
+pub use key::{KeyAlgorithm, KeyKind, PasskeySite, PersonKey};
 pub use measure::{Measure, Measurement, Outcome, Reading, VerificationSpec};
 pub use object::{Cluster, Kind, ObjectRef};
 pub use operation::{
     Applied, Epoch, LiveFacts, Mark, Operation, OperationState, Recovered, Revision, Role, Sent,
 };
 pub use plan::{Draft, Plan, Proposal, Request, Sealed};
-pub use registry::{Policy, Registry};
+pub use registry::{Person, Policy, Registry};
 pub use time::{Seconds, Timestamp};
 pub use told::{Manner, Thread, ThreadState, Told, Turn};
 pub use vote::{Grant, Proof, Vote, VoteDecision};

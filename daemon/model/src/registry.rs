@@ -3,6 +3,7 @@
 use crate::action::Risk;
 use crate::canonical::{Digest, digest_of};
 use crate::ids::PersonId;
+use crate::key::{PasskeySite, PersonKey};
 use crate::time::{Seconds, Timestamp};
 use crate::vote::Strength;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,9 @@ pub struct Registry {
     /// Numbers and rules of the gate.
     #[serde(default)]
     pub policy: Policy,
+    /// Where passkeys are used; without it none can be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passkeys: Option<PasskeySite>,
     /// Credentials that read. They decide nothing, so they are no part of the digest: a new one voids no vote.
     #[serde(default, skip_serializing)]
     pub tokens: Vec<Token>,
@@ -59,6 +63,9 @@ pub struct Person {
     /// When the person was added: a person added after a proposal cannot vote on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
+    /// Public keys with which the person proves votes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<PersonKey>,
 }
 
 /// Person or service.
@@ -117,6 +124,9 @@ pub struct Policy {
     pub approvals: Approvals,
     /// Whether the person who asked for a Low proposal may vote on it.
     pub proposer_may_vote_low: bool,
+    /// Whether an approval counts that was signed without a person at a terminal.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub accept_non_interactive: bool,
     /// How long a proposal stays open, by risk.
     pub open_for: ByRisk,
     /// How long a grant may be used after the last vote.
@@ -150,6 +160,7 @@ impl Default for Policy {
         Self {
             approvals: Approvals::default(),
             proposer_may_vote_low: false,
+            accept_non_interactive: false,
             open_for: ByRisk { low: Seconds(4 * 3600), medium: Seconds(3600), high: Seconds(1800) },
             grant_valid: Seconds(600),
             healthy_after: Seconds(300),
@@ -213,6 +224,13 @@ impl Default for Approvals {
     }
 }
 
+impl Policy {
+    /// Whether the responder's word alone can approve anything: then it can decide by itself whoever takes it over.
+    pub fn counts_our_word(&self) -> bool {
+        [self.approvals.low, self.approvals.medium].iter().any(|rule| rule.min_proof == Strength::Attested)
+    }
+}
+
 impl Approvals {
     /// The rule for a risk.
     pub fn get(&self, risk: Risk) -> Approval {
@@ -238,6 +256,11 @@ impl Registry {
     /// A person by name.
     pub fn person(&self, name: &PersonId) -> Option<&Person> {
         self.persons.iter().find(|p| &p.name == name)
+    }
+
+    /// Whose key it is, by the key's id. Ids are unique in a registry that was read from a file.
+    pub fn key(&self, id: &str) -> Option<(&Person, &PersonKey)> {
+        self.persons.iter().find_map(|p| p.keys.iter().find(|k| k.id == id).map(|k| (p, k)))
     }
 
     /// The owner of a namespace: the first in the list whose pattern matches.

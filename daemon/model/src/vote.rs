@@ -2,7 +2,7 @@
 
 use crate::canonical::{Digest, canonical};
 use crate::ids::{PersonId, ProposalId};
-use crate::time::Timestamp;
+use crate::time::{Seconds, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// What a person decided.
@@ -53,8 +53,7 @@ pub struct Vote {
     pub proof: Proof,
 }
 
-/// How a vote proves itself, by rising strength. All forms are shaped here; an executor counts only those that it
-/// can verify itself.
+/// How a vote proves itself, by rising strength. All forms are shaped here; whoever counts verifies each one itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "proof", rename_all = "lowercase")]
 pub enum Proof {
@@ -89,6 +88,9 @@ pub enum Proof {
         resource_version: String,
     },
 }
+
+/// How far the time in a statement may lie from ours.
+pub const STATEMENT_LASTS: Seconds = Seconds(300);
 
 /// What a proof is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -183,7 +185,13 @@ pub enum VoteRefusal {
     WrongCode,
     /// The proof does not verify.
     BadProof,
-    /// Policy asks for a control that does not exist here, or a stronger proof.
+    /// The vote's number is not the person's next: it is a replay, or another vote came first.
+    NotNext,
+    /// The statement was signed too long ago, or by a clock that runs ahead.
+    StaleStatement,
+    /// Nobody was at a terminal, and policy does not take such a yes.
+    NotInteractive,
+    /// Policy asks for a stronger proof than this one.
     ControlsMissing,
     /// The kill switch is set.
     KillSwitch,
@@ -209,6 +217,9 @@ impl VoteRefusal {
             Self::AddedLater => "added-later",
             Self::WrongCode => "wrong-code",
             Self::BadProof => "bad-proof",
+            Self::NotNext => "not-next",
+            Self::StaleStatement => "stale-statement",
+            Self::NotInteractive => "not-interactive",
             Self::ControlsMissing => "controls-missing",
             Self::KillSwitch => "kill-switch",
             Self::StoreFailed => "store-failed",
@@ -234,7 +245,14 @@ impl VoteRefusal {
             Self::AddedLater => "You were added after this proposal was made, so you cannot vote on it.",
             Self::WrongCode => "The code is wrong. Type the four characters that stand beside the change.",
             Self::BadProof => "The proof of your vote could not be verified.",
-            Self::ControlsMissing => "Policy asks for a stronger proof than this installation can check.",
+            Self::NotNext => "This vote's number was used already. Look at the proposal and vote again.",
+            Self::StaleStatement => {
+                "The vote was signed more than 5 minutes ago, or your clock is wrong. Sign it again."
+            }
+            Self::NotInteractive => {
+                "Policy takes no approval that was given without a person at a terminal. Approve at a terminal."
+            }
+            Self::ControlsMissing => "Policy asks for a vote that you sign with your own key or passkey.",
             Self::KillSwitch => "The kill switch is set. Nothing is executed until it is cleared.",
             Self::StoreFailed => "The history cannot be written, so nothing can be decided now.",
         }

@@ -26,7 +26,7 @@ pub struct VotePost {
     /// The token for denying.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub csrf_deny: String,
-    /// Name of a stronger proof; none can be verified yet but the session itself.
+    /// Name of a stronger proof.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub proof: String,
 }

@@ -1,11 +1,13 @@
 //! The registry's own file: persons, roles, owners, policy.
 
 use super::read::{Document, Problem};
-use nightshift_model::Registry;
+use nightshift_engine::proof::PublicKey;
+use nightshift_model::registry::Person;
+use nightshift_model::{KeyKind, PasskeySite, PersonKey, Registry};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-const SECTIONS: &[&str] = &["persons", "roles", "owners", "policy", "tokens"];
+const SECTIONS: &[&str] = &["persons", "roles", "owners", "policy", "tokens", "passkeys"];
 
 /// Reads and checks the file.
 pub(super) fn load(path: &Path, problems: &mut Vec<Problem>) -> Registry {
@@ -27,9 +29,14 @@ pub(super) fn read(file: &Document, problems: &mut Vec<Problem>) -> Registry {
         roles: file.section("roles", problems).unwrap_or_default(),
         owners: file.section("owners", problems).unwrap_or_default(),
         policy: file.section("policy", problems).unwrap_or_default(),
+        passkeys: file.section("passkeys", problems),
         tokens: file.section("tokens", problems).unwrap_or_default(),
     };
     check(&registry, file, problems);
+    keys(&registry, file, problems);
+    if let Some(site) = &registry.passkeys {
+        problems.extend(passkeys(site).map(|what| file.problem("passkeys", what)));
+    }
     registry
 }
 
@@ -71,4 +78,54 @@ fn check(registry: &Registry, file: &Document, problems: &mut Vec<Problem>) {
             problems.push(file.problem("roles", what));
         }
     }
+}
+
+/// Every key can verify, has an id of its own, and names a kind that is used here.
+fn keys(registry: &Registry, file: &Document, problems: &mut Vec<Problem>) {
+    let mut ids = BTreeSet::new();
+    let mut publics = BTreeSet::new();
+    let all = registry.persons.iter().flat_map(|person| person.keys.iter().map(move |key| (person, key)));
+    for (person, key) in all {
+        let told = |what: String| file.problem("persons", format!("{}: {what}", named(person, key)));
+        if let Err(bad) = PublicKey::of(key) {
+            problems.push(told(bad.to_string()));
+        }
+        if !ids.insert(&key.id) {
+            problems.push(told("another key has this id; give each its own".to_owned()));
+        }
+        if !publics.insert(&key.public) {
+            problems.push(told("another entry has this key; a key speaks for one person".to_owned()));
+        }
+        if key.kind == KeyKind::Passkey && registry.passkeys.is_none() {
+            problems
+                .push(told("a passkey needs the section `passkeys` with `rp_id` and `origins`".to_owned()));
+        }
+    }
+}
+
+fn named(person: &Person, key: &PersonKey) -> String {
+    format!("{}'s {} key `{}`", person.name, key.kind.as_str(), key.id)
+}
+
+/// A domain, and origins of pages on it. Browsers give passkeys to no others.
+fn passkeys(site: &PasskeySite) -> Option<String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+    let rp_id = &site.rp_id;
+    if rp_id.is_empty() || !rp_id.chars().all(plain) || rp_id.parse::<std::net::IpAddr>().is_ok() {
+        return Some(format!("`rp_id` must be a host name in small letters, `{rp_id}` is none"));
+    }
+    if site.origins.is_empty() {
+        return Some("`origins` must name at least one, such as https://nightshift.example.com".to_owned());
+    }
+    site.origins.iter().find_map(|origin| {
+        let fits = url::Url::parse(origin).is_ok_and(|url| {
+            let host = url.host_str().unwrap_or_default();
+            let below = host == rp_id || host.ends_with(&format!(".{rp_id}"));
+            let secure = url.scheme() == "https" || (url.scheme() == "http" && host == "localhost");
+            below && secure && url.origin().ascii_serialization() == *origin
+        });
+        (!fits).then(|| {
+            format!("`{origin}` must be an origin on {rp_id}: https://HOST or https://HOST:PORT, no path (http only for localhost)")
+        })
+    })
 }

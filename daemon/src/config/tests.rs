@@ -257,3 +257,53 @@ fn channels_are_refused_when_they_cannot_work() {
     assert_eq!(config.heartbeat.unwrap().url_file, Path::new("/etc/beat"));
     assert_eq!(config.slack[0].url_file, Path::new("/etc/s"));
 }
+
+#[test]
+fn a_key_that_could_prove_nothing_keeps_it_from_starting() {
+    let good = "A6EHv_POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg";
+    let file = read::Document::new(
+        Path::new("registry.yaml"),
+        &format!(
+            "persons:\n  - name: alice\n    keys:\n\
+             \x20     - {{ kind: ed25519, id: a1, alg: EdDSA, public: \"{good}\" }}\n\
+             \x20     - {{ kind: ed25519, id: a2, alg: EdDSA, public: \"AAAA\" }}\n\
+             \x20 - name: bob\n    keys:\n\
+             \x20     - {{ kind: ed25519, id: a1, alg: EdDSA, public: \"{good}\" }}\n\
+             \x20     - {{ kind: passkey, id: p1, alg: ES256, public: \"oA\" }}\n\
+             passkeys:\n  rp_id: night.example\n  origins: [\"https://night.example/\"]\n"
+        ),
+    );
+    let mut told = Vec::new();
+    registry::read(&file, &mut told);
+    let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+    let expected = [
+        "alice's ed25519 key `a2`: an ed25519 key has",
+        "bob's ed25519 key `a1`: another key has this id",
+        "bob's ed25519 key `a1`: another entry has this key",
+        "bob's passkey key `p1`: its `public` part is not a COSE key",
+        "passkeys: `https://night.example/` must be an origin on night.example",
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(
+            told.starts_with("registry.yaml:") && told.contains(expected),
+            "{told}\nshould say\n{expected}"
+        );
+    }
+    let site = |rp_id: &str, origin: &str| {
+        let text = format!("passkeys: {{ rp_id: \"{rp_id}\", origins: [\"{origin}\"] }}\n");
+        let mut told = Vec::new();
+        registry::read(&read::Document::new(Path::new("registry.yaml"), &text), &mut told);
+        told.len()
+    };
+    assert_eq!(site("night.example", "https://www.night.example:8443"), 0);
+    assert_eq!(site("localhost", "http://localhost:8080"), 0);
+    for (rp_id, origin) in [
+        ("127.0.0.1", "http://127.0.0.1:8080"),
+        ("night.example", "http://night.example"),
+        ("night.example", "https://evilnight.example"),
+        ("Night.example", "https://night.example"),
+    ] {
+        assert_eq!(site(rp_id, origin), 1, "{rp_id} {origin}");
+    }
+}

@@ -187,6 +187,7 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         store: store.clone(),
         clock,
         nodes_not_ready: Arc::clone(&seen.nodes_not_ready),
+        counters: Arc::default(),
     };
 
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());

@@ -133,6 +133,7 @@ pub fn rules(config: &Config, playbooks: Catalog, store: SqliteStore, clock: Clo
         clock,
         nodes_not_ready: Arc::new(AtomicU32::new(0)),
         integrity: tokio::sync::watch::channel(Integrity::Open).1,
+        counters: Arc::default(),
     }
 }
 

@@ -4,10 +4,10 @@ use super::checkpoint::Integrity;
 use crate::clock::Clock;
 use crate::store::{Filter, HistoryStore as _, SqliteStore, Which};
 use nightshift_engine::drive::StoreError;
+use nightshift_engine::proof::Counters;
 use nightshift_engine::rules::{KillSwitch, Mode, Rules, Standing};
 use nightshift_engine::standing::{System, standing};
 use nightshift_model::history::Row;
-use nightshift_model::vote::Strength;
 use nightshift_model::{Cluster, Registry, Seconds};
 use nightshift_playbooks::Catalog;
 use std::sync::Arc;
@@ -26,6 +26,15 @@ pub struct RuleBook {
     pub nodes_not_ready: Arc<AtomicU32>,
     /// Whether the executor of this process trusts the history. Of another process the history says it.
     pub integrity: tokio::sync::watch::Receiver<Integrity>,
+    /// Counters of passkeys, as far as the history was read.
+    pub counters: Arc<tokio::sync::Mutex<Counted>>,
+}
+
+/// The counters that votes have shown, folded up to a row: the history is read once, then only what was added.
+#[derive(Default)]
+pub struct Counted {
+    rows: u64,
+    counters: Arc<Counters>,
 }
 
 /// The part of the rules that configuration fixes.
@@ -73,7 +82,6 @@ impl RuleBook {
             policy: Rules::policy_digest(&fixed.registry, &fixed.playbooks, &fixed.mode),
             prometheus: fixed.prometheus,
             home: fixed.home.clone(),
-            proofs: Strength::Attested,
             standing,
         }
     }
@@ -88,7 +96,22 @@ impl RuleBook {
             let filter = Filter { which: Which::All, ..Filter::newest(1_000) };
             incidents = self.store.snapshots(&filter).await?;
         }
-        Ok(standing(&system, &rows, &incidents, self.nodes_not_ready.load(Ordering::Relaxed), now))
+        let nodes = self.nodes_not_ready.load(Ordering::Relaxed);
+        let counters = self.counters().await?;
+        Ok(Standing { counters, ..standing(&system, &rows, &incidents, nodes, now) })
+    }
+
+    async fn counters(&self) -> Result<Arc<Counters>, StoreError> {
+        let mut counted = self.counters.lock().await;
+        let rows = self.store.rows().await?;
+        if rows != counted.rows {
+            for row in self.store.votes_since(counted.rows).await? {
+                // A row that was added meanwhile comes again with the next look, and counts once.
+                Arc::make_mut(&mut counted.counters).fold(&row);
+            }
+            counted.rows = rows;
+        }
+        Ok(Arc::clone(&counted.counters))
     }
 }
 

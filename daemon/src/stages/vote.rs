@@ -8,14 +8,15 @@ use crate::clock::Clock;
 use crate::store::{HistoryStore, SqliteStore, SystemAppend};
 use lock::Locks;
 use nightshift_engine::drive::{Store as _, StoreError};
+use nightshift_engine::proof::{self, BadProof, Shown};
 use nightshift_engine::redact::redactor;
 use nightshift_engine::rules::{KillSwitch, Rules};
 use nightshift_engine::standing::System;
-use nightshift_engine::tally::admit;
+use nightshift_engine::tally::{Ballot, admit, context};
 use nightshift_engine::{advance, text};
 use nightshift_model::incident::Reopening;
 use nightshift_model::registry::{Person, PersonKind, Power};
-use nightshift_model::vote::VoteRefusal;
+use nightshift_model::vote::{STATEMENT_LASTS, Strength, VoteRefusal};
 use nightshift_model::{
     Actor, Append, Appended, Digest, Escalation, HistoryEvent, Incident, IncidentEvent, IncidentId, PersonId,
     Phase, Proof, Proposal, ProposalId, Registry, Seconds, SystemEvent, Timestamp, Vote, VoteDecision,
@@ -57,8 +58,47 @@ pub struct Posted {
     pub reason: String,
     /// Whether the typed code was right. Judged last but for the proof.
     pub code: Code,
-    /// SHA-256 of the session's secret: the proof names it.
-    pub session: Digest,
+    /// What stands behind it.
+    pub by: By,
+}
+
+/// What stands behind a posted vote.
+#[derive(Clone, Debug)]
+pub enum By {
+    /// A session alone, by SHA-256 of its secret: our word is the proof.
+    Session(Digest),
+    /// The person's own signature.
+    Signature(Signature),
+}
+
+/// A signed statement's own fields, and the signature over all of them.
+#[derive(Clone, Debug)]
+pub struct Signature {
+    /// The person's how-manieth vote on this proposal.
+    pub no: u32,
+    /// When it was signed, by the signer's clock.
+    pub at: Timestamp,
+    /// Whether a person was at a page or a terminal.
+    pub interactive: bool,
+    /// The proof.
+    pub proof: Proof,
+}
+
+impl Posted {
+    /// The vote that a signature is over.
+    pub fn vote(&self, person: &PersonId, signature: &Signature) -> Vote {
+        Vote {
+            proposal: self.proposal.clone(),
+            digest: self.digest,
+            decision: self.decision,
+            person: person.clone(),
+            no: signature.no,
+            at: signature.at,
+            reason: text::visible(&redactor().redact(&self.reason).text, REASON_LENGTH),
+            interactive: signature.interactive,
+            proof: signature.proof.clone(),
+        }
+    }
 }
 
 /// The typed code, compared.
@@ -139,16 +179,14 @@ impl Votes {
             let rules = self.rules().await;
             let incident = self.store.load(&id).await.map_err(|e| failed(&e))?;
             let vote = self.judge(&incident, person, posted, &rules, now)?;
-            let no = vote.no;
-            let event = IncidentEvent::Voted { vote };
+            let event = IncidentEvent::Voted { vote: vote.clone() };
             if self.append(&incident, event, person, &rules, now).await? == Appended::Committed {
                 (self.wake)(Some(id));
                 return Ok(());
             }
             // After a lost race or an unknown outcome the history is asked, not guessed.
             let after = self.store.load(&id).await.map_err(|e| failed(&e))?;
-            let mine = |v: &Vote| v.person == *person && v.no == no && v.decision == posted.decision;
-            if votes(&after).iter().any(|v| mine(v) && v.at == now) {
+            if votes(&after).contains(&vote) {
                 (self.wake)(Some(id));
                 return Ok(());
             }
@@ -167,27 +205,67 @@ impl Votes {
     ) -> Result<Vote, VoteRefusal> {
         let proposal = open(incident, posted)?;
         let person = rules.registry.person(name).ok_or(VoteRefusal::NoRole)?;
-        let admitted = admit(proposal, votes(incident), person, posted.decision, posted.digest, rules, now);
+        let (strength, interactive) = match &posted.by {
+            By::Session(_) => (Strength::Attested, true),
+            By::Signature(signature) => (signature.proof.strength(), signature.interactive),
+        };
+        let ballot =
+            Ballot { person, decision: posted.decision, digest: posted.digest, strength, interactive };
+        let admitted = admit(proposal, votes(incident), &ballot, rules, now);
         match admitted {
             // What a proof or the kill switch says stands behind the code in the order of checks.
-            Ok(_) | Err(VoteRefusal::ControlsMissing | VoteRefusal::KillSwitch) => {}
+            Ok(_)
+            | Err(VoteRefusal::ControlsMissing | VoteRefusal::NotInteractive | VoteRefusal::KillSwitch) => {}
             Err(why) => return Err(why),
         }
         if posted.code == Code::Wrong {
             self.locks.count(name, now);
             return Err(VoteRefusal::WrongCode);
         }
-        Ok(Vote {
-            proposal: posted.proposal.clone(),
-            digest: posted.digest,
-            decision: posted.decision,
-            person: name.clone(),
-            no: admitted?,
-            at: now,
-            reason: text::visible(&redactor().redact(&posted.reason).text, REASON_LENGTH),
-            interactive: true,
-            proof: Proof::Attested { by: posted.session.to_string() },
-        })
+        let no = admitted?;
+        match &posted.by {
+            By::Session(session) => {
+                let proof = Proof::Attested { by: session.to_string() };
+                Ok(posted.vote(name, &Signature { no, at: now, interactive: true, proof }))
+            }
+            By::Signature(signature) => {
+                if signature.no != no {
+                    return Err(VoteRefusal::NotNext);
+                }
+                if now.since(signature.at).max(signature.at.since(now)) > STATEMENT_LASTS {
+                    return Err(VoteRefusal::StaleStatement);
+                }
+                let vote = posted.vote(name, signature);
+                match proof::verify(&vote, &context(proposal, rules)) {
+                    // Our word is never posted: a session says it, and only here.
+                    Ok(Strength::Signed) => Ok(vote),
+                    Ok(Strength::Attested) => Err(VoteRefusal::BadProof),
+                    Err(bad) => {
+                        tracing::warn!(person = %name, proposal = %posted.proposal, %bad, "a vote's proof does not hold");
+                        Err(VoteRefusal::BadProof)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Who signed a posted vote, whatever it is about: the person it names, if the signature is that person's.
+    ///
+    /// # Errors
+    /// [`BadProof`]: nobody is known by it.
+    pub async fn signer(&self, vote: &Vote) -> Result<Person, BadProof> {
+        let rules = self.rules().await;
+        match proof::identify(vote, &rules.registry, &rules.cluster.uid)? {
+            Shown::Nothing => Err(BadProof::UnknownKey),
+            Shown::Key(_) | Shown::Passkey(..) => {
+                rules.registry.person(&vote.person).cloned().ok_or(BadProof::UnknownKey)
+            }
+        }
+    }
+
+    /// The number that a person's next vote on a proposal has.
+    pub fn next_no(votes: &[Vote], person: &PersonId) -> u32 {
+        votes.iter().filter(|v| v.person == *person).map(|v| v.no).max().unwrap_or(0).saturating_add(1)
     }
 
     /// Asks for a fresh look at an incident whose proposal expired or was denied, or that needs a person otherwise.

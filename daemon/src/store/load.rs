@@ -121,6 +121,17 @@ pub(super) async fn between(
     recorded(&rows.map_err(unavailable("read a span of the history"))?)
 }
 
+/// Votes from a place in the history on.
+pub(super) async fn votes_since(readers: &SqlitePool, seq: u64) -> Result<Vec<Row>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT seq, ts_utc, body FROM audit_event WHERE kind = 'voted' AND seq >= ? ORDER BY seq",
+    )
+    .bind(column(seq))
+    .fetch_all(readers)
+    .await;
+    recorded(&rows.map_err(unavailable("read the votes"))?)
+}
+
 pub(super) async fn system(readers: &SqlitePool, kinds: &[&str]) -> Result<Vec<Row>, StoreError> {
     if kinds.is_empty() {
         return stream(readers, SYSTEM, 0).await;

@@ -90,6 +90,8 @@ pub trait HistoryStore: Store + Clone + Send + 'static {
         proposal: &ProposalId,
         since: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    /// The rows of votes at `seq` and behind it, in order.
+    fn votes_since(&self, seq: u64) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
     /// Incidents whose timer has run out, oldest timer first.
     fn due(&self, now: Timestamp) -> impl Future<Output = Result<Vec<IncidentId>, StoreError>> + Send;
     /// When the next timer runs out.
@@ -229,6 +231,9 @@ impl HistoryStore for SqliteStore {
         since: Timestamp,
     ) -> Result<bool, StoreError> {
         load::viewed_since(self.readers(), person, proposal, since).await
+    }
+    async fn votes_since(&self, seq: u64) -> Result<Vec<Row>, StoreError> {
+        load::votes_since(self.readers(), seq).await
     }
     async fn due(&self, now: Timestamp) -> Result<Vec<IncidentId>, StoreError> {
         load::due(self.readers(), now).await

@@ -3,7 +3,6 @@
 use crate::timeline::{PrometheusMode, Timeline};
 use nightshift_engine::{Mode, Rules, Standing};
 use nightshift_model::registry::{Owner, Person, PersonKind, Power, RoleSpec};
-use nightshift_model::vote::Strength;
 use nightshift_model::{Cluster, Digest, PersonId, Policy, Registry, Timestamp};
 use nightshift_playbooks::Catalog;
 use std::sync::{Arc, OnceLock};
@@ -30,6 +29,7 @@ impl Setting {
             kind,
             roles: vec![role.to_owned()],
             since: None,
+            keys: Vec::new(),
         };
         let role =
             |owner: &str, may: &[Power]| RoleSpec { owners: vec![owner.to_owned()], may: may.to_vec() };
@@ -56,6 +56,7 @@ impl Setting {
                 .map(|(name, ns)| Owner { name: name.to_owned(), namespaces: vec![ns.to_owned()] })
                 .into(),
             policy: timeline.policy.clone(),
+            passkeys: None,
             tokens: Vec::new(),
         };
         let mode = timeline.mode.into();
@@ -84,7 +85,6 @@ impl Setting {
             playbooks: catalog(),
             prometheus: self.prometheus,
             home: HOME.to_owned(),
-            proofs: Strength::Attested,
             standing,
         }
     }

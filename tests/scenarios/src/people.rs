@@ -2,10 +2,10 @@
 
 use crate::machine::Machine;
 use crate::timeline::{KillSwitch, Vote as Cast};
-use nightshift_engine::tally::admit;
+use nightshift_engine::tally::{Ballot, admit};
 use nightshift_engine::{advance, system};
 use nightshift_model::incident::Reopening;
-use nightshift_model::vote::VoteRefusal;
+use nightshift_model::vote::{Strength, VoteRefusal};
 use nightshift_model::{
     Actor, Appended, Closure, Digest, Incident, IncidentEvent, PersonId, Phase, Proof, ProposalId, Role,
     Stream, SystemEvent, Vote,
@@ -51,7 +51,14 @@ impl Machine {
         let known = rules.registry.person(&person).ok_or(VoteRefusal::NoSession)?;
         let digest = if cast.other_digest { Digest([7; 32]) } else { proposal.digest() };
         let now = self.world.now();
-        let no = admit(proposal, votes, known, cast.decision, digest, &rules, now)?;
+        let ballot = Ballot {
+            person: known,
+            decision: cast.decision,
+            digest,
+            strength: Strength::Attested,
+            interactive: true,
+        };
+        let no = admit(proposal, votes, &ballot, &rules, now)?;
         Ok(Vote {
             proposal: proposal.id().clone(),
             digest,

@@ -58,7 +58,7 @@ fn every_guard_refuses_alone() {
     assert!(refusal(|r| r.home = "shop".to_owned(), Risk::Low).contains("never writes"));
     let set = KillSwitch::Set { reason: "drill".to_owned() };
     assert!(refusal(|r| r.standing.kill_switch = set, Risk::Low).contains("drill"));
-    assert!(refusal(|_| (), Risk::High).contains("cannot verify"));
+    assert!(refusal(|_| (), Risk::High).contains("with a key of their own"));
     assert!(refusal(|r| r.standing.nodes_not_ready = 2, Risk::Low).contains("larger failure"));
     assert!(
         refusal(|r| r.standing.executions = vec![execution("inc-b", 900, false)], Risk::Low)

@@ -1,8 +1,10 @@
 //! The table of who counts.
 
 use super::*;
+use crate::proof::make::File;
 use crate::samples::{at, nightshift, proposal, registry, rules};
 use nightshift_model::{Proof, VoteDecision as D};
+use std::sync::Arc;
 
 fn vote(proposal: &Proposal, person: &str, decision: D, no: u32, second: u64) -> Vote {
     Vote {
@@ -19,7 +21,22 @@ fn vote(proposal: &Proposal, person: &str, decision: D, no: u32, second: u64) ->
 }
 
 fn count(votes: &[Vote], proposal: &Proposal) -> Tally {
-    tally(proposal, votes, &registry(), Strength::Attested)
+    tally(proposal, votes, &rules())
+}
+
+/// The rules with a key file for alice and bob.
+fn keyed() -> (Rules, File, File) {
+    let (alice, bob) = (File::new("a", 1), File::new("b", 2));
+    let mut registry = registry();
+    registry.persons[0].keys.push(alice.entry());
+    registry.persons[1].keys.push(bob.entry());
+    (Rules { registry: Arc::new(registry), ..rules() }, alice, bob)
+}
+
+fn signed(proposal: &Proposal, key: &File, person: &str, decision: D, no: u32, second: u64) -> Vote {
+    let mut vote = vote(proposal, person, decision, no, second);
+    key.sign(&mut vote, "c");
+    vote
 }
 
 #[test]
@@ -57,20 +74,56 @@ fn high_risk_never_rests_on_one_person_or_on_our_word() {
     let p = proposal(Risk::High, nightshift());
     let both = [vote(&p, "alice", D::Approve, 1, 20), vote(&p, "bob", D::Approve, 1, 21)];
     assert!(matches!(count(&both, &p), Tally::Waiting { needed: 2, .. }), "attested is not enough");
-    let signed = both.clone().map(|mut v| {
-        v.proof = Proof::Ed25519 { key: "k".to_owned(), signature: "s".to_owned() };
+    let forged = both.clone().map(|mut v| {
+        v.proof = Proof::Ed25519 { key: "a".to_owned(), signature: "s".to_owned() };
         v
     });
+    let (rules, alice, bob) = keyed();
     assert!(
-        matches!(count(&signed, &p), Tally::Waiting { .. }),
-        "a proof that nobody can verify counts for nothing"
+        matches!(tally(&p, &forged, &rules), Tally::Waiting { .. }),
+        "a proof that does not verify counts for nothing"
     );
-    assert!(decidable(&registry(), "shop", Risk::High, Strength::Attested).is_err());
-    assert!(
-        decidable(&registry(), "bank", Risk::Low, Strength::Attested).is_err(),
-        "nobody may decide there"
-    );
-    assert!(decidable(&registry(), "shop", Risk::Medium, Strength::Attested).is_ok());
+    let real = [signed(&p, &alice, "alice", D::Approve, 1, 20), signed(&p, &bob, "bob", D::Approve, 1, 21)];
+    assert!(matches!(tally(&p, &real, &rules), Tally::Approved(_)));
+    let mixed = [real[0].clone(), both[1].clone()];
+    assert!(matches!(tally(&p, &mixed, &rules), Tally::Waiting { .. }), "one of two is our word");
+    let twice = [real[0].clone(), Vote { person: "bob".into(), ..real[0].clone() }];
+    assert!(matches!(tally(&p, &twice, &rules), Tally::Waiting { .. }), "alice's key speaks for alice");
+    assert!(decidable(&registry(), "shop", Risk::High, at(30)).is_err());
+    assert!(decidable(&rules.registry, "shop", Risk::High, at(30)).is_ok());
+    assert!(decidable(&registry(), "bank", Risk::Low, at(30)).is_err(), "nobody may decide there");
+    assert!(decidable(&registry(), "shop", Risk::Medium, at(30)).is_ok());
+}
+
+/// What somebody could write who has the history and our word, but nobody's key.
+#[test]
+fn our_word_never_undoes_what_a_person_signed_but_towards_nothing() {
+    let p = proposal(Risk::Low, nightshift());
+    let (rules, alice, _) = keyed();
+    let yes = signed(&p, &alice, "alice", D::Approve, 1, 20);
+    let no = signed(&p, &alice, "alice", D::Deny, 1, 20);
+    let word = |decision| vote(&p, "alice", decision, 2, 21);
+    let table = [
+        (&yes, D::Withdraw, false),
+        (&yes, D::Deny, false),
+        (&no, D::Withdraw, false),
+        (&no, D::Approve, false),
+        (&yes, D::Approve, true),
+    ];
+    for (first, then, approved) in table {
+        let counted = tally(&p, &[first.clone(), word(then)], &rules);
+        assert_eq!(matches!(counted, Tally::Approved(_)), approved, "{:?} then {then:?}", first.decision);
+        let denied = matches!(counted, Tally::Denied { .. });
+        let kept = first.decision == D::Deny || then == D::Deny;
+        assert_eq!(denied, kept, "{:?} then {then:?}", first.decision);
+    }
+    let mut unattended = yes.clone();
+    unattended.interactive = false;
+    assert!(matches!(tally(&p, &[unattended.clone()], &rules), Tally::Waiting { .. }));
+    let mut registry = (*rules.registry).clone();
+    registry.policy.accept_non_interactive = true;
+    let rules = Rules { registry: Arc::new(registry), ..rules };
+    assert!(matches!(tally(&p, &[unattended], &rules), Tally::Approved(_)));
 }
 
 #[test]
@@ -79,8 +132,9 @@ fn every_attempt_that_is_not_taken_says_why() {
     let mut rules = rules();
     let voted = [vote(&p, "alice", D::Approve, 1, 20)];
     let try_at = |rules: &crate::Rules, who: &str, decision, digest, votes: &[Vote], second| {
-        let person = rules.registry.person(&PersonId::from(who)).unwrap().clone();
-        admit(&p, votes, &person, decision, digest, rules, at(second))
+        let person = rules.registry.person(&PersonId::from(who)).unwrap();
+        let ballot = Ballot { person, decision, digest, strength: Strength::Attested, interactive: true };
+        admit(&p, votes, &ballot, rules, at(second))
     };
     let d = p.digest();
     let table = [
@@ -100,4 +154,22 @@ fn every_attempt_that_is_not_taken_says_why() {
     rules.standing.kill_switch = crate::rules::KillSwitch::Set { reason: "drill".to_owned() };
     assert_eq!(try_at(&rules, "alice", D::Approve, d, &[], 30), Err(VoteRefusal::KillSwitch));
     assert_eq!(try_at(&rules, "alice", D::Deny, d, &[], 30), Ok(1), "a no is always possible");
+    rules.standing.kill_switch = crate::rules::KillSwitch::Clear;
+    let alice = rules.registry.person(&PersonId::from("alice")).unwrap();
+    let ballot = Ballot {
+        person: alice,
+        decision: D::Approve,
+        digest: d,
+        strength: Strength::Signed,
+        interactive: false,
+    };
+    assert_eq!(admit(&p, &[], &ballot, &rules, at(30)), Err(VoteRefusal::NotInteractive));
+    let deny = Ballot { decision: D::Deny, ..ballot };
+    assert_eq!(admit(&p, &[], &deny, &rules, at(30)), Ok(1), "a script may say no");
+    let mut strict = (*rules.registry).clone();
+    strict.policy.approvals.medium.min_proof = Strength::Signed;
+    let rules = Rules { registry: Arc::new(strict), ..rules };
+    let alice = rules.registry.person(&PersonId::from("alice")).unwrap();
+    let word = Ballot { person: alice, strength: Strength::Attested, interactive: true, ..ballot };
+    assert_eq!(admit(&p, &[], &word, &rules, at(30)), Err(VoteRefusal::ControlsMissing));
 }

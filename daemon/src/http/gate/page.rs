@@ -8,11 +8,12 @@ use crate::config::Keys;
 use crate::stages::query::{End, Story};
 use crate::stages::vote::people::Visitor;
 use askama::Template;
+use nightshift_engine::proof::can_sign;
 use nightshift_engine::rules::{KillSwitch, Rules};
-use nightshift_engine::tally::{Tally, admit, eligibility, tally};
+use nightshift_engine::tally::{Ballot, Tally, admit, eligibility, tally};
 use nightshift_model::operation::OperationState;
 use nightshift_model::registry::{PersonKind, Power};
-use nightshift_model::vote::VoteRefusal;
+use nightshift_model::vote::{Strength, VoteRefusal};
 use nightshift_model::{
     Action, Escalation, Got, Observed, Outcome, Phase, Proposal, Sealed, Shown, Timestamp, VoteDecision,
     Withdrawal,
@@ -223,7 +224,11 @@ fn view(story: &Story, desk: &Desk<'_>) -> ProposalView {
 /// What the engine would say to a vote with the right code.
 fn admitted(story: &Story, desk: &Desk<'_>, decision: VoteDecision) -> Result<(), VoteRefusal> {
     let (proposal, person) = (&story.proposal, &desk.visitor.person);
-    admit(proposal, &story.votes, person, decision, proposal.digest(), desk.rules, desk.now).map(drop)
+    // A person with a key is offered what the key could approve; the vote itself must then be signed.
+    let signs = can_sign(person, &desk.rules.registry, proposal.sealed_at);
+    let strength = if signs { Strength::Signed } else { Strength::Attested };
+    let ballot = Ballot { person, decision, digest: proposal.digest(), strength, interactive: true };
+    admit(proposal, &story.votes, &ballot, desk.rules, desk.now).map(drop)
 }
 
 struct State {
@@ -459,7 +464,7 @@ fn approvers(story: &Story, desk: &Desk<'_>) -> Vec<String> {
 
 fn needed(story: &Story, desk: &Desk<'_>) -> String {
     let persons = |n: u32| if n == 1 { "1 person".to_owned() } else { format!("{n} persons") };
-    match tally(&story.proposal, &story.votes, &desk.rules.registry, desk.rules.proofs) {
+    match tally(&story.proposal, &story.votes, desk.rules) {
         Tally::Waiting { approved, needed } if approved.is_empty() => {
             format!("{} must approve.", persons(needed))
         }

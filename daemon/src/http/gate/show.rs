@@ -18,7 +18,6 @@ use http::{HeaderMap, Method, StatusCode};
 use nightshift_engine::drive::StoreError;
 use nightshift_engine::rules::{KillSwitch, Rules};
 use nightshift_model::registry::Power;
-use nightshift_model::vote::Strength;
 use nightshift_model::{Actor, Incident, IncidentId, Phase, ProposalId, Timestamp};
 use std::sync::Arc;
 
@@ -71,7 +70,7 @@ impl Gate {
                 may_clear: may(&[Power::Admin]),
                 csrf: token(Purpose::Switch),
             }),
-            one_identity: rules.proofs == Strength::Attested,
+            one_identity: rules.registry.policy.counts_our_word(),
             refresh: None,
         }
     }

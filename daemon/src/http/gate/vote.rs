@@ -7,7 +7,7 @@ use crate::api::problem::Problem;
 use crate::api::vote::{AgainPost, SwitchPost, SwitchTo, VotePost, VoteTaken};
 use crate::http::limits::Verdict;
 use crate::stages::vote::people::Visitor;
-use crate::stages::vote::{Again, Code, Posted, Switch, Switched};
+use crate::stages::vote::{Again, By, Code, Posted, Switch, Switched};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -98,7 +98,7 @@ impl Gate {
             decision: post.decision,
             reason: post.reason,
             code: if right { Code::Right } else { Code::Wrong },
-            session,
+            by: By::Session(session),
         })
     }
 
@@ -160,12 +160,17 @@ impl Gate {
 }
 
 /// The status of a refusal.
-fn status(why: VoteRefusal) -> StatusCode {
+pub(in crate::http) fn status(why: VoteRefusal) -> StatusCode {
     match why {
         VoteRefusal::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-        VoteRefusal::NotOpen | VoteRefusal::OtherDigest | VoteRefusal::AlreadyVoted => StatusCode::CONFLICT,
+        VoteRefusal::NotOpen
+        | VoteRefusal::OtherDigest
+        | VoteRefusal::AlreadyVoted
+        | VoteRefusal::NotNext => StatusCode::CONFLICT,
         VoteRefusal::Expired => StatusCode::GONE,
-        VoteRefusal::WrongCode | VoteRefusal::BadProof => StatusCode::UNPROCESSABLE_ENTITY,
+        VoteRefusal::WrongCode | VoteRefusal::BadProof | VoteRefusal::StaleStatement => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         VoteRefusal::StoreFailed => StatusCode::SERVICE_UNAVAILABLE,
         VoteRefusal::NoSession
         | VoteRefusal::ForeignOrigin
@@ -175,6 +180,7 @@ fn status(why: VoteRefusal) -> StatusCode {
         | VoteRefusal::Service
         | VoteRefusal::AddedLater
         | VoteRefusal::ControlsMissing
+        | VoteRefusal::NotInteractive
         | VoteRefusal::KillSwitch => StatusCode::FORBIDDEN,
     }
 }

@@ -152,6 +152,7 @@ fn states() -> Vec<(&'static str, Phase)> {
     let not_verified = |outcome| Phase::Escalated { why: Escalation::NotVerified { outcome } };
     let executing = |state| Phase::Executing {
         proposal: proposal(),
+        votes: Vec::new(),
         grant: grant(),
         baseline: None,
         operation: Operation { mark: Mark::first(OpId::from("op.1"), Epoch(1)), state },

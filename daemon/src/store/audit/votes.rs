@@ -1,6 +1,7 @@
 //! The votes of what was carried out: whether they stand, whether they are enough, and what proves them.
 
-use nightshift_engine::tally::{Tally, tally};
+use nightshift_engine::proof::{self, Context, Counters};
+use nightshift_engine::tally::{Tally, count};
 use nightshift_model::vote::Strength;
 use nightshift_model::{
     Digest, Grant, Incident, PersonId, Phase, Proof, Proposal, ProposalId, Registry, Risk, Vote, VoteDecision,
@@ -48,7 +49,7 @@ pub(super) fn claimed(before: &Incident, recount: Option<&Recount>, told: &mut V
     }
     for person in &persons {
         match standing(votes, person, proposal) {
-            Some(vote) => prove(vote, told),
+            Some(vote) => prove(vote, proposal, recount, told),
             None => faults.push(format!("proposal {id} was claimed without a standing approval by {person}")),
         }
     }
@@ -75,7 +76,7 @@ fn enough(
     let plan = proposal.plan();
     if let Some(recount) = recount.filter(|r| r.policy == plan.policy) {
         told.recounted += 1;
-        return match tally(proposal, votes, &recount.registry, Strength::Attested) {
+        return match count(proposal, votes, &context(proposal, &recount.registry, &Counters::default())) {
             Tally::Approved(_) => None,
             Tally::Waiting { approved, needed } => Some(format!(
                 "proposal {} was claimed with {} of {needed} approvals that count",
@@ -101,10 +102,19 @@ fn enough(
     })
 }
 
-/// The one place where an approval's proof is looked at.
-fn prove(vote: &Vote, told: &mut VoteProofs) {
-    match &vote.proof {
-        Proof::Attested { .. } => told.attested += 1,
-        Proof::Ed25519 { .. } | Proof::Webauthn { .. } | Proof::Kubernetes { .. } => told.unproven += 1,
+/// The one place where an approval's proof is looked at: against the registry that is at hand, if one is. Counters of
+/// passkeys are the executor's to judge; the order of votes in other incidents is not known here.
+fn prove(vote: &Vote, proposal: &Proposal, recount: Option<&Recount>, told: &mut VoteProofs) {
+    let counters = Counters::default();
+    let verified = recount.map(|r| proof::verify(vote, &context(proposal, &r.registry, &counters)));
+    match (&vote.proof, verified) {
+        (Proof::Attested { .. }, _) => told.attested += 1,
+        (_, Some(Ok(Strength::Signed))) => told.proven += 1,
+        (_, Some(Ok(Strength::Attested) | Err(_)) | None) => told.unproven += 1,
     }
+}
+
+fn context<'a>(proposal: &'a Proposal, registry: &'a Registry, counters: &'a Counters) -> Context<'a> {
+    let cluster_uid = &proposal.plan().cluster.uid;
+    Context { registry, cluster_uid, sealed_at: proposal.sealed_at, counters }
 }

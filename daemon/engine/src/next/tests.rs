@@ -1,0 +1,144 @@
+//! What the executor does about a history that somebody else wrote: nothing.
+
+use super::*;
+use crate::proof::make::File;
+use crate::samples::{at, finding, nightshift, proposal, rules, target};
+use nightshift_model::vote::Strength;
+use nightshift_model::{Applied, Finding, IncidentId, LiveFacts, Proof, Reason, Risk, VoteDecision};
+use std::sync::Arc;
+
+/// Signed votes wanted at every risk; alice has a key file.
+fn strict(alice: &File) -> Rules {
+    let rules = rules();
+    let mut registry = (*rules.registry).clone();
+    registry.persons[0].keys.push(alice.entry());
+    registry.policy.approvals.medium.min_proof = Strength::Signed;
+    Rules { registry: Arc::new(registry), ..rules }
+}
+
+fn vote(proof: Proof) -> Vote {
+    let p = proposal(Risk::Medium, nightshift());
+    Vote {
+        proposal: p.id().clone(),
+        digest: p.digest(),
+        decision: VoteDecision::Approve,
+        person: "alice".into(),
+        no: 1,
+        at: at(20),
+        reason: String::new(),
+        interactive: true,
+        proof,
+    }
+}
+
+fn incident(votes: Vec<Vote>, mark: &Mark, state: OperationState) -> Incident {
+    let p = proposal(Risk::Medium, nightshift());
+    let grant = Grant {
+        proposal: p.id().clone(),
+        digest: p.digest(),
+        persons: vec!["alice".into()],
+        at: at(20),
+        until: at(620),
+    };
+    let operation = Operation { mark: mark.clone(), state };
+    Incident {
+        id: IncidentId::from("inc-a"),
+        revision: nightshift_model::Revision(9),
+        scope: target(),
+        cause: Finding::fingerprint(&target(), Reason::CrashLoopBackOff),
+        findings: vec![finding("h")],
+        symptom: Some(finding("h")),
+        evidence: Vec::new(),
+        coverage: Vec::new(),
+        proposals: Vec::new(),
+        asked_by: None,
+        opened_at: at(0),
+        changed_at: at(20),
+        findings_at: at(1),
+        phase: Phase::Executing { proposal: p, votes, grant, baseline: None, operation },
+    }
+}
+
+fn states() -> Vec<(&'static str, OperationState)> {
+    let live = LiveFacts {
+        uid: "uid-cart".to_owned(),
+        resource_version: "7".to_owned(),
+        difference: proposal(Risk::Medium, nightshift()).plan().difference,
+        at: at(25),
+    };
+    let claimed = |live, marked| OperationState::Claimed { live, marked };
+    vec![
+        ("claimed", claimed(None, false)),
+        ("rechecked", claimed(Some(live.clone()), false)),
+        ("marked", claimed(Some(live), true)),
+        ("sending", OperationState::Sending),
+        ("unknown", OperationState::Unknown { why: "lost".to_owned(), tried: Epoch(1) }),
+        (
+            "applied",
+            OperationState::Applied(Applied {
+                at: at(30),
+                resource_version: "8".to_owned(),
+                recovered: false,
+            }),
+        ),
+    ]
+}
+
+fn touches(next: &Next) -> bool {
+    let ask = |ask: &Ask| matches!(ask, Ask::Recheck(..) | Ask::Claim(..) | Ask::Recover { .. });
+    matches!(next, Next::Send(..)) || matches!(next, Next::Ask(_, a) if ask(a))
+}
+
+#[test]
+fn a_claim_in_the_history_without_votes_that_verify_touches_nothing() {
+    let alice = File::new("a", 1);
+    let rules = strict(&alice);
+    let first = |epoch| Mark::first(proposal(Risk::Medium, nightshift()).plan().op.clone(), Epoch(epoch));
+    let word = vote(Proof::Attested { by: "session".to_owned() });
+    let forged = vote(Proof::Ed25519 { key: "a".to_owned(), signature: "AAAA".to_owned() });
+    let mut stranger = vote(Proof::Attested { by: String::new() });
+    File::new("a", 9).sign(&mut stranger, "c");
+    let mut real = vote(Proof::Attested { by: String::new() });
+    alice.sign(&mut real, "c");
+    let mut swapped = real.clone();
+    swapped.digest = nightshift_model::Digest([9; 32]);
+    for (name, state) in states() {
+        for me in [1, 2] {
+            for (what, votes) in [
+                ("no vote", vec![]),
+                ("our word", vec![word.clone()]),
+                ("a made-up signature", vec![forged.clone()]),
+                ("another's key", vec![stranger.clone()]),
+                ("bytes swapped afterwards", vec![swapped.clone()]),
+            ] {
+                let i = incident(votes, &first(1), state.clone());
+                let next = next(&i, &rules, Epoch(me), at(30));
+                assert!(!touches(&next), "{name}, epoch {me}, {what}: {next:?}");
+            }
+            let i = incident(vec![real.clone()], &first(1), state.clone());
+            let next = next(&i, &rules, Epoch(me), at(30));
+            let goes_on = touches(&next)
+                || matches!(&next, Next::Record(Role::Executor, e) if matches!(e.as_slice(), [IncidentEvent::Claimed { .. }]));
+            let waits = matches!(state, OperationState::Applied(_)) || (name == "unknown" && me == 1);
+            assert_eq!(goes_on, !waits, "{name}, epoch {me}: {next:?}");
+        }
+    }
+}
+
+#[test]
+fn a_grant_that_the_history_calls_longer_is_not() {
+    let alice = File::new("a", 1);
+    let rules = strict(&alice);
+    let mark = Mark::first(proposal(Risk::Medium, nightshift()).plan().op.clone(), Epoch(1));
+    let mut real = vote(Proof::Attested { by: String::new() });
+    alice.sign(&mut real, "c");
+    let mut i = incident(vec![real], &mark, OperationState::Claimed { live: None, marked: false });
+    if let Phase::Executing { grant, .. } = &mut i.phase {
+        grant.until = at(3_500);
+    }
+    let late = next(&i, &rules, Epoch(1), at(700));
+    assert!(
+        matches!(&late, Next::Record(_, e) if matches!(e.as_slice(), [IncidentEvent::Escalated { why: Escalation::GrantExpired }])),
+        "{late:?}"
+    );
+}
