@@ -9,6 +9,8 @@ mod process;
 mod rest;
 mod secrets;
 mod sight;
+mod signed;
+mod stolen;
 mod transcript;
 mod voices;
 mod votes;

@@ -6,3 +6,4 @@ pub mod contract;
 pub mod house;
 pub mod lab;
 pub mod person;
+pub mod signer;

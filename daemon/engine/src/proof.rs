@@ -5,6 +5,7 @@ mod cbor;
 mod counter;
 pub mod enrol;
 mod key;
+pub mod request;
 
 pub use counter::Counters;
 pub use key::{BadKey, PublicKey};
@@ -161,6 +162,15 @@ fn own<'a>(person: &'a Person, id: &str, kind: KeyKind) -> Result<&'a PersonKey,
         return Err(BadProof::KeyNotInForce);
     }
     if key.kind == kind { Ok(key) } else { Err(BadProof::OtherKind) }
+}
+
+/// The four characters that a person types at a terminal: from the digest alone, so that who shows the difference can say
+/// them too. They stop reflexes and robots and prove nobody's identity.
+pub fn code(digest: nightshift_model::Digest) -> String {
+    const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let hash = Sha256::digest([b"nightshift/code/v1\0".as_slice(), &digest.0].concat());
+    let letter = |byte: &u8| LETTERS.get(usize::from(byte % 32)).copied().unwrap_or(b'0');
+    hash.iter().take(4).map(letter).map(char::from).collect()
 }
 
 /// Base64url without padding, as keys and proofs are written.

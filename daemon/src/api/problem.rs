@@ -55,6 +55,10 @@ pub enum Refusal {
     NoRole,
     /// Parameters that mean nothing.
     BadQuery,
+    /// A body that is not of its form.
+    BadBody,
+    /// A vote whose proof shows nobody.
+    BadProof,
     /// The path is there, the method is not.
     BadMethod,
     /// A bearer credential reads and never decides.
@@ -73,12 +77,14 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::NoSession,
         Self::BadToken,
         Self::NotFound,
         Self::NoRole,
         Self::BadQuery,
+        Self::BadBody,
+        Self::BadProof,
         Self::BadMethod,
         Self::TokenNeverVotes,
         Self::RateLimited,
@@ -96,6 +102,8 @@ impl Refusal {
             Self::NotFound => "not-found",
             Self::NoRole => "no-role",
             Self::BadQuery => "bad-query",
+            Self::BadBody => "bad-body",
+            Self::BadProof => "bad-proof",
             Self::BadMethod => "bad-method",
             Self::TokenNeverVotes => "token-never-votes",
             Self::RateLimited => "rate-limited",
@@ -109,8 +117,8 @@ impl Refusal {
     /// The HTTP status.
     pub fn status(self) -> u16 {
         match self {
-            Self::BadQuery => 400,
-            Self::NoSession | Self::BadToken => 401,
+            Self::BadQuery | Self::BadBody => 400,
+            Self::NoSession | Self::BadToken | Self::BadProof => 401,
             Self::NoRole | Self::TokenNeverVotes => 403,
             Self::NotFound => 404,
             Self::BadMethod => 405,
@@ -142,6 +150,11 @@ impl Refusal {
                 "Use a token or a person whose role has `owners: [\"*\"]`.",
             ),
             Self::BadQuery => ("A parameter of this request means nothing.", "See /v1/openapi.json."),
+            Self::BadBody => ("The body is not a vote as this path takes it.", "See /v1/openapi.json."),
+            Self::BadProof => (
+                "The vote does not prove who votes.",
+                "Vote with `nightshift approve`, `deny` or `withdraw` and a key that the registry has.",
+            ),
             Self::BadMethod => ("This path has no such method.", "See the header `Allow`."),
             Self::TokenNeverVotes => (
                 "A token reads and never decides. Nothing was done.",

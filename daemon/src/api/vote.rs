@@ -1,7 +1,8 @@
 //! A posted vote, as a form or as JSON, and its answer.
 
-use nightshift_model::VoteDecision;
+use nightshift_model::{Digest, PersonId, Proof, Timestamp, VoteDecision};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Body of `POST /p/<proposal>/votes`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,12 +44,44 @@ impl VotePost {
     }
 }
 
+/// Body of `POST /v1/proposals/{id}/votes`: a vote that proves itself. Neither session nor token comes with it; the
+/// signature over the statement says who votes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignedVote {
+    /// What was decided: `approve`, `deny` or `withdraw`.
+    #[schema(value_type = String)]
+    pub decision: VoteDecision,
+    /// The digest of the bytes that the person saw, 64 hex digits.
+    #[schema(value_type = String)]
+    pub digest: Digest,
+    /// Who votes, as the registry has it.
+    #[schema(value_type = String)]
+    pub person: PersonId,
+    /// The person's how-manieth vote on this proposal, from 1.
+    pub vote_no: u32,
+    /// When it was signed; at most 300 s from now.
+    #[schema(value_type = String, format = DateTime)]
+    pub ts: Timestamp,
+    /// What the person writes, shown to everybody; not part of the statement.
+    #[serde(default)]
+    #[schema(max_length = 2000)]
+    pub reason: String,
+    /// Whether a person was at a terminal.
+    #[serde(default)]
+    pub interactive: bool,
+    /// An `ed25519` or `webauthn` proof over the statement.
+    #[schema(value_type = Object)]
+    pub proof: Proof,
+}
+
 /// Answer to a vote that was taken, when it was posted as JSON.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct VoteTaken {
     /// The proposal.
     pub proposal: String,
     /// The decision.
+    #[schema(value_type = String)]
     pub decision: VoteDecision,
     /// Where the incident stands after it.
     pub phase: String,

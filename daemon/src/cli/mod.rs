@@ -10,6 +10,7 @@ mod evidence;
 mod failure;
 mod history;
 mod incidents;
+mod key;
 mod output;
 mod person;
 mod playbooks;
@@ -17,11 +18,13 @@ mod proposals;
 mod routes;
 mod run;
 mod source;
+mod vote;
 
 pub use failure::{Exit, Failure};
 
 use crate::clock::Clock;
 use clap::{CommandFactory as _, Parser, Subcommand};
+use nightshift_model::VoteDecision;
 use output::Screen;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -54,6 +57,12 @@ enum Command {
     Incidents(incidents::Args),
     /// Proposals: what waits for a person, and what became of it
     Proposals(proposals::Args),
+    /// Approve a proposal, signed with your own key
+    Approve(vote::Args),
+    /// Deny a proposal, signed with your own key
+    Deny(vote::Args),
+    /// Take your vote back, signed with your own key
+    Withdraw(vote::Args),
     /// The morning digest, of any window
     Digest(digest::Args),
     /// Prove that the history is whole, or copy it
@@ -62,7 +71,7 @@ enum Command {
     Routes(routes::Args),
     /// Playbooks: what may be done about a fault
     Playbooks(playbooks::Args),
-    /// People: who may decide, and a sign-in link
+    /// People: who may decide, a sign-in link, a key of your own
     Person(person::Args),
     /// The configuration: an example, a check, what is in force
     Config(config::Args),
@@ -114,6 +123,9 @@ async fn carry_out(command: Command, screen: &Screen, clock: Clock) -> Answer {
         Command::Check(args) => check::run(args, screen, clock).await,
         Command::Incidents(args) => incidents::run(args, screen, clock).await,
         Command::Proposals(args) => proposals::run(args, screen, clock).await,
+        Command::Approve(args) => vote::run(args, VoteDecision::Approve, screen, clock).await,
+        Command::Deny(args) => vote::run(args, VoteDecision::Deny, screen, clock).await,
+        Command::Withdraw(args) => vote::run(args, VoteDecision::Withdraw, screen, clock).await,
         Command::Digest(args) => digest::run(args, screen, clock).await,
         Command::Audit(args) => audit::run(args, screen, clock).await,
         Command::Routes(args) => routes::run(args, screen, clock).await,

@@ -1,5 +1,6 @@
 //! `nightshift person`.
 
+use super::key::{Key, default_path};
 use super::output::{Format, OutputArg, Screen, json, table};
 use super::source::ConfigArg;
 use super::{Answer, Exit, Failure};
@@ -7,8 +8,10 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::runtime::offline::{self, OpenMode, SqliteStore};
 use clap::Subcommand;
-use nightshift_model::PersonId;
+use nightshift_engine::proof::enrol::line;
 use nightshift_model::registry::{Person, PersonKind, Power};
+use nightshift_model::{PersonId, Timestamp};
+use std::path::{Path, PathBuf};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -23,6 +26,38 @@ enum What {
     Invite(InviteArgs),
     /// Who is in the registry, and what they may do
     List(ListArgs),
+    /// Your own key, with which you sign votes
+    Key(KeyArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct KeyArgs {
+    #[command(subcommand)]
+    what: KeyWhat,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyWhat {
+    /// Make a key on this machine, and print the line for the registry
+    New(KeyNewArgs),
+    /// Print the line of a key that is there
+    Show(KeyShowArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct KeyNewArgs {
+    /// Your name, as the registry has it
+    name: String,
+    /// Where to write it [default: ~/.config/nightshift/key.pem]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct KeyShowArgs {
+    /// Your key [default: ~/.config/nightshift/key.pem]
+    #[arg(long, value_name = "FILE", env = "NIGHTSHIFT_KEY")]
+    key: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -47,7 +82,38 @@ pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
     match args.what {
         What::Invite(args) => invite(args, clock).await,
         What::List(args) => list(&args, screen),
+        What::Key(KeyArgs { what: KeyWhat::New(args) }) => {
+            let path = args.out.unwrap_or_else(default_path);
+            let key = Key::make(&named(&args.name)?, &path)?;
+            Ok((told(&key, &path, clock.now()), Exit::Done))
+        }
+        What::Key(KeyArgs { what: KeyWhat::Show(args) }) => {
+            let path = args.key.unwrap_or_else(default_path);
+            Ok((told(&Key::read(&path)?, &path, clock.now()), Exit::Done))
+        }
     }
+}
+
+/// A name that can stand in a key file's first line and in a registry.
+fn named(name: &str) -> Result<PersonId, Failure> {
+    let fine = !name.is_empty() && name.len() <= 60 && !name.chars().any(|c| c.is_control() || c == ',');
+    if fine {
+        Ok(PersonId::from(name))
+    } else {
+        Err(Failure::usage(format!("{name:?} cannot be a name"), "write it as the registry has it"))
+    }
+}
+
+/// Where a key is, and the line that makes it count. A key counts for proposals that are sealed after its time.
+fn told(key: &Key, path: &Path, now: Timestamp) -> String {
+    format!(
+        "The key of {} is in {}; it never leaves this machine.\n\
+         Have this line committed under `keys:` of {} in the registry, and nightshift restarted:\n\n      {}\n",
+        key.person,
+        path.display(),
+        key.person,
+        line(&key.entry(now))
+    )
 }
 
 async fn invite(args: InviteArgs, clock: Clock) -> Answer {

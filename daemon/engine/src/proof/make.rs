@@ -29,6 +29,10 @@ impl File {
         }
     }
 
+    pub(crate) fn raw(&self, message: &[u8]) -> Vec<u8> {
+        self.0.sign(message).as_ref().to_vec()
+    }
+
     pub(crate) fn sign(&self, vote: &mut Vote, cluster: &str) {
         let signature = base64(self.0.sign(&vote.statement(cluster)).as_ref());
         vote.proof = Proof::Ed25519 { key: self.1.clone(), signature };

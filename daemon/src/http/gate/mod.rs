@@ -15,6 +15,7 @@ mod vote;
 
 pub use page::{Desk, proposal_page};
 pub use render::{Frame, SwitchView, VisitorView};
+pub(in crate::http) use vote::status as vote_status;
 
 use super::headers;
 use super::limits::{Buckets, Verdict, household};

@@ -1,4 +1,5 @@
-//! Who asks: exactly one bearer token of the registry, or the session of a signed-in person. Both only read.
+//! Who asks: exactly one bearer token of the registry, a request that a person's key file signed, or the session of a
+//! signed-in person. All of them only read.
 
 use super::Rest;
 use crate::api::problem::{Problem, Refusal};
@@ -8,7 +9,8 @@ use axum::extract::FromRequestParts;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use nightshift_model::registry::Token;
+use nightshift_engine::proof::request;
+use nightshift_model::registry::{Person, Token};
 use nightshift_model::{Digest, Timestamp};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
@@ -16,6 +18,8 @@ use subtle::ConstantTimeEq as _;
 
 /// Longer than any token of ours.
 const LENGTH: usize = 256;
+/// The header of a signed request.
+const SIGNATURE: &str = "signature";
 
 /// Somebody known, and what that shows.
 pub(super) struct Caller {
@@ -26,7 +30,7 @@ pub(super) struct Caller {
 impl FromRequestParts<Arc<Rest>> for Caller {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, rest: &Arc<Rest>) -> Result<Self, Problem> {
-        match rest.caller(&parts.headers).await {
+        match rest.caller(parts).await {
             Ok(caller) => Ok(caller),
             Err(why) => {
                 if matches!(why, Refusal::NoSession | Refusal::BadToken) {
@@ -39,9 +43,12 @@ impl FromRequestParts<Arc<Rest>> for Caller {
 }
 
 impl Rest {
-    async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        let now = self.clock.now();
-        let (key, roles) = if headers.contains_key(AUTHORIZATION) {
+    async fn caller(&self, parts: &Parts) -> Result<Caller, Refusal> {
+        let (headers, now) = (&parts.headers, self.clock.now());
+        let (key, roles) = if headers.contains_key(SIGNATURE) && !headers.contains_key(AUTHORIZATION) {
+            let person = self.signer(parts, now).ok_or(Refusal::BadToken)?;
+            (Digest(Sha256::digest(person.name.as_str()).into()), person.roles.clone())
+        } else if headers.contains_key(AUTHORIZATION) {
             let presented = presented(headers).ok_or(Refusal::BadToken)?;
             let token = valid(&self.registry.tokens, &presented, now).ok_or(Refusal::BadToken)?;
             (presented, token.roles.clone())
@@ -58,6 +65,24 @@ impl Rest {
             Verdict::Go => Ok(Caller { reader: Reader::with(Arc::clone(&self.registry), roles) }),
             Verdict::Wait => Err(Refusal::RateLimited),
         }
+    }
+}
+
+impl Rest {
+    /// Who signed a request with a key file of the registry (RFC 9421, the form of [`request`]). What stands behind a
+    /// question mark is not signed, so it must not be there.
+    fn signer(&self, parts: &Parts, now: Timestamp) -> Option<&Person> {
+        let one = |name: &str| {
+            let mut lines = parts.headers.get_all(name).iter();
+            match (lines.next(), lines.next()) {
+                (Some(line), None) => line.to_str().ok(),
+                _ => None,
+            }
+        };
+        let (input, signature) = (one("signature-input")?, one(SIGNATURE)?);
+        let signed =
+            request::Signed { method: parts.method.as_str(), path: parts.uri.path(), input, signature };
+        if parts.uri.query().is_some() { None } else { request::signer(&signed, &self.registry, now) }
     }
 }
 

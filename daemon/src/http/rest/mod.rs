@@ -1,7 +1,7 @@
 //! `/v1`: what the pages show, for programs. One file a resource; `openapi.json` is generated from them.
 //!
-//! Everything here is read. A bearer token never reaches another method than GET and HEAD; votes with proofs of
-//! their own are the one POST ([`Rest::router`]). An incident's events as a stream belong beside it, as
+//! Everything here is read, but for votes with proofs of their own ([`votes`]). A bearer token never reaches another
+//! method than GET and HEAD. An incident's events as a stream belong beside it, as
 //! `/v1/incidents/{id}/events`; until then clients poll with `since` and `If-None-Match`.
 
 mod answer;
@@ -13,6 +13,7 @@ mod openapi;
 mod playbooks;
 mod proposals;
 mod status;
+mod votes;
 
 pub use openapi::document;
 
@@ -37,7 +38,7 @@ use futures::future::BoxFuture;
 use http::Method;
 use http::header::AUTHORIZATION;
 use nightshift_engine::drive::StoreError;
-use nightshift_model::{Digest, Registry, Timestamp};
+use nightshift_model::{Digest, PersonId, Registry, Timestamp};
 use std::net::IpAddr;
 use std::sync::Arc;
 use tower::ServiceExt as _;
@@ -47,6 +48,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 const ADDRESS: (u64, u64) = (600, 2_400);
 /// Requests of one token or session at once, and a minute.
 const CALLER: (u64, u64) = (300, 1_200);
+/// Signed votes of one person at once, and a minute.
+const VOTER: (u64, u64) = (20, 40);
 
 /// Which digest is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +77,7 @@ pub type StatusOf = Arc<dyn Fn(Reader) -> BoxFuture<'static, Status> + Send + Sy
 
 /// What it is built from.
 pub struct Parts {
-    /// The rules in force; later, votes.
+    /// Takes signed votes.
     pub votes: Votes,
     /// Reads.
     pub reads: Reads,
@@ -108,6 +111,7 @@ pub struct Rest {
     status: StatusOf,
     addresses: Buckets<IpAddr>,
     callers: Buckets<Digest>,
+    voters: Buckets<PersonId>,
 }
 
 impl Rest {
@@ -127,6 +131,7 @@ impl Rest {
             status,
             addresses: Buckets::new(ADDRESS.0, ADDRESS.1),
             callers: Buckets::new(CALLER.0, CALLER.1),
+            voters: Buckets::new(VOTER.0, VOTER.1),
         })
     }
 
@@ -139,7 +144,7 @@ impl Rest {
             .route("/v1/proposals", get(proposals::list))
             .route("/v1/proposals/{id}", get(proposals::one))
             .route("/v1/proposals/{id}/sealed", get(proposals::sealed))
-            .route("/v1/proposals/{id}/votes", get(proposals::votes))
+            .route("/v1/proposals/{id}/votes", get(proposals::votes).post(votes::cast))
             .route("/v1/digest", get(digest::window))
             .route("/v1/digest/{date}", get(digest::of))
             .route("/v1/audit/rows", get(audit::rows))
