@@ -8,9 +8,11 @@
     reason = "all of it is test code, and a failed assumption is a failed test"
 )]
 
+mod driver;
 mod fixture;
 mod links;
 mod pages;
+mod passkeys;
 mod people;
 mod screens;
 mod votes;

@@ -254,7 +254,14 @@ async fn a_program_gets_json_and_the_same_refusals() {
     let mut signed = json(&right);
     signed["proof"] = "webauthn".into();
     let answer = alice.post_json(&votes(&id), &signed).await;
-    assert!(answer.text.contains("controls-missing"), "{}", answer.text);
+    assert!(answer.text.contains("bad-form"), "a proof without its statement: {}", answer.text);
+    signed["vote_no"] = "1".into();
+    signed["ts"] = "2026-03-03T02:07:00Z".into();
+    let answer = alice.post_json(&votes(&id), &signed).await;
+    assert!(answer.text.contains("bad-proof"), "{}", answer.text);
+    signed["ts"] = "2026-03-03T02:00:00Z".into();
+    let answer = alice.post_json(&votes(&id), &signed).await;
+    assert!(answer.text.contains("stale-statement"), "{}", answer.text);
     let answer = alice.post_json(&votes(&id), &json(&right)).await;
     assert_eq!(
         (answer.status, answer.text.as_str()),

@@ -27,9 +27,64 @@ pub struct VotePost {
     /// The token for denying.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub csrf_deny: String,
-    /// Name of a stronger proof.
+    /// `webauthn` when a passkey signed: then the fields below hold what it signed and how.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub proof: String,
+    /// The vote's number in the statement.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub vote_no: String,
+    /// The statement's time.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub ts: String,
+    /// Credential id, base64url.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub credential: String,
+    /// authenticatorData, base64url.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub authenticator_data: String,
+    /// clientDataJSON, base64url.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub client_data: String,
+    /// Signature, base64url.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub signature: String,
+}
+
+/// Which decision a passkey is to sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatementQuery {
+    /// The decision.
+    pub decision: VoteDecision,
+}
+
+/// What a passkey is to sign: SHA-256 over `nightshift/vote/v1`, a zero byte and `statement`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementAsk {
+    /// The canonical JSON of the statement.
+    pub statement: String,
+    /// Its number.
+    pub vote_no: u32,
+    /// Its time.
+    pub ts: Timestamp,
+    /// The domain that the passkeys are bound to.
+    pub rp_id: String,
+    /// The visitor's passkeys, base64url.
+    pub credentials: Vec<String>,
+}
+
+/// Body of `POST /passkey`: a new passkey, as the browser made it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasskeyPost {
+    /// The form's token.
+    pub csrf: String,
+    /// When the page was made.
+    pub ts: String,
+    /// attestationObject, base64url.
+    pub attestation: String,
+    /// clientDataJSON, base64url.
+    pub client_data: String,
 }
 
 impl VotePost {

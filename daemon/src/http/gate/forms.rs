@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, ORIGIN};
-use nightshift_model::{Digest, ProposalId, VoteDecision};
+use nightshift_model::{Digest, ProposalId, Timestamp, VoteDecision};
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq as _;
 
@@ -21,6 +21,8 @@ pub enum Purpose<'a> {
     Again(&'a ProposalId),
     /// The kill switch.
     Switch,
+    /// A new passkey, on a page of that time.
+    Enrol(Timestamp),
     /// The end of the session.
     SignOut,
     /// The page's own cookie.
@@ -46,6 +48,7 @@ fn sign(key: &Key, session: Digest, purpose: &Purpose<'_>) -> String {
             key.mac(DOMAIN, &parts)
         }
         Purpose::Again(proposal) => key.mac(DOMAIN, &[&session.0, b"again", proposal.as_str().as_bytes()]),
+        Purpose::Enrol(at) => key.mac(DOMAIN, &[&session.0, b"enrol", &at.micros().to_be_bytes()]),
         Purpose::Switch => key.mac(DOMAIN, &[&session.0, b"switch"]),
         Purpose::SignOut => key.mac(DOMAIN, &[&session.0, b"signout"]),
         Purpose::Page => key.mac(DOMAIN, &[&session.0, b"page"]),

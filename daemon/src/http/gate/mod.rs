@@ -7,6 +7,7 @@ mod evidence;
 pub mod forms;
 pub mod link;
 mod page;
+mod passkey;
 mod proof;
 mod render;
 mod show;
@@ -162,6 +163,9 @@ impl Gate {
             .route("/p/{proposal}/{token}", get(show::link))
             .route("/digest", get(show::last_digest))
             .route("/digest/{date}", get(show::digest))
+            .route("/p/{proposal}/statement", get(passkey::statement))
+            .route("/passkey", get(passkey::offer).post(passkey::made))
+            .route("/assets/passkey.js", get(script))
             .route("/signin/{token}", get(signin::ask))
             .route("/assets/nightshift.css", get(style))
             .route("/p/{proposal}/votes", post(vote::cast))
@@ -288,6 +292,11 @@ async fn paced(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> R
 
 async fn nothing() -> Response {
     Gate::nothing_here()
+}
+
+async fn script() -> Response {
+    ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("../../../assets/passkey.js"))
+        .into_response()
 }
 
 async fn style() -> Response {

@@ -2,6 +2,7 @@
 
 use super::evidence::{self, EvidenceView};
 use super::forms::{self, Purpose};
+use super::passkey;
 use super::proof::{self, MeasureView, ProgressView};
 use super::render::{Frame, ago, clock, html, span};
 use crate::config::Keys;
@@ -10,7 +11,7 @@ use crate::stages::vote::people::Visitor;
 use askama::Template;
 use nightshift_engine::proof::can_sign;
 use nightshift_engine::rules::{KillSwitch, Rules};
-use nightshift_engine::tally::{Ballot, Tally, admit, eligibility, tally};
+use nightshift_engine::tally::{Ballot, Tally, admit, eligibility, min_proof, tally};
 use nightshift_model::operation::OperationState;
 use nightshift_model::registry::{PersonKind, Power};
 use nightshift_model::vote::{Strength, VoteRefusal};
@@ -80,6 +81,8 @@ struct ProposalView {
     withdraw: Option<DecideView>,
     cannot: String,
     again: Option<AgainView>,
+    passkey: bool,
+    signing: String,
     sealed: String,
 }
 
@@ -156,6 +159,10 @@ fn view(story: &Story, desk: &Desk<'_>) -> ProposalView {
     if let (Some(view), Err(_)) = (&mut decide, approve) {
         view.approve.clear();
     }
+    let signing = signing(story, desk);
+    if let (Some(view), Signing::Elsewhere) = (&mut decide, &signing) {
+        view.approve.clear();
+    }
     let cannot = match (waits, approve) {
         (true, Err(VoteRefusal::AlreadyVoted)) | (false, _) | (_, Ok(())) => String::new(),
         (true, Err(why)) => why.sentence().to_owned(),
@@ -217,6 +224,8 @@ fn view(story: &Story, desk: &Desk<'_>) -> ProposalView {
         withdraw: (open && now < plan.not_after && withdraw.is_ok()).then(choice),
         cannot,
         again: again(story, desk),
+        passkey: !passkey::credentials(desk.visitor, desk.rules).is_empty(),
+        signing: signing.sentence().to_owned(),
         sealed: story.proposal.bytes().to_owned(),
     }
 }
@@ -229,6 +238,39 @@ fn admitted(story: &Story, desk: &Desk<'_>, decision: VoteDecision) -> Result<()
     let strength = if signs { Strength::Signed } else { Strength::Attested };
     let ballot = Ballot { person, decision, digest: proposal.digest(), strength, interactive: true };
     admit(proposal, &story.votes, &ballot, desk.rules, desk.now).map(drop)
+}
+
+/// How this person's yes would be proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signing {
+    /// By the session: our word.
+    Word,
+    /// By a passkey, here.
+    Passkey,
+    /// By a key file, at a terminal: our word would not count.
+    Elsewhere,
+}
+
+impl Signing {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Word => "",
+            Self::Passkey => "Your passkey signs the vote.",
+            Self::Elsewhere => {
+                "Policy wants an approval signed with your own key: use nightshift approve at your terminal. Denying works here."
+            }
+        }
+    }
+}
+
+fn signing(story: &Story, desk: &Desk<'_>) -> Signing {
+    let (person, registry) = (&desk.visitor.person, &desk.rules.registry);
+    if !passkey::credentials(desk.visitor, desk.rules).is_empty() {
+        return Signing::Passkey;
+    }
+    let wanted = min_proof(registry, story.proposal.plan().risk) == Strength::Signed;
+    let signs = can_sign(person, registry, story.proposal.sealed_at);
+    if wanted && signs { Signing::Elsewhere } else { Signing::Word }
 }
 
 struct State {

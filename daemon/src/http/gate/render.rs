@@ -19,6 +19,8 @@ pub struct Frame {
     pub switch: Option<SwitchView>,
     /// Whether votes are proven by the session alone.
     pub one_identity: bool,
+    /// Whether passkeys are used here.
+    pub passkeys: bool,
     /// Seconds until the page is loaded again, while something is under way.
     pub refresh: Option<u32>,
 }

@@ -71,6 +71,7 @@ impl Gate {
                 csrf: token(Purpose::Switch),
             }),
             one_identity: rules.registry.policy.counts_our_word(),
+            passkeys: rules.registry.passkeys.is_some(),
             refresh: None,
         }
     }

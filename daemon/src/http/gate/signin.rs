@@ -40,7 +40,7 @@ pub(super) async fn open(State(gate): State<Arc<Gate>>, headers: HeaderMap, body
     let Some(post) = post.filter(|_| own) else { return bad_invitation(&gate) };
     match gate.people.sign_in(&post.token).await {
         Ok(Some(secret)) => {
-            let mut answer = Redirect::to("/").into_response();
+            let mut answer = Redirect::to(gate.first_page(&secret).await).into_response();
             if let Some(cookie) = gate.cookies.set_session(&secret, SESSION_LASTS) {
                 answer.headers_mut().append(SET_COOKIE, cookie);
             }
@@ -52,6 +52,16 @@ pub(super) async fn open(State(gate): State<Arc<Gate>>, headers: HeaderMap, body
             tracing::error!(%error, "a session could not be opened");
             bad_invitation(&gate)
         }
+    }
+}
+
+impl Gate {
+    /// Where somebody goes who has just signed in: to a passkey, where they are used and this person has no key yet.
+    async fn first_page(&self, secret: &str) -> &'static str {
+        let rules = self.votes.rules().await;
+        let visitor = self.people.visitor(secret).await.ok().flatten();
+        let keyless = visitor.is_some_and(|v| v.person.keys.iter().all(|key| key.revoked.is_some()));
+        if keyless && rules.registry.passkeys.is_some() { "/passkey" } else { "/" }
     }
 }
 

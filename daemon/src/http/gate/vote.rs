@@ -88,9 +88,7 @@ impl Gate {
             let ours = stored.is_some_and(|story| token_fits(story.proposal.digest()));
             return Err(if ours { VoteRefusal::OtherDigest } else { VoteRefusal::BadForm });
         }
-        if !post.proof.is_empty() && post.proof != "attested" {
-            return Err(VoteRefusal::ControlsMissing);
-        }
+        let by = super::passkey::signature(&post)?.map_or(By::Session(session), By::Signature);
         let right = forms::code_fits(&self.keys, session, digest, &post.code);
         Ok(Posted {
             proposal: id.clone(),
@@ -98,11 +96,11 @@ impl Gate {
             decision: post.decision,
             reason: post.reason,
             code: if right { Code::Right } else { Code::Wrong },
-            by: By::Session(session),
+            by,
         })
     }
 
-    fn page_cookie_fits(&self, visitor: &Visitor, headers: &HeaderMap) -> bool {
+    pub(super) fn page_cookie_fits(&self, visitor: &Visitor, headers: &HeaderMap) -> bool {
         let token = self.cookies.page(headers).unwrap_or_default();
         fits(&self.keys, visitor.session, &Purpose::Page, &token)
     }

@@ -1,0 +1,129 @@
+//! A real Chromium with a virtual authenticator, driven over WebDriver.
+
+use nightshift::clock::Clock;
+use serde_json::{Value, json};
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A wait that takes longer has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(50);
+/// How WebDriver names an element.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// One browser window. It ends with this value.
+pub(crate) struct Driver {
+    child: Child,
+    http: reqwest::Client,
+    session: String,
+    clock: Clock,
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Driver {
+    /// Starts one; `None` when this machine has no chromedriver.
+    pub(crate) async fn start(browser: &str) -> Option<Self> {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let spawned = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let child = spawned.ok()?;
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let base = format!("http://127.0.0.1:{port}");
+        let mut driver = Self { child, http, session: base.clone(), clock: Clock::wall() };
+        let began = driver.clock.monotonic();
+        while driver.http.get(format!("{base}/status")).send().await.is_err() {
+            assert!(driver.clock.monotonic() - began < PATIENCE, "chromedriver did not start");
+            driver.clock.sleep(LOOK).await;
+        }
+        let arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
+        let options = json!({"args": arguments, "binary": path(browser)});
+        let wanted = json!({"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}});
+        let opened = driver.post("/session", json!({"capabilities": {"alwaysMatch": wanted}})).await;
+        driver.session = format!("{base}/session/{}", opened["sessionId"].as_str().unwrap());
+        let authenticator = json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true,
+            "hasUserVerification": true, "isUserVerified": true,
+        });
+        driver.post("/webauthn/authenticator", authenticator).await;
+        Some(driver)
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        let answer = self.http.post(format!("{}{path}", self.session)).json(&body).send().await.unwrap();
+        let status = answer.status();
+        let said: Value = answer.json().await.unwrap();
+        assert!(status.is_success(), "{path}: {said}");
+        said["value"].clone()
+    }
+
+    pub(crate) async fn go(&self, url: &str) {
+        self.post("/url", json!({"url": url})).await;
+    }
+
+    /// What a script in the page answers.
+    pub(crate) async fn run(&self, script: &str) -> Value {
+        self.post("/execute/sync", json!({"script": script, "args": []})).await
+    }
+
+    /// Waits until a script answers something.
+    pub(crate) async fn wait(&self, script: &str) -> String {
+        let began = self.clock.monotonic();
+        loop {
+            if let Value::String(found) = self.run(script).await {
+                return found;
+            }
+            if self.clock.monotonic() - began > PATIENCE {
+                let shown = self.run("return document.body.innerText").await;
+                panic!("`{script}` found nothing in\n{}", shown.as_str().unwrap_or_default());
+            }
+            self.clock.sleep(LOOK).await;
+        }
+    }
+
+    /// The text of the element that a selector finds, once it is there.
+    pub(crate) async fn text(&self, selector: &str) -> String {
+        self.wait(&format!("const e = document.querySelector('{selector}'); return e && e.innerText")).await
+    }
+
+    async fn element(&self, selector: &str) -> String {
+        self.text(selector).await;
+        let found = self.post("/element", json!({"using": "css selector", "value": selector})).await;
+        found[ELEMENT].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn click(&self, selector: &str) {
+        let element = self.element(selector).await;
+        self.post(&format!("/element/{element}/click"), json!({})).await;
+    }
+
+    pub(crate) async fn write(&self, selector: &str, text: &str) {
+        let element = self.element(selector).await;
+        self.post(&format!("/element/{element}/value"), json!({"text": text})).await;
+    }
+
+    /// What the browser complained about, but for the icon that no page has.
+    pub(crate) async fn complaints(&self) -> Vec<String> {
+        let log = self.post("/se/log", json!({"type": "browser"})).await;
+        let lines = log.as_array().cloned().unwrap_or_default();
+        let told = lines.iter().map(|l| l["message"].as_str().unwrap_or_default().to_owned());
+        told.filter(|line| !line.contains("/favicon.ico")).collect()
+    }
+}
+
+fn path(browser: &str) -> String {
+    let folders = std::env::var("PATH").unwrap_or_default();
+    let found =
+        folders.split(':').map(|f| format!("{f}/{browser}")).find(|p| std::path::Path::new(p).exists());
+    found.unwrap_or_else(|| browser.to_owned())
+}
