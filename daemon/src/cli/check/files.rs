@@ -41,6 +41,16 @@ fn people(config: &Config) -> Finding {
             ),
         );
     }
+    let url = config.gate.public_url.as_ref().map(crate::config::PublicUrl::origin);
+    if let (Some(site), Some(url)) = (&registry.passkeys, &url)
+        && !site.origins.contains(url)
+    {
+        return Finding::missing(
+            "persons",
+            format!("passkeys are for {}, people come to {url}", site.origins.join(", ")),
+            "put the gate's `public_url` into `passkeys.origins` of the registry",
+        );
+    }
     let forbidden = |n: &&String| registry.policy.forbidden_namespaces.iter().any(|f| matches(f, n));
     if let Some(namespace) = namespaces.iter().find(forbidden) {
         return Finding::missing(
