@@ -88,20 +88,18 @@ pub struct Context<'a> {
 /// # Errors
 /// [`BadProof`]: the vote counts for nothing.
 pub fn verify(vote: &Vote, context: &Context) -> Result<Strength, BadProof> {
-    let shown = identify(vote, context.registry, context.cluster_uid)?;
-    match shown {
-        Shown::Nothing => {}
-        Shown::Key(key) | Shown::Passkey(key, _) if !key.counts_for(context.sealed_at) => {
-            return Err(BadProof::KeyNotInForce);
-        }
-        Shown::Key(_) => {}
-        Shown::Passkey(key, count) => {
-            if !context.counters.rises(&key.id, vote, count) {
-                return Err(BadProof::CounterWentBack);
-            }
-        }
+    let (key, count) = match identify(vote, context.registry, context.cluster_uid)? {
+        Shown::Nothing => return Ok(Strength::Attested),
+        Shown::Key(key) => (key, None),
+        Shown::Passkey(key, count) => (key, Some(count)),
+    };
+    if !key.counts_for(context.sealed_at) {
+        return Err(BadProof::KeyNotInForce);
     }
-    Ok(vote.proof.strength())
+    if count.is_some_and(|count| !context.counters.rises(&key.id, vote, count)) {
+        return Err(BadProof::CounterWentBack);
+    }
+    Ok(Strength::Signed)
 }
 
 /// What a proof has shown: the key that signed, and a passkey's counter.

@@ -51,12 +51,12 @@ impl Key {
             made.map_err(|e| Failure::io(format!("{} cannot be made: {e}", folder.display())))?;
         }
         let opened = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        let mut file = opened.map_err(|error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => Failure::usage(
-                format!("{} is there already: a key is never overwritten", path.display()),
-                "name another file with --out",
-            ),
-            _ => Failure::io(format!("{} cannot be written: {error}", path.display())),
+        let mut file = opened.map_err(|error| {
+            if error.kind() == std::io::ErrorKind::AlreadyExists {
+                let what = format!("{} is there already: a key is never overwritten", path.display());
+                return Failure::usage(what, "name another file with --out");
+            }
+            Failure::io(format!("{} cannot be written: {error}", path.display()))
         })?;
         let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
         written.map_err(|e| Failure::io(format!("{} cannot be written: {e}", path.display())))?;

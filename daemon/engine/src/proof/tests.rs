@@ -9,6 +9,9 @@ use serde::Deserialize;
 
 const CLUSTER: &str = "c";
 
+/// Makes something wrong.
+type Bend<T> = &'static dyn Fn(&mut T);
+
 fn hex(text: &str) -> Vec<u8> {
     let pair = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
     (0..text.len()).step_by(2).map(pair).collect()
@@ -144,7 +147,7 @@ fn a_signature_proves_one_vote_and_no_other() {
         let mut vote = unsigned("alice");
         sign(&mut vote);
         assert_eq!(judge(&vote, &registry), Ok(Strength::Signed));
-        let bend: [(&str, &dyn Fn(&mut Vote)); 6] = [
+        let bend: [(&str, Bend<Vote>); 6] = [
             ("another proposal", &|v| v.proposal = "pro-other".into()),
             ("another digest", &|v| v.digest = Digest([9; 32])),
             ("another decision", &|v| v.decision = VoteDecision::Deny),
@@ -173,7 +176,7 @@ fn a_key_that_is_late_taken_back_or_of_another_kind_proves_nothing() {
     let good = keyed(&alice, &passkey, &bob);
     let mut vote = unsigned("alice");
     alice.sign(&mut vote, CLUSTER);
-    let bend: [(BadProof, &dyn Fn(&mut PersonKey)); 6] = [
+    let bend: [(BadProof, Bend<PersonKey>); 6] = [
         (BadProof::KeyNotInForce, &|k| k.since = Some(at(11))),
         (BadProof::KeyNotInForce, &|k| k.revoked = Some(at(99))),
         (BadProof::UnknownKey, &|k| k.id = "z".to_owned()),
@@ -196,7 +199,7 @@ fn a_key_that_is_late_taken_back_or_of_another_kind_proves_nothing() {
 #[test]
 fn every_bad_answer_of_a_passkey_says_what_is_wrong() {
     let (alice, bob) = (File::new("a", 1), File::new("b", 2));
-    let table: [(BadProof, &dyn Fn(&mut Passkey)); 14] = [
+    let table: [(BadProof, Bend<Passkey>); 14] = [
         (BadProof::OtherCeremony, &|p| p.kind = "webauthn.create"),
         (BadProof::ForeignOrigin, &|p| p.client["origin"] = "https://night.example.evil".into()),
         (BadProof::ForeignOrigin, &|p| p.client["origin"] = "http://night.example".into()),

@@ -78,9 +78,8 @@ pub(super) async fn statement(
     };
     let Some(visitor) = gate.visitor(&headers).await else { return refuse(VoteRefusal::NoSession) };
     let rules = gate.votes.rules().await;
-    let story = match gate.reads.proposal(&ProposalId(id)).await {
-        Ok(story) => story,
-        Err(_) => return refuse(VoteRefusal::StoreFailed),
+    let Ok(story) = gate.reads.proposal(&ProposalId(id)).await else {
+        return refuse(VoteRefusal::StoreFailed);
     };
     let sees = |namespace: &str| rules.registry.may(&visitor.person, Power::View, namespace);
     let Some(story) = story.filter(|s| sees(&s.incident.scope.namespace)) else {
