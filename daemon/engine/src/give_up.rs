@@ -58,7 +58,13 @@ mod tests {
             at: samples::at(5),
             until: samples::at(600),
         };
-        Phase::Executing { proposal, grant, baseline: None, operation: Operation { mark, state } }
+        Phase::Executing {
+            proposal,
+            votes: Vec::new(),
+            grant,
+            baseline: None,
+            operation: Operation { mark, state },
+        }
     }
 
     fn after(phase: Phase, event: &IncidentEvent) -> Incident {

@@ -1,7 +1,7 @@
 //! What decisions rest on besides the incident itself: configuration, and what the history adds up to.
 
-use nightshift_model::history::Quarantine;
 use crate::proof::Counters;
+use nightshift_model::history::Quarantine;
 use nightshift_model::registry::matches;
 use nightshift_model::{
     ActionKind, Cluster, Digest, Fingerprint, IncidentId, ObjectRef, Registry, Timestamp,

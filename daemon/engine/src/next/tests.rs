@@ -49,6 +49,7 @@ fn incident(votes: Vec<Vote>, mark: &Mark, state: OperationState) -> Incident {
         findings: vec![finding("h")],
         symptom: Some(finding("h")),
         evidence: Vec::new(),
+        alerts: nightshift_model::Alerts::default(),
         coverage: Vec::new(),
         proposals: Vec::new(),
         asked_by: None,
