@@ -43,7 +43,7 @@ impl Driver {
         let mut driver = Self { child, http, session: base.clone(), clock: Clock::wall() };
         let began = driver.clock.monotonic();
         while driver.http.get(format!("{base}/status")).send().await.is_err() {
-            assert!(driver.clock.monotonic() - began < PATIENCE, "chromedriver did not start");
+            assert!(driver.clock.monotonic().saturating_sub(began) < PATIENCE, "chromedriver did not start");
             driver.clock.sleep(LOOK).await;
         }
         let arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
@@ -83,7 +83,7 @@ impl Driver {
             if let Value::String(found) = self.run(script).await {
                 return found;
             }
-            if self.clock.monotonic() - began > PATIENCE {
+            if self.clock.monotonic().saturating_sub(began) > PATIENCE {
                 let shown = self.run("return document.body.innerText").await;
                 panic!("`{script}` found nothing in\n{}", shown.as_str().unwrap_or_default());
             }

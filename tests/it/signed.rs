@@ -39,7 +39,7 @@ impl Gate {
     async fn vote(&self, vote: &Vote) -> anyhow::Result<(u16, String)> {
         let body = serde_json::to_string(&posted(vote))?;
         let (status, said) = self.post(vote.proposal.as_str(), body, "application/json", false).await?;
-        Ok((status, said["reason"].as_str().unwrap_or_default().to_owned()))
+        Ok((status, said.get("reason").and_then(Value::as_str).unwrap_or_default().to_owned()))
     }
 }
 
@@ -214,7 +214,8 @@ async fn waiting(key: Value) -> anyhow::Result<(House, Proposal)> {
     let start = Some(Clock::wall().now() - Seconds(420));
     let plan = Plan::default();
     let mut registry = Signer::registry(plan.registry.clone(), &[], 1);
-    registry["persons"][0]["keys"] = json!([key]);
+    let first = registry.pointer_mut("/persons/0").and_then(Value::as_object_mut).context("alice")?;
+    first.insert("keys".to_owned(), json!([key]));
     let mut house = House::build(Plan { start, registry, ..plan }).await?;
     let (_, proposal) = house.proposed("cart").await?;
     house.stop().await;

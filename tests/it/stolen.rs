@@ -96,9 +96,11 @@ async fn write(
     anyhow::bail!("the forged rows did not land")
 }
 
+type Forge<'a> = dyn Fn(&Proposal, Timestamp) -> Vec<Vote> + 'a;
+
 struct Forgery<'a> {
     what: &'static str,
-    votes: Box<dyn Fn(&Proposal, Timestamp) -> Vec<Vote> + 'a>,
+    votes: Box<Forge<'a>>,
 }
 
 #[tokio::test]
@@ -224,17 +226,15 @@ async fn rewritten(
                 to.append_system(SystemAppend { fence: None, actor, at, events, outbox: Vec::new() }).await?;
             }
             (Stream::Incident(id), HistoryEvent::Incident(event)) => {
-                let event = match event {
-                    IncidentEvent::Sealed { proposal } => {
-                        let other = swap(&proposal);
-                        swapped.insert(proposal.digest(), other.digest());
-                        IncidentEvent::Sealed { proposal: other }
-                    }
-                    IncidentEvent::Voted { mut vote } => {
-                        vote.digest = swapped.get(&vote.digest).copied().unwrap_or(vote.digest);
-                        IncidentEvent::Voted { vote }
-                    }
-                    other => other,
+                let event = if let IncidentEvent::Sealed { proposal } = event {
+                    let other = swap(&proposal);
+                    swapped.insert(proposal.digest(), other.digest());
+                    IncidentEvent::Sealed { proposal: other }
+                } else if let IncidentEvent::Voted { mut vote } = event {
+                    vote.digest = swapped.get(&vote.digest).copied().unwrap_or(vote.digest);
+                    IncidentEvent::Voted { vote }
+                } else {
+                    event
                 };
                 let before = folds.get(&id);
                 let place = Place { id: id.clone(), revision: row.revision, at };
@@ -264,7 +264,7 @@ async fn rewritten(
 async fn bytes_swapped_after_the_votes_write_nothing() -> anyhow::Result<()> {
     let (alice, bob) = (Signer::new("alice", 1)?, Signer::new("bob", 2)?);
     let mut house = house(&[&alice, &bob]).await?;
-    let (victim, _) = (house.deploy("victim", 1)?, ());
+    let victim = house.deploy("victim", 1)?;
     let (scope, proposal) = house.proposed("cart").await?;
     let id = house.incident("the incident", &scope, |_| true).await?.id;
     let rules = (house.running()?.rules_now())().await;

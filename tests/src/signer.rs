@@ -35,14 +35,17 @@ impl Signer {
     /// A registry whose persons have these keys, in which nothing but signatures approves.
     #[must_use]
     pub fn registry(mut registry: Value, keys: &[&Self], approve: u32) -> Value {
-        for person in registry["persons"].as_array_mut().into_iter().flatten() {
-            let mine: Vec<Value> =
-                keys.iter().filter(|k| person["name"] == k.person.as_str()).map(|k| k.entry()).collect();
-            person["keys"] = mine.into();
+        let persons = registry.get_mut("persons").and_then(Value::as_array_mut);
+        for person in persons.into_iter().flatten().filter_map(Value::as_object_mut) {
+            let named = |key: &&&Self| person.get("name") == Some(&json!(key.person));
+            let mine: Vec<Value> = keys.iter().filter(named).map(|k| k.entry()).collect();
+            person.insert("keys".to_owned(), mine.into());
         }
         let rule = json!({"approve": approve, "min_proof": "signed"});
-        registry["policy"]["approvals"] =
-            json!({"low": rule, "medium": rule, "high": {"approve": 2, "min_proof": "signed"}});
+        let two = json!({"approve": 2, "min_proof": "signed"});
+        if let Some(policy) = registry.get_mut("policy").and_then(Value::as_object_mut) {
+            policy.insert("approvals".to_owned(), json!({"low": rule, "medium": rule, "high": two}));
+        }
         registry
     }
 
