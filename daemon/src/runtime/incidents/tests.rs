@@ -4,7 +4,6 @@ use crate::store::testing::{self, at};
 use crate::telemetry::Metrics;
 use nightshift_engine::rules::{Mode, Standing};
 use nightshift_model::operation::Epoch;
-use nightshift_model::vote::Strength;
 use nightshift_model::{Actor, Cluster, Digest, IncidentEvent, Registry, Role};
 use nightshift_playbooks::Catalog;
 use std::sync::{Arc, Mutex};
@@ -112,7 +111,6 @@ fn rules() -> Rules {
         policy: Digest([0; 32]),
         prometheus: false,
         home: String::new(),
-        proofs: Strength::Attested,
         standing: Standing::default(),
     }
 }
