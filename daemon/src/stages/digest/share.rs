@@ -30,6 +30,7 @@ fn part(event: &mut SystemEvent, mine: &BTreeSet<String>, sees: Sees<'_>) -> boo
         E::Delivered { message, .. } | E::Undelivered { message, .. } => {
             message.rsplit_once(':').is_some_and(|(incident, _)| mine.contains(incident))
         }
+        E::Routed { incident, .. } | E::ThreadChanged { incident, .. } => mine.contains(incident.as_str()),
         E::Inventory { entries } | E::InventoryCleared { entries } => {
             entries.retain(|entry: &InventoryEntry| sees(&entry.scope.namespace));
             true
@@ -56,6 +57,7 @@ fn part(event: &mut SystemEvent, mine: &BTreeSet<String>, sees: Sees<'_>) -> boo
         | E::PageViewed { .. }
         | E::VoteRefused { .. }
         | E::AnonymousRefused { .. }
+        | E::Listed { .. }
         | E::DigestSent { .. }
         | E::AuditRead { .. }
         | E::Quiet { .. } => false,
