@@ -390,7 +390,10 @@ async fn what_is_read_is_what_the_history_holds() -> anyhow::Result<()> {
         .await?;
     assert_eq!(more.json()?["items"][0]["prev"], rows["items"][1]["hash"]);
     let export = api.get("/v1/audit/export", &all).await?;
-    let report = nightshift::runtime::offline::verify_jsonl(export.text.as_bytes())?;
+    let report = nightshift::runtime::offline::verify_jsonl(
+        export.text.as_bytes(),
+        &nightshift::store::audit::Held::default(),
+    )?;
     assert!(report.problems.is_empty() && report.rows > 10, "{report:?}");
     let window = "/v1/digest?from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z";
     assert!(api.get(window, &shop).await?.text.contains("cart"));

@@ -286,7 +286,8 @@ async fn bytes_swapped_after_the_votes_write_nothing() -> anyhow::Result<()> {
         Proposal::seal(plan, p.sealed_at)
     };
     rewritten(&old, &new, &swap).await?;
-    let report = nightshift::store::audit::verify(&new, 0).await?;
+    let report =
+        nightshift::store::audit::verify(&new, 0, &nightshift::store::audit::Held::default()).await?;
     assert!(report.problems.is_empty(), "a rewritten chain is whole in itself: {:?}", report.problems);
     old.close().await;
     new.close().await;

@@ -59,6 +59,9 @@ fn part(event: &mut SystemEvent, mine: &BTreeSet<String>, sees: Sees<'_>) -> boo
         | E::AnonymousRefused { .. }
         | E::Listed { .. }
         | E::DigestSent { .. }
+        | E::CheckpointKey { .. }
+        | E::AuditClosed { .. }
+        | E::AuditAdopted { .. }
         | E::AuditRead { .. }
         | E::Quiet { .. } => false,
     }
