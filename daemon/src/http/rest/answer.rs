@@ -2,7 +2,7 @@
 
 use crate::api::problem::{Problem, Refusal};
 use crate::stages::query::QueryError;
-use axum::extract::{FromRequestParts, Query, RawPathParams};
+use axum::extract::{FromRequestParts, Path, Query};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
@@ -40,10 +40,10 @@ pub(super) struct Id(pub(super) String);
 impl<S: Send + Sync> FromRequestParts<S> for Id {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        // Where `/v1` is mounted the whole rest of the path is a parameter too; ours is the innermost.
-        let found = RawPathParams::from_request_parts(parts, state).await;
-        let id = found.ok().and_then(|all| all.iter().last().map(|(_, id)| id.to_owned()));
-        id.map(Self).ok_or_else(|| Refusal::NotFound.problem())
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(id)) => Ok(Self(id)),
+            Err(_) => Err(Refusal::NotFound.problem()),
+        }
     }
 }
 

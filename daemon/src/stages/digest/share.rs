@@ -30,7 +30,6 @@ fn part(event: &mut SystemEvent, mine: &BTreeSet<String>, sees: Sees<'_>) -> boo
         E::Delivered { message, .. } | E::Undelivered { message, .. } => {
             message.rsplit_once(':').is_some_and(|(incident, _)| mine.contains(incident))
         }
-        E::Routed { incident, .. } | E::ThreadChanged { incident, .. } => mine.contains(incident.as_str()),
         E::Inventory { entries } | E::InventoryCleared { entries } => {
             entries.retain(|entry: &InventoryEntry| sees(&entry.scope.namespace));
             true
@@ -57,11 +56,7 @@ fn part(event: &mut SystemEvent, mine: &BTreeSet<String>, sees: Sees<'_>) -> boo
         | E::PageViewed { .. }
         | E::VoteRefused { .. }
         | E::AnonymousRefused { .. }
-        | E::Listed { .. }
         | E::DigestSent { .. }
-        | E::CheckpointKey { .. }
-        | E::AuditClosed { .. }
-        | E::AuditAdopted { .. }
         | E::AuditRead { .. }
         | E::Quiet { .. } => false,
     }
