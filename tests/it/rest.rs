@@ -284,6 +284,9 @@ async fn every_bad_form_is_a_problem() -> anyhow::Result<()> {
         (format!("/v1/incidents/{incident}?x=1"), 400, "bad-query"),
         ("/v1/audit/rows?cursor=cDox".to_owned(), 400, "bad-query"),
         ("/v1/audit/export?from=-1".to_owned(), 400, "bad-query"),
+        ("/v1/audit/export?from=9007199254740992".to_owned(), 400, "bad-query"),
+        (format!("/v1/incidents?prefix={}", "a".repeat(65)), 400, "bad-query"),
+        (format!("/v1/proposals?namespace={}", "a".repeat(254)), 400, "bad-query"),
     ] {
         let answer = api.get(&path, &all).await?;
         assert_eq!(
@@ -398,6 +401,101 @@ async fn what_is_read_is_what_the_history_holds() -> anyhow::Result<()> {
     let window = "/v1/digest?from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z";
     assert!(api.get(window, &shop).await?.text.contains("cart"));
     assert!(!api.get(window, &Who::Token(BANK)).await?.text.contains("cart"));
+    house.finish().await?;
+    Ok(())
+}
+
+/// The command line on another machine: the same words as over the file, and a token that reads only its own.
+#[tokio::test]
+async fn the_command_line_reads_over_the_network_what_it_reads_from_the_file() -> anyhow::Result<()> {
+    let (house, api, proposal, incident) = house().await?;
+    let folder = house.folder.path();
+    for (name, token) in [("shop", SHOP), ("bank", BANK), ("all", ALL)] {
+        std::fs::write(folder.join(name), format!("{token}\n"))?;
+    }
+    let (db, origin) = (house.file(), api.origin.clone());
+    let ask = async |line: String, source: &[&std::ffi::OsStr]| -> anyhow::Result<(i32, String, String)> {
+        let mut command = nightshift_tests::house::program::command()?;
+        command.args(line.split(' ')).args(source);
+        let told = tokio::task::spawn_blocking(move || command.output()).await??;
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ok((told.status.code().unwrap_or(-1), text(told.stdout), text(told.stderr)))
+    };
+    let server = |token: &str| {
+        let file = folder.join(token).into_os_string();
+        ["--server".into(), origin.clone().into(), "--token-file".into(), file]
+    };
+    let file = ["--db".as_ref(), db.as_os_str()];
+    for line in [
+        "incidents -o json".to_owned(),
+        format!("incidents show {incident} -o json"),
+        format!("incidents show {}", &incident[..8]),
+        "proposals list --all -o json".to_owned(),
+        format!("proposals show {} -o json", proposal.id()),
+        format!("playbooks explain {incident} -o json"),
+    ] {
+        let shop = server("shop");
+        let remote = ask(line.clone(), &shop.each_ref().map(AsRef::as_ref)).await?;
+        let local = ask(line.clone(), &file).await?;
+        assert_eq!((remote.0, remote.2.as_str()), (0, ""), "{line}");
+        if line.starts_with("playbooks") {
+            assert!(remote.1.contains("\"selected\": \"rollback-deployment\""), "{}", remote.1);
+        } else if line.contains("json") {
+            let apart = remote.1.lines().zip(local.1.lines()).find(|(there, here)| there != here);
+            assert!(remote.1 == local.1, "{line}: {apart:?}");
+        } else {
+            assert_eq!(remote.1.lines().next(), local.1.lines().next(), "{line}");
+        }
+        let bank = server("bank");
+        let foreign = ask(line.clone(), &bank.each_ref().map(AsRef::as_ref)).await?;
+        assert!(!foreign.1.contains("cart") && !foreign.2.contains("cart"), "{line}: {foreign:?}");
+        assert_eq!(
+            foreign.0,
+            i32::from(line.contains("show") || line.contains("explain")),
+            "{line}: {foreign:?}"
+        );
+    }
+    let (all, shop) = (server("all"), server("shop"));
+    let (all, shop) = (all.each_ref().map(AsRef::as_ref), shop.each_ref().map(AsRef::as_ref));
+    let verified = ask("audit verify".to_owned(), &all).await?;
+    assert_eq!(verified.0, 2, "incomplete without a tip kept elsewhere: {verified:?}");
+    let tip = verified.1.lines().find_map(|line| line.strip_prefix("tip ")).context("a tip")?;
+    assert_eq!(ask(format!("audit verify --tip {tip}"), &all).await?.0, 0);
+    let other =
+        format!("audit verify --tip {}:{}", tip.split(':').next().unwrap_or_default(), "0".repeat(64));
+    assert_eq!(ask(other, &all).await?.0, 1, "a server whose history is another one is found out");
+    let refused = ask("audit verify".to_owned(), &shop).await?;
+    assert!(refused.0 == 3 && refused.2.contains("(no-role)"), "{refused:?}");
+    let digest = "digest --from 2026-03-01T00:00:00Z --to 2026-03-02T00:00:00Z".to_owned();
+    assert!(ask(digest, &shop).await?.1.contains("cart"));
+    let watched = ask("incidents watch --for 1s --every 1s -o json".to_owned(), &shop).await?;
+    let line: Value = serde_json::from_str(watched.1.lines().next().context("a line")?)?;
+    assert_eq!((watched.0, &line["phase"]), (0, &json!("Proposed")), "{watched:?}");
+    let gone = ["--server".as_ref(), "http://127.0.0.1:9".as_ref(), "--token-file".as_ref(), shop[3]];
+    assert_eq!(ask("incidents".to_owned(), &gone).await?.0, 3);
+    house.finish().await?;
+    Ok(())
+}
+
+/// Generated requests against the document: every answer has a status, a type and a shape that the document names.
+#[tokio::test]
+#[ignore = "needs schemathesis, which `tests/run` installs: step `api`"]
+async fn every_answer_is_one_that_the_document_names() -> anyhow::Result<()> {
+    let program = std::env::var_os("SCHEMATHESIS").context("SCHEMATHESIS names the program")?;
+    let (house, api, ..) = house().await?;
+    house.crash("search").await?;
+    let log = house.folder.path().join("schemathesis.log");
+    let mut command = std::process::Command::new(program);
+    command
+        .current_dir(house.folder.path())
+        .args(["--config-file", concat!(env!("CARGO_MANIFEST_DIR"), "/schemathesis.toml")]);
+    command.arg("run").arg(format!("{}/v1/openapi.json", api.origin)).args(["--url", &api.origin]);
+    command.args(["--header", &format!("Authorization: Bearer {ALL}"), "--no-color"]);
+    command.stdout(std::fs::File::create(&log)?).stderr(std::process::Stdio::inherit());
+    let status = tokio::task::spawn_blocking(move || command.status()).await??;
+    let told = std::fs::read_to_string(&log)?;
+    println!("{told}");
+    ensure!(status.success(), "schemathesis: {status}");
     house.finish().await?;
     Ok(())
 }

@@ -84,6 +84,9 @@ pub struct ProposalDetail {
     pub summary: ProposalLine,
     /// The sealed bytes as text: what the digest covers, domain tag aside. `/v1/proposals/{id}/sealed` has them bare.
     pub sealed: String,
+    /// When it was sealed, to the microsecond; a line has the time at which that was recorded.
+    #[schema(value_type = String, format = DateTime)]
+    pub sealed_at: Timestamp,
     /// The plan, read from those bytes.
     #[schema(value_type = Object)]
     pub plan: Plan,

@@ -5,14 +5,14 @@ mod proof;
 mod verify;
 
 use super::output::{OutputArg, Screen};
-use super::source::{ConfigArg, SourceArg};
+use super::source::{ConfigArg, Source, SourceArg};
 use super::{Answer, Exit, Failure};
 use crate::clock::Clock;
 use crate::runtime::offline::{self, Anchor};
 use clap::Subcommand;
 use nightshift_engine::note::{Note, Vkey};
 use std::fs::{File, OpenOptions};
-use std::io::{BufReader, BufWriter, Read as _};
+use std::io::{BufReader, BufWriter, Read as _, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -61,7 +61,7 @@ struct VerifyArgs {
     #[command(flatten)]
     source: SourceArg,
     /// An export instead of a store
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["db", "config"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["db", "config", "server"])]
     jsonl: Option<PathBuf>,
     /// Begin behind this row; folds and votes are not checked then
     #[arg(long, value_name = "ROW", default_value_t = 0, conflicts_with = "jsonl")]
@@ -134,11 +134,11 @@ struct AdoptArgs {
 
 pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
     match args.what {
-        What::Verify(args) => verify::run(args, screen).await,
-        What::Export(args) => export(args).await,
-        What::Prove(args) => proof::prove(args).await,
+        What::Verify(args) => verify::run(args, screen, clock).await,
+        What::Export(args) => export(args, clock).await,
+        What::Prove(args) => proof::prove(args, clock).await,
         What::CheckProof(args) => proof::check(&args),
-        What::Keys(args) => proof::keys(args, screen).await,
+        What::Keys(args) => proof::keys(args, screen, clock).await,
         What::Adopt(args) => adopt::run(args, clock).await,
     }
 }
@@ -147,12 +147,11 @@ fn vkey(text: &str) -> Result<Vkey, String> {
     Vkey::parse(text).map_err(|error| error.to_string())
 }
 
-async fn export(args: ExportArgs) -> Answer {
-    let store = args.source.open().await?.store;
-    let failed = |error: offline::ExportError| Failure::io(super::failure::causes(&error));
+async fn export(args: ExportArgs, clock: Clock) -> Answer {
+    let source = args.source.open(clock).await?;
     if args.jsonl == Path::new("-") {
         let mut text = Vec::new();
-        offline::export(&store, args.from, &mut text).await.map_err(failed)?;
+        write(&source, args.from, &mut text).await?;
         return Ok((String::from_utf8_lossy(&text).into_owned(), Exit::Done));
     }
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&args.jsonl);
@@ -160,9 +159,18 @@ async fn export(args: ExportArgs) -> Answer {
         Failure::io(format!("{} cannot be made: {error}", args.jsonl.display()))
             .then("name a file that is not there yet")
     })?;
-    let rows = offline::export(&store, args.from, &mut BufWriter::new(file)).await.map_err(failed)?;
+    let rows = write(&source, args.from, &mut BufWriter::new(file)).await?;
     let next = format!(" next: nightshift audit verify --jsonl {}", args.jsonl.display());
     Ok((format!("{rows} rows written to {}\n{next}\n", args.jsonl.display()), Exit::Done))
+}
+
+async fn write<W: Write + Send>(source: &Source, from: u64, to: &mut W) -> Result<u64, Failure> {
+    match source {
+        Source::File(file) => offline::export(&file.store, from, to)
+            .await
+            .map_err(|error: offline::ExportError| Failure::io(super::failure::causes(&error))),
+        Source::Server(remote) => remote.export(from, to).await,
+    }
 }
 
 /// A small file, whole.

@@ -1,8 +1,9 @@
 //! `nightshift digest`.
 
 use super::output::{Screen, json};
-use super::source::SourceArg;
+use super::source::{Source, SourceArg};
 use super::{Answer, Exit, Failure};
+use crate::api::digest::DigestQuery;
 use crate::clock::Clock;
 use crate::runtime::offline::digest::{html, sheet, stage};
 use clap::ValueEnum;
@@ -39,23 +40,33 @@ enum Form {
 }
 
 pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
-    let source = args.source.open().await?;
-    let stage = stage(source.store.clone(), source.config.as_ref(), &screen.zone, clock);
-    let (from, to) = if args.last_night {
-        let last = stage.daily.last(screen.now).map(|(_, from, to)| (from, to));
-        last.ok_or_else(|| Failure::usage("there was no night yet", "give --from and --to"))?
+    let window = if args.last_night {
+        None
     } else {
         let to = args.to.as_deref().map_or(Ok(screen.now), |text| time(text, screen.now))?;
         let from = args.from.as_deref().map_or(Ok(to - Seconds(86_400)), |text| time(text, screen.now))?;
-        (from, to)
+        if from >= to {
+            return Err(Failure::usage(
+                format!("{from} is not before {to}"),
+                "give --from an earlier time than --to",
+            ));
+        }
+        Some((from, to))
     };
-    if from >= to {
-        return Err(Failure::usage(
-            format!("{from} is not before {to}"),
-            "give --from an earlier time than --to",
-        ));
-    }
-    let told = stage.tell(from, to).await?;
+    let told = match args.source.open(clock).await? {
+        Source::File(file) => {
+            let stage = stage(file.store.clone(), file.config.as_ref(), &screen.zone, clock);
+            let last = || stage.daily.last(screen.now).map(|(_, from, to)| (from, to));
+            let (from, to) = window
+                .or_else(last)
+                .ok_or_else(|| Failure::usage("there was no night yet", "give --from and --to"))?;
+            stage.tell(from, to).await?
+        }
+        Source::Server(remote) => {
+            let (from, to) = window.unzip();
+            remote.get(&["digest"], &DigestQuery { from, to }).await?
+        }
+    };
     let text = match args.output {
         Form::Json => json(&told),
         Form::Text => text(&told, screen.width),

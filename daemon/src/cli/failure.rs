@@ -2,7 +2,7 @@
 
 use super::output::Style;
 use crate::config::ConfigError;
-use crate::runtime::offline::{OpenError, PeopleError, StoreError};
+use crate::runtime::offline::{OpenError, PeopleError, QueryError, StoreError};
 use std::error::Error;
 use std::process::ExitCode;
 
@@ -102,6 +102,15 @@ impl From<OpenError> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::io(causes(&error)).then("look at the file with `nightshift audit verify`")
+    }
+}
+
+impl From<QueryError> for Failure {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Parameter(what) => Self::usage(what, "see `--help`"),
+            QueryError::Store(error) => error.into(),
+        }
     }
 }
 

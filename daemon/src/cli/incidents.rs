@@ -3,13 +3,16 @@
 use super::evidence;
 use super::history::{self, closure, withdrawal};
 use super::output::{Format, OutputArg, Screen, json, many, section, table, wrapped};
-use super::source::{Source, SourceArg, one};
-use super::{Answer, Exit, Failure};
+use super::source::SourceArg;
+use super::watch::{self, WatchArgs};
+use super::{Answer, Exit};
+use crate::api::incident::{IncidentLine, IncidentQuery};
 use crate::clock::Clock;
-use crate::runtime::offline::{Course, Filter, HistoryStore as _, Which};
+use crate::runtime::offline::Course;
 use clap::Subcommand;
 use nightshift_engine::digest::words;
-use nightshift_model::{Draft, Gap, Incident, Phase};
+use nightshift_engine::text::visible;
+use nightshift_model::{Draft, Gap, Phase};
 use std::fmt::Write as _;
 
 /// Arguments.
@@ -28,6 +31,8 @@ enum What {
     List(ListArgs),
     /// One incident: cause, evidence, proposals, history
     Show(ShowArgs),
+    /// Each change as it comes, until Ctrl-C; `-o json` is one object a line
+    Watch(WatchArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -56,17 +61,17 @@ struct ShowArgs {
 
 pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
     match args.what {
-        None => list(args.list, screen).await,
-        Some(What::List(args)) => list(args, screen).await,
+        None => list(args.list, screen, clock).await,
+        Some(What::List(args)) => list(args, screen, clock).await,
         Some(What::Show(args)) => show(args, screen, clock).await,
+        Some(What::Watch(args)) => watch::incidents(args, screen, clock).await,
     }
 }
 
-async fn list(args: ListArgs, screen: &Screen) -> Answer {
-    let source = args.source.open().await?;
-    let which = if args.all { Which::All } else { Which::Open };
-    let filter = Filter { which, ..Filter::newest(args.limit) };
-    let incidents = source.store.snapshots(&filter).await?;
+async fn list(args: ListArgs, screen: &Screen, clock: Clock) -> Answer {
+    let source = args.source.open(clock).await?;
+    let query = IncidentQuery { open: (!args.all).then_some(true), ..IncidentQuery::default() };
+    let incidents = source.incidents(&query, args.limit).await?;
     let text = match args.out.output {
         Format::Json => json(&incidents),
         Format::Text => lines(screen, &incidents, args.all),
@@ -75,25 +80,24 @@ async fn list(args: ListArgs, screen: &Screen) -> Answer {
 }
 
 /// The list for people.
-pub(super) fn lines(screen: &Screen, incidents: &[Incident], all: bool) -> String {
+pub(super) fn lines(screen: &Screen, incidents: &[IncidentLine], all: bool) -> String {
     if incidents.is_empty() {
         return if all { "No incident yet.\n".to_owned() } else { "No incident is open.\n".to_owned() };
     }
-    let row = |i: &Incident| {
+    let row = |i: &IncidentLine| {
         vec![
-            i.id.to_string(),
+            visible(i.id.as_str(), 80),
             screen.time(i.opened_at),
-            i.phase.word().to_owned(),
-            if i.scope.namespace.is_empty() {
-                i.scope.to_string()
-            } else {
-                format!("{}/{}", i.scope.namespace, i.scope.name)
-            },
-            match (&i.symptom, i.alerts.names().first()) {
-                (Some(found), _) => found.reason.to_string(),
-                (None, Some(alert)) => format!("alert {alert}"),
-                (None, None) => String::new(),
-            },
+            i.phase.as_str().to_owned(),
+            visible(
+                &if i.namespace.is_empty() {
+                    if i.name.is_empty() { i.kind.clone() } else { format!("{} {}", i.kind, i.name) }
+                } else {
+                    format!("{}/{}", i.namespace, i.name)
+                },
+                400,
+            ),
+            visible(i.reason.as_deref().unwrap_or_default(), 100),
         ]
     };
     let rows: Vec<Vec<String>> = incidents.iter().map(row).collect();
@@ -101,8 +105,7 @@ pub(super) fn lines(screen: &Screen, incidents: &[Incident], all: bool) -> Strin
 }
 
 async fn show(args: ShowArgs, screen: &Screen, clock: Clock) -> Answer {
-    let source = args.source.open().await?;
-    let course = course(&source, clock, &args.id).await?;
+    let course = args.source.open(clock).await?.course(&args.id).await?;
     let text = match args.out.output {
         Format::Json => {
             let rows: Vec<_> = course.rows.iter().map(history::row).collect();
@@ -111,17 +114,6 @@ async fn show(args: ShowArgs, screen: &Screen, clock: Clock) -> Answer {
         Format::Text => page(screen, &course),
     };
     Ok((text, Exit::Done))
-}
-
-/// One incident by the beginning of its id.
-pub(super) async fn course(source: &Source, clock: Clock, asked: &str) -> Result<Course, Failure> {
-    let reads = source.reads(clock);
-    let id = one(reads.incident_by_prefix(asked).await?, "incident", asked)?;
-    let course = reads.incident(&id).await?;
-    course.ok_or_else(|| {
-        Failure::io(format!("the events of incident {id} do not add up"))
-            .then("look at the file with `nightshift audit verify`")
-    })
 }
 
 /// One incident for people.

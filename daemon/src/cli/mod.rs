@@ -15,10 +15,12 @@ mod output;
 mod person;
 mod playbooks;
 mod proposals;
+mod remote;
 mod routes;
 mod run;
 mod source;
 mod vote;
+mod watch;
 
 pub use failure::{Exit, Failure};
 

@@ -10,7 +10,7 @@ use crate::runtime::offline::{self, OpenMode, SqliteStore};
 use clap::Subcommand;
 use nightshift_engine::proof::enrol::line;
 use nightshift_model::registry::{Person, PersonKind, Power};
-use nightshift_model::{PersonId, Timestamp};
+use nightshift_model::{PersonId, Seconds, Timestamp};
 use std::path::{Path, PathBuf};
 
 /// Arguments.
@@ -28,6 +28,11 @@ enum What {
     List(ListArgs),
     /// Your own key, with which you sign votes
     Key(KeyArgs),
+    /// Tokens of programs: they read and never vote
+    Token {
+        #[command(subcommand)]
+        what: TokenWhat,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -58,6 +63,26 @@ struct KeyShowArgs {
     /// Your key [default: ~/.config/nightshift/key.pem]
     #[arg(long, value_name = "FILE", env = "NIGHTSHIFT_KEY")]
     key: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenWhat {
+    /// Make a token: it is printed once, with the line for the registry that holds its hash
+    New(TokenArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct TokenArgs {
+    /// What it is for, as it is named in the registry
+    name: String,
+    /// Roles of the registry, by name; of their powers only `view` counts
+    #[arg(long, value_name = "ROLE", value_delimiter = ',', required = true)]
+    roles: Vec<String>,
+    /// How long it works
+    #[arg(long, value_name = "TIME", default_value = "90d")]
+    lasts: Seconds,
+    #[command(flatten)]
+    out: OutputArg,
 }
 
 #[derive(Debug, clap::Args)]
@@ -91,6 +116,7 @@ pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
             let path = args.key.unwrap_or_else(default_path);
             Ok((told(&Key::read(&path)?, &path, clock.now()), Exit::Done))
         }
+        What::Token { what: TokenWhat::New(args) } => token(&args, clock),
     }
 }
 
@@ -152,6 +178,39 @@ async fn invite(args: InviteArgs, clock: Clock) -> Answer {
     let text = match args.out.output {
         Format::Json => json(&serde_json::json!({"person": name, "link": link, "valid_seconds": 600})),
         Format::Text => format!("{link}\nSigns {name} in once, within 10 minutes. Hand it to nobody else.\n"),
+    };
+    Ok((text, Exit::Done))
+}
+
+/// The token goes to stdout and nowhere else; the registry gets its hash.
+fn token(args: &TokenArgs, clock: Clock) -> Answer {
+    let plain = |text: &str| {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
+        !text.is_empty() && text.len() <= 64 && text.chars().all(fits)
+    };
+    if let Some(wrong) = std::iter::once(&args.name).chain(&args.roles).find(|text| !plain(text)) {
+        return Err(Failure::usage(
+            format!("`{wrong}` is not a name"),
+            "use up to 64 letters, digits and `-_.@`",
+        ));
+    }
+    let token = offline::token()?;
+    let expires = Timestamp::from_second((clock.now() + args.lasts).get().as_second());
+    let line = format!(
+        "- {{ name: {}, sha256: {}, roles: [{}], expires: {expires} }}",
+        args.name,
+        token.sha256,
+        args.roles.join(", ")
+    );
+    let text = match args.out.output {
+        Format::Json => json(&serde_json::json!({
+            "name": args.name, "token": token.text, "sha256": token.sha256, "roles": args.roles, "expires": expires,
+        })),
+        Format::Text => format!(
+            "{}\nThis is the only time it is shown. Put it into a file that only its program reads.\n\n\
+             Into the registry, under `tokens:`, and restart nightshift:\n{line}\n",
+            token.text
+        ),
     };
     Ok((text, Exit::Done))
 }

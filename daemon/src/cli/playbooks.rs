@@ -1,17 +1,17 @@
 //! `nightshift playbooks`.
 
-use super::incidents::course;
 use super::output::{Format, OutputArg, Screen, json, many, section, table, wrapped};
-use super::source::{ConfigArg, DEFAULT, SourceArg};
+use super::source::{ConfigArg, DEFAULT, NOTHING, Source, SourceArg};
 use super::{Answer, Exit, Failure};
+use crate::api::playbook::{Explanation, PassedOver};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::runtime::offline::{CatalogError, catalog, rules};
+use crate::runtime::offline::{self, CatalogError, catalog, rules};
 use clap::Subcommand;
 use nightshift_engine::digest::words;
-use nightshift_engine::plan::{plan, situation};
+use nightshift_engine::text::visible;
 use nightshift_playbooks::schema::{Plan, WantedCause, When};
-use nightshift_playbooks::{Catalog, Playbook, doc, select};
+use nightshift_playbooks::{Catalog, Playbook, doc};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -178,48 +178,52 @@ fn check(places: &[PathBuf], out: OutputArg, screen: &Screen) -> Answer {
 }
 
 async fn explain(asked: &str, source: &SourceArg, out: OutputArg, screen: &Screen, clock: Clock) -> Answer {
-    let source = source.open().await?;
-    let incident = course(&source, clock, asked).await?.incident;
-    let Some(situation) = situation(&incident) else {
-        return Err(Failure::found(
-            format!("nothing is known of the symptom of {} yet", incident.id),
-            format!("nightshift incidents show {}", incident.id),
-        ));
+    let source = source.open(clock).await?;
+    let told: Explanation = match &source {
+        Source::Server(remote) => {
+            let id = source.incident_id(asked).await?;
+            remote.get(&["incidents", id.as_str(), "playbook"], &NOTHING).await?
+        }
+        Source::File(file) => {
+            let incident = source.course(asked).await?.incident;
+            let places = file.config.as_ref().map(|c| c.playbooks.clone()).unwrap_or_default();
+            let config = match &file.config {
+                Some(config) => config.clone(),
+                None => Config::parse(Path::new(DEFAULT), "")?,
+            };
+            let now = rules(&config, catalog(&places)?, file.store.clone(), clock).now().await;
+            offline::explain(&incident, &now).ok_or_else(|| {
+                Failure::found(
+                    format!("nothing is known of the symptom of {} yet", incident.id),
+                    format!("nightshift incidents show {}", incident.id),
+                )
+            })?
+        }
     };
-    let places = source.config.as_ref().map(|c| c.playbooks.clone()).unwrap_or_default();
-    let playbooks = catalog(&places)?;
-    let selected = select(&playbooks, &situation);
-    let config = match &source.config {
-        Some(config) => config.clone(),
-        None => Config::parse(Path::new(DEFAULT), "")?,
+    let text = match out.output {
+        Format::Json => json(&told),
+        Format::Text => explained(screen, &told),
     };
-    let now = rules(&config, playbooks.clone(), source.store.clone(), clock).now().await;
-    let planned = plan(&incident, &now);
-    let passed: Vec<(&str, String)> =
-        selected.passed_over.iter().map(|(name, why)| (*name, why.to_string())).collect();
-    if out.output == Format::Json {
-        let passed: Vec<_> = passed.iter().map(|(name, why)| json!({"playbook": name, "why": why})).collect();
-        let text = json(&json!({
-            "incident": incident.id, "situation": situation, "selected": selected.playbook.name,
-            "passed_over": passed, "plan": planned.as_ref().ok(), "escalation": planned.as_ref().err(),
-        }));
-        return Ok((text, Exit::Done));
-    }
-    let mut text = screen.style.title(&words::trouble(&incident.scope, incident.symptom.as_ref()));
-    let cause = match situation.cause {
+    Ok((text, Exit::Done))
+}
+
+fn explained(screen: &Screen, told: &Explanation) -> String {
+    let mut text = screen.style.title(&visible(&told.trouble, 400));
+    let cause = match told.situation.cause {
         nightshift_playbooks::Cause::Rollout => "a rollout brought it",
         nightshift_playbooks::Cause::Unknown => "evidence names no cause",
     };
-    let _ = writeln!(text, "\n{} of a {}: {cause}", situation.reason, situation.kind);
-    let chosen = format!("{}: {}", selected.playbook.name, selected.playbook.summary);
+    let _ = writeln!(text, "\n{} of a {}: {cause}", told.situation.reason, told.situation.kind);
+    let chosen = format!("{}: {}", told.selected, told.summary);
     section(screen, &mut text, "Selected", &wrapped(screen, 2, &chosen));
-    let lines: String =
-        passed.iter().map(|(name, why)| wrapped(screen, 2, &format!("{name}: {why}"))).collect();
+    let line = |passed: &PassedOver| wrapped(screen, 2, &format!("{}: {}", passed.playbook, passed.why));
+    let lines: String = told.passed_over.iter().map(line).collect();
     section(screen, &mut text, "Passed over", &lines);
-    let led = match &planned {
-        Ok(draft) => format!("{}. {}", words::action(&draft.action), draft.cause),
-        Err(why) => format!("{}\nnext: {}", words::escalation(why), words::next_step(why)),
+    let led = match (&told.plan, &told.escalation) {
+        (Some(draft), _) => format!("{}. {}", words::action(&draft.action), draft.cause),
+        (None, Some(why)) => format!("{}\nnext: {}", words::escalation(why), words::next_step(why)),
+        (None, None) => "nothing".to_owned(),
     };
     section(screen, &mut text, "With today's evidence it leads to", &wrapped(screen, 2, &led));
-    Ok((text, Exit::Done))
+    text
 }

@@ -3,17 +3,22 @@
 use super::evidence;
 use super::history::{self, outcome_text, persons, withdrawal};
 use super::output::{Format, OutputArg, Screen, json, section, span, table, wrapped};
-use super::source::{SourceArg, one};
-use super::{Answer, Exit, Failure};
+use super::source::SourceArg;
+use super::watch::{self, WatchArgs};
+use super::{Answer, Exit};
+use crate::api::proposal::{ProposalLine, ProposalQuery};
 use crate::clock::Clock;
-use crate::runtime::offline::{End, Filter, HistoryStore as _, Story};
+use crate::runtime::offline::{End, Story};
 use clap::Subcommand;
 use nightshift_engine::digest::words;
-use nightshift_model::incident::PastProposal;
+use nightshift_engine::text::visible;
+use nightshift_model::Phase;
 use nightshift_model::measure::{Check, ClusterCondition, Measure, Stage};
 use nightshift_model::operation::OperationState;
-use nightshift_model::{Incident, Phase};
 use std::fmt::Write as _;
+
+/// Proposals of a list.
+const LISTED: u32 = 1_000;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -31,6 +36,8 @@ enum What {
     List(ListArgs),
     /// One proposal: change, reasons, proof, votes, what became of it
     Show(ShowArgs),
+    /// Each change as it comes, until Ctrl-C; `-o json` is one object a line
+    Watch(WatchArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -56,25 +63,20 @@ struct ShowArgs {
 
 pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
     match args.what {
-        None => list(args.list, screen).await,
-        Some(What::List(args)) => list(args, screen).await,
+        None => list(args.list, screen, clock).await,
+        Some(What::List(args)) => list(args, screen, clock).await,
         Some(What::Show(args)) => show(args, screen, clock).await,
+        Some(What::Watch(args)) => watch::proposals(args, screen, clock).await,
     }
 }
 
-async fn list(args: ListArgs, screen: &Screen) -> Answer {
-    let source = args.source.open().await?;
-    let filter = if args.all { Filter::newest(1_000) } else { Filter::open() };
-    let incidents = source.store.snapshots(&filter).await?;
-    let mut found: Vec<(&Incident, &PastProposal)> =
-        incidents.iter().flat_map(|i| i.proposals.iter().map(move |p| (i, p))).collect();
-    found.retain(|(i, p)| args.all || in_force(i, p));
-    found.sort_by_key(|(_, p)| std::cmp::Reverse(p.at));
+async fn list(args: ListArgs, screen: &Screen, clock: Clock) -> Answer {
+    let source = args.source.open(clock).await?;
+    let query = ProposalQuery { open: (!args.all).then_some(true), ..ProposalQuery::default() };
+    let mut found = source.proposals(&query, LISTED).await?;
+    found.sort_by_key(|line| std::cmp::Reverse(line.sealed_at));
     let text = match args.out.output {
-        Format::Json => {
-            let one = |(i, p): &(&Incident, &PastProposal)| serde_json::json!({"proposal": p, "state": state(i, p), "incident": i.id, "scope": i.scope});
-            json(&found.iter().map(one).collect::<Vec<_>>())
-        }
+        Format::Json => json(&found),
         Format::Text if found.is_empty() => if args.all {
             "No proposal yet.\n"
         } else {
@@ -82,9 +84,10 @@ async fn list(args: ListArgs, screen: &Screen) -> Answer {
         }
         .to_owned(),
         Format::Text => {
-            let row = |(i, p): &(&Incident, &PastProposal)| {
-                let scope = format!("{}/{}", i.scope.namespace, i.scope.name);
-                vec![p.id.to_string(), screen.time(p.at), state(i, p), scope, p.action.to_string()]
+            let row = |p: &ProposalLine| {
+                let scope = visible(&format!("{}/{}", p.namespace, p.name), 400);
+                let (id, state) = (visible(p.id.as_str(), 80), visible(&p.state, 40));
+                vec![id, screen.time(p.sealed_at), state, scope, p.action.to_string()]
             };
             let rows: Vec<Vec<String>> = found.iter().map(row).collect();
             table(screen, &["ID", "SEALED", "STATE", "SCOPE", "ACTION"], &rows)
@@ -93,38 +96,9 @@ async fn list(args: ListArgs, screen: &Screen) -> Answer {
     Ok((text, Exit::Done))
 }
 
-fn in_force(incident: &Incident, proposal: &PastProposal) -> bool {
-    incident.phase.proposal().is_some_and(|p| *p.id() == proposal.id)
-}
-
-/// The phase while it is in force, else how it ended.
-fn state(incident: &Incident, proposal: &PastProposal) -> String {
-    if in_force(incident, proposal) {
-        return incident.phase.word().to_owned();
-    }
-    let withdrawn = proposal.withdrawn.as_ref().map(|why| {
-        use nightshift_model::Withdrawal as W;
-        match why {
-            W::Denied { .. } => "denied",
-            W::Expired => "expired",
-            W::Superseded => "superseded",
-            W::TargetChanged { .. } => "target changed",
-            W::PolicyChanged => "policy changed",
-            W::Stopped => "kill switch",
-            W::ByPerson { .. } => "taken back",
-        }
-    });
-    withdrawn.unwrap_or("executed").to_owned()
-}
-
 async fn show(args: ShowArgs, screen: &Screen, clock: Clock) -> Answer {
-    let source = args.source.open().await?;
-    let reads = source.reads(clock);
-    let id = one(reads.proposal_by_prefix(&args.id).await?, "proposal", &args.id)?;
-    let story = reads.proposal(&id).await?.ok_or_else(|| {
-        Failure::io(format!("the events of proposal {id} do not add up"))
-            .then("look at the file with `nightshift audit verify`")
-    })?;
+    let story = args.source.open(clock).await?.story(&args.id).await?;
+    let id = story.proposal.id();
     let text = match args.out.output {
         Format::Json => json(&serde_json::json!({
             "id": id, "digest": story.proposal.digest(), "sealed_at": story.proposal.sealed_at,

@@ -49,7 +49,7 @@ pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
 }
 
 async fn test(args: TestArgs, screen: &Screen, clock: Clock) -> Answer {
-    let source = args.source.open().await?;
+    let source = args.source.open(clock).await?.file("the test of routes")?;
     let Some(config) = &source.config else {
         return Err(Failure::found(
             "routes stand in the configuration, and none was named",
@@ -57,7 +57,7 @@ async fn test(args: TestArgs, screen: &Screen, clock: Clock) -> Answer {
         ));
     };
     let table = config.notify.table();
-    let id = one(source.reads(clock).incident_by_prefix(&args.incident).await?, "incident", &args.incident)?;
+    let id = one(source.reads().incident_by_prefix(&args.incident).await?, "incident", &args.incident)?;
     let incident = source.store.snapshot(&id).await?;
     let about = Situation::of(&incident, args.at.unwrap_or_else(|| clock.now()));
     let choice = table.choose(&about);

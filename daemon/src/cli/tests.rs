@@ -99,7 +99,7 @@ async fn the_history_is_told_to_people() {
     let (list, _) = ask(folder.path(), "proposals --all -o json --db FOLDER/nightshift.db").await;
     let list: serde_json::Value = serde_json::from_str(&list).unwrap();
     for (name, at) in [("proposal-waiting", 0), ("proposal-proven", 1)] {
-        let id = list[at]["proposal"]["id"].as_str().unwrap();
+        let id = list[at]["id"].as_str().unwrap();
         let (text, _) = ask(folder.path(), &format!("proposals show {id} --db FOLDER/nightshift.db")).await;
         golden(name).assert_eq(&text);
         assert!(!text.contains('\u{1b}'), "a log line must not steer the terminal");
@@ -174,6 +174,8 @@ async fn an_error_is_one_sentence_and_the_next_step() {
     std::fs::write(folder.path().join("time.yaml"), "prometheus:\n  url: http://p:9090\n  timeout: 10\n")
         .unwrap();
     std::fs::write(folder.path().join("no.db"), "this is no database, whatever its name says").unwrap();
+    std::fs::write(folder.path().join("token"), "nst_abc\n").unwrap();
+    std::fs::write(folder.path().join("two"), "nst_abc nst_def\n").unwrap();
     let mut told = String::new();
     for (line, exit) in [
         ("config check --config FOLDER/none.yaml", Exit::Usage),
@@ -189,6 +191,16 @@ async fn an_error_is_one_sentence_and_the_next_step() {
         ("person invite alice --config FOLDER/empty.yaml", Exit::Usage),
         ("audit verify --jsonl FOLDER/none.jsonl", Exit::Io),
         ("audit verify --db FOLDER/no.db", Exit::Io),
+        ("incidents --server http://nightshift.example.com", Exit::Usage),
+        ("incidents --server https://nightshift.example.com", Exit::Usage),
+        ("incidents --server https://nightshift.example.com --token-file FOLDER/none", Exit::Usage),
+        ("incidents --server https://nightshift.example.com --token-file FOLDER/two", Exit::Usage),
+        (
+            "incidents --server https://x.example.com --token-file FOLDER/token --ca-file FOLDER/two",
+            Exit::Usage,
+        ),
+        ("incidents --db FOLDER/nightshift.db --token-file FOLDER/token", Exit::Usage),
+        ("person token new ci,x --roles looker", Exit::Usage),
         ("run --config FOLDER/field.yaml", Exit::Usage),
     ] {
         std::fs::write(folder.path().join("empty.yaml"), "").unwrap();
@@ -315,6 +327,28 @@ async fn a_person_of_the_registry_gets_a_link_that_is_kept_as_a_hash() {
         bot    service
     "]]
     .assert_eq(&text);
+}
+
+#[tokio::test]
+async fn a_token_is_printed_once_and_the_registry_gets_its_hash() {
+    let folder = tempfile::tempdir().unwrap();
+    let (text, exit) = ask(folder.path(), "person token new ci --roles looker,shop --lasts 30d").await;
+    assert_eq!(exit, Exit::Done, "{text}");
+    let token = text.lines().next().unwrap();
+    assert!(token.starts_with("nst_") && token.len() >= 4 + 43, "{token}");
+    assert_eq!(text.matches(token).count(), 1);
+    let line = text.lines().last().unwrap();
+    let registry = format!(
+        "roles: {{ looker: {{ owners: [\"*\"] }}, shop: {{ owners: [\"*\"] }} }}\ntokens:\n  {line}\n"
+    );
+    std::fs::write(folder.path().join("r.yaml"), registry).unwrap();
+    std::fs::write(folder.path().join("n.yaml"), "registry: r.yaml\n").unwrap();
+    let config = crate::config::Config::load(&folder.path().join("n.yaml")).unwrap();
+    let kept = config.registry.tokens.first().unwrap();
+    assert_eq!(kept.sha256, crate::store::doors::hashed(token.as_bytes()));
+    assert_eq!(kept.expires, fixture::at(1_200) + nightshift_model::Seconds(30 * 86_400));
+    let (again, _) = ask(folder.path(), "person token new ci --roles looker -o json").await;
+    assert!(!again.contains(token), "every token is another one");
 }
 
 #[tokio::test]

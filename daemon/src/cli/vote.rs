@@ -25,7 +25,7 @@ pub(super) struct Args {
     server: String,
     /// A certificate authority that the gate's certificate comes from (PEM)
     #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
+    ca_file: Option<PathBuf>,
     /// Your key [default: ~/.config/nightshift/key.pem]
     #[arg(long, value_name = "FILE", env = "NIGHTSHIFT_KEY")]
     key: Option<PathBuf>,
@@ -51,7 +51,7 @@ pub(super) async fn run(args: Args, decision: VoteDecision, screen: &Screen, clo
         ));
     }
     let key = Key::read(&args.key.clone().unwrap_or_else(default_path))?;
-    let gate = Gate::new(&args.server, args.ca.as_deref())?;
+    let gate = Gate::new(&args.server, args.ca_file.as_deref())?;
     let id = ProposalId(args.id.clone());
     let proposal = gate.sealed(&id, &key, clock.now()).await?;
     let votes = gate.votes(&id, &key, clock.now()).await?;

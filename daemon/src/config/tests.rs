@@ -136,6 +136,25 @@ fn a_webhook_needs_a_name_of_its_own_and_https() {
 }
 
 #[test]
+fn a_token_needs_a_hash_and_a_name_of_its_own_and_roles_that_are_there() {
+    let token = |name: &str, hash: &str, role: &str| {
+        let sha256 = hash.repeat(32);
+        format!("  - {{ name: {name}, sha256: {sha256}, roles: [{role}], expires: 2030-01-01T00:00:00Z }}\n")
+    };
+    let text = format!(
+        "roles: {{ shop: {{ owners: [\"*\"] }} }}\ntokens:\n{}{}{}",
+        token("ci", "ab", "shop"),
+        token("other", "ab", "shop"),
+        token("third", "cd", "gone"),
+    );
+    let mut told = Vec::new();
+    registry::read(&read::Document::new(Path::new("registry.yaml"), &text), &mut told);
+    let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert!(told[0].contains("a hash of its own") && told[1].contains("the role `gone`"), "{told:#?}");
+}
+
+#[test]
 fn the_registry_is_checked_as_a_whole() {
     let file = read::Document::new(
         Path::new("registry.yaml"),

@@ -8,7 +8,7 @@ pub mod rights;
 
 pub use super::checkpoint::adopt::{AdoptError, Adopted, adopt};
 pub use super::checkpoint::state::{State, StateError, StateFile};
-pub use crate::stages::query::{Course, End, Found, Reads, Story};
+pub use crate::stages::query::{Course, End, Found, MOST, QueryError, Reader, Reads, Story, explain};
 pub use crate::stages::vote::people::PeopleError;
 pub use crate::store::audit::{
     Exit as AuditExit, ExportError, Held, Problem, ProofDocument, ProveError, Recount, Report, check_proof,
@@ -29,9 +29,10 @@ use crate::config::{Config, Mode as Wanted, Notify};
 use crate::http::gate::Site;
 use crate::http::tls::{Certificate, TlsError};
 use crate::notify::{Kind, ListNotice, Outgoing};
-use crate::stages::vote::people::People;
+use crate::stages::vote::people::{People, secret};
+use crate::store::doors::hashed;
 use nightshift_engine::Mode;
-use nightshift_model::{Actor, Cluster, PersonId};
+use nightshift_model::{Actor, Cluster, Digest, PersonId};
 use nightshift_playbooks::catalog::EMBEDDED;
 use nightshift_playbooks::{Catalog, LoadError, Source};
 use std::path::{Path, PathBuf};
@@ -187,6 +188,23 @@ pub fn gate_url(config: &Config) -> Option<String> {
 /// [`TlsError`] names the file.
 pub fn certificate(files: &crate::config::Tls) -> Result<(), TlsError> {
     Certificate::read(files).map(drop)
+}
+
+/// A token for reading, and what the registry keeps of it.
+pub struct MadeToken {
+    /// The token itself.
+    pub text: String,
+    /// SHA-256 of its text.
+    pub sha256: Digest,
+}
+
+/// Makes a token: 32 random bytes behind a prefix by which it is recognised where it does not belong.
+///
+/// # Errors
+/// When the system gives no randomness.
+pub fn token() -> Result<MadeToken, PeopleError> {
+    let text = format!("nst_{}", secret()?);
+    Ok(MadeToken { sha256: hashed(text.as_bytes()), text })
 }
 
 /// Makes a sign-in link's secret for a person of the registry, beside a running nightshift or without one.

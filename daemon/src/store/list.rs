@@ -83,7 +83,7 @@ impl SqliteStore {
             .bind(which.phase)
             .bind(which.open)
             .bind(which.severity)
-            .bind(which.since.map(|at| at.micros()))
+            .bind(which.since.map(Timestamp::micros))
             .bind(i64::from(which.limit))
             .fetch_all(self.readers())
             .await
@@ -106,7 +106,7 @@ impl SqliteStore {
             .bind(before.map(column))
             .bind(list(which))
             .bind(which.open)
-            .bind(which.since.map(|at| at.micros()))
+            .bind(which.since.map(Timestamp::micros))
             .bind(i64::from(which.limit))
             .fetch_all(self.readers())
             .await

@@ -4,14 +4,15 @@ use super::{CheckProofArgs, KeysArgs, ProveArgs, note, small};
 use crate::cli::failure::causes;
 use crate::cli::output::{Format, Screen, json};
 use crate::cli::{Answer, Exit, Failure};
+use crate::clock::Clock;
 use crate::runtime::offline::{self, HistoryStore as _, ProofDocument, ProveError};
 use nightshift_engine::note::Vkey;
 use nightshift_model::{HistoryEvent, SystemEvent};
 use std::fmt::Write as _;
 
-pub(super) async fn prove(args: ProveArgs) -> Answer {
+pub(super) async fn prove(args: ProveArgs, clock: Clock) -> Answer {
     let earlier = args.checkpoint.as_deref().map(note).transpose()?;
-    let store = args.source.open().await?.store;
+    let store = args.source.open(clock).await?.file("a proof")?.store;
     let document =
         offline::prove(&store, args.seq, earlier.as_ref()).await.map_err(|error| match &error {
             ProveError::NoRow(_) => {
@@ -59,8 +60,8 @@ pub(super) fn check(args: &CheckProofArgs) -> Answer {
     Ok((text, if proven.is_ok() { Exit::Done } else { Exit::Found }))
 }
 
-pub(super) async fn keys(args: KeysArgs, screen: &Screen) -> Answer {
-    let store = args.source.open().await?.store;
+pub(super) async fn keys(args: KeysArgs, screen: &Screen, clock: Clock) -> Answer {
+    let store = args.source.open(clock).await?.file("the list of keys")?.store;
     let rows = store.system_events(&["checkpoint-key"]).await?;
     let keys: Vec<_> = rows
         .iter()

@@ -2,42 +2,49 @@
 
 use super::{VerifyArgs, note};
 use crate::cli::output::{Format, Screen, json, many, wrapped};
+use crate::cli::source::Source;
 use crate::cli::{Answer, Exit, Failure};
+use crate::clock::Clock;
 use crate::runtime::offline::{self, Anchor, AuditExit, Held, Recount, Report};
 use nightshift_engine::Rules;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, BufWriter};
 use std::path::Path;
 
 /// Problems that are told; `-o json` has all of them.
 const TOLD: usize = 20;
 
-pub(super) async fn run(args: VerifyArgs, screen: &Screen) -> Answer {
+pub(super) async fn run(args: VerifyArgs, screen: &Screen, clock: Clock) -> Answer {
     let notes = args.checkpoint.iter().map(|path| Ok((path.display().to_string(), note(path)?)));
     let notes = notes.collect::<Result<_, Failure>>()?;
     let mut held = Held { vkeys: args.vkey, notes, recount: None };
-    let mut report = if let Some(path) = &args.jsonl {
-        offline::verify_jsonl(open(path)?, &held).map_err(|error| unread(path, &error))?
+    let report = if let Some(path) = &args.jsonl {
+        copy(path, &held, &args.tip).await?
     } else {
-        let source = args.source.open().await.map_err(unreadable)?;
-        held.recount = source.config.as_ref().and_then(|config| {
-            let playbooks = offline::catalog(&config.playbooks).ok()?;
-            let policy = Rules::policy_digest(&config.registry, &playbooks, &offline::mode(config));
-            Some(Recount { registry: config.registry.clone(), policy })
-        });
-        let report =
-            offline::verify(&source.store, args.from, &held).await.map_err(|e| unreadable(e.into()))?;
-        hold(report, &args.tip, async |tip| {
-            offline::anchored(&source.store, tip).await.map_err(|e| Failure::io(e.to_string()))
-        })
-        .await?
+        match args.source.open(clock).await.map_err(unreadable)? {
+            Source::File(file) => {
+                held.recount = file.config.as_ref().and_then(|config| {
+                    let playbooks = offline::catalog(&config.playbooks).ok()?;
+                    let policy = Rules::policy_digest(&config.registry, &playbooks, &offline::mode(config));
+                    Some(Recount { registry: config.registry.clone(), policy })
+                });
+                let report =
+                    offline::verify(&file.store, args.from, &held).await.map_err(|e| unreadable(e.into()))?;
+                hold(report, &args.tip, async |tip| {
+                    offline::anchored(&file.store, tip).await.map_err(|e| Failure::io(e.to_string()))
+                })
+                .await?
+            }
+            Source::Server(remote) => {
+                // What the server says of itself is not believed: every row is fetched, and checked here.
+                let fetched = tempfile::NamedTempFile::new()
+                    .map_err(|error| Failure::io(format!("there is no room for a copy: {error}")))?;
+                remote.export(args.from, &mut BufWriter::new(fetched.as_file())).await.map_err(unreadable)?;
+                copy(fetched.path(), &held, &args.tip).await?
+            }
+        }
     };
-    if let Some(path) = &args.jsonl {
-        let look =
-            async |tip| offline::anchored_jsonl(open(path)?, tip).map_err(|error| unread(path, &error));
-        report = hold(report, &args.tip, look).await?;
-    }
     let exit = match report.exit() {
         AuditExit::Whole => Exit::Done,
         AuditExit::Tampered => Exit::Found,
@@ -49,6 +56,13 @@ pub(super) async fn run(args: VerifyArgs, screen: &Screen) -> Answer {
         Format::Text => people(screen, &report),
     };
     Ok((text, exit))
+}
+
+/// Verifies an export.
+async fn copy(path: &Path, held: &Held, tips: &[Anchor]) -> Result<Report, Failure> {
+    let report = offline::verify_jsonl(open(path)?, held).map_err(|error| unread(path, &error))?;
+    let look = async |tip| offline::anchored_jsonl(open(path)?, tip).map_err(|error| unread(path, &error));
+    hold(report, tips, look).await
 }
 
 /// Whatever keeps a store from being read is an I/O error here: 1 and 2 have their own meaning.

@@ -44,8 +44,9 @@ impl Gate {
             builder = builder.no_proxy();
         }
         if let Some(path) = ca {
-            let bad =
-                |what: String| Failure::usage(format!("--ca {}: {what}", path.display()), "name a PEM file");
+            let bad = |what: String| {
+                Failure::usage(format!("--ca-file {}: {what}", path.display()), "name a PEM file")
+            };
             let pem = std::fs::read(path).map_err(|e| bad(e.to_string()))?;
             builder =
                 builder.tls_certs_merge(Certificate::from_pem_bundle(&pem).map_err(|e| bad(e.to_string()))?);

@@ -1,7 +1,7 @@
 //! `/v1/audit`: the history row by row, for who may see everything.
 
 use super::Rest;
-use super::answer::{Answer, Checked, Nothing, json, lines, unreadable};
+use super::answer::{Answer, Checked, Nothing, bad_query, json, lines, unreadable};
 use super::auth::Caller;
 use super::openapi::{ForAll, Refused};
 use crate::api::audit::{AuditPage, AuditQuery, AuditTip, ExportQuery, NEXT_ROW};
@@ -9,6 +9,9 @@ use crate::api::problem::Refusal;
 use axum::extract::State;
 use http::HeaderMap;
 use std::sync::Arc;
+
+/// The largest number that every JSON reader keeps.
+const LAST: u64 = (1 << 53) - 1;
 
 /// Rows of the history, oldest first
 #[utoipa::path(get, path = "/v1/audit/rows", tag = "audit", params(AuditQuery), responses(
@@ -53,7 +56,11 @@ pub(super) async fn export(
     caller: Caller,
     Checked(query): Checked<ExportQuery>,
 ) -> Answer {
-    let piece = rest.reads.audit_export(&caller.reader, query.from.unwrap_or(0)).await;
+    let from = query.from.unwrap_or(0);
+    if from > LAST {
+        return Err(bad_query("`from` is larger than any row's number."));
+    }
+    let piece = rest.reads.audit_export(&caller.reader, from).await;
     let piece = piece.map_err(|error| {
         tracing::error!(%error, "the history cannot be exported");
         Refusal::StoreFailed

@@ -53,6 +53,7 @@ pub(super) enum ForAll {
         proposals::votes, votes::cast, digest::window, digest::of, audit::rows, audit::tip, audit::export, playbooks::list,
         status::status,
     ),
+    components(schemas(Problem)),
     security(("token" = []), ("session" = [])),
     modifiers(&Callers),
 )]

@@ -46,16 +46,23 @@ fn part(event: &mut SystemEvent, mine: &BTreeSet<String>, sees: Sees<'_>) -> boo
             true
         }
         E::Routed { incident, .. } => mine.contains(incident.as_str()),
-        E::CheckpointKey { .. } | E::AuditClosed { .. } | E::AuditAdopted { .. } => true,
-        E::Listed { .. } | E::ThreadChanged { .. } => false,
-        E::Started { .. } | E::Stopped { .. } | E::PolicyChanged { .. } => true,
-        E::KillSwitchSet { .. } | E::KillSwitchClearing { .. } | E::KillSwitchCleared => true,
+        E::Started { .. }
+        | E::Stopped { .. }
+        | E::PolicyChanged { .. }
+        | E::KillSwitchSet { .. }
+        | E::KillSwitchClearing { .. }
+        | E::KillSwitchCleared
+        | E::CheckpointKey { .. }
+        | E::AuditClosed { .. }
+        | E::AuditAdopted { .. } => true,
         E::HealthySeen { .. }
         | E::Invited { .. }
         | E::SessionOpened { .. }
         | E::PageViewed { .. }
         | E::VoteRefused { .. }
         | E::AnonymousRefused { .. }
+        | E::Listed { .. }
+        | E::ThreadChanged { .. }
         | E::DigestSent { .. }
         | E::AuditRead { .. }
         | E::Quiet { .. } => false,

@@ -73,6 +73,7 @@ impl Story {
         Some(ProposalDetail {
             summary: proposal_line(&self.incident, past),
             sealed: self.proposal.bytes().to_owned(),
+            sealed_at: self.proposal.sealed_at,
             plan: self.proposal.plan().clone(),
             sealed_on: self.sealed_on,
             incident: self.incident,
@@ -102,7 +103,7 @@ impl Story {
     /// # Errors
     /// When the bytes are no plan, or not the one that the answer names.
     pub fn read(detail: ProposalDetail) -> Result<Self, String> {
-        let proposal = Proposal::open(detail.sealed, detail.summary.sealed_at)?;
+        let proposal = Proposal::open(detail.sealed, detail.sealed_at)?;
         if *proposal.id() != detail.summary.id || proposal.digest() != detail.summary.digest {
             return Err("the sealed bytes are not those of the proposal that was asked for".to_owned());
         }

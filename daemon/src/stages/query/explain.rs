@@ -35,7 +35,7 @@ pub fn explain(incident: &Incident, rules: &Rules) -> Option<Explanation> {
     let planned = plan(incident, rules);
     Some(Explanation {
         incident: incident.id.clone(),
-        trouble: words::trouble(&incident.scope, incident.symptom.as_ref()),
+        trouble: words::trouble_of(incident),
         selected: selected.playbook.name.clone(),
         summary: selected.playbook.summary.clone(),
         passed_over: selected.passed_over.iter().map(passed).collect(),

@@ -39,6 +39,23 @@ pub(super) fn lines(limit: Option<u32>) -> Result<u32, QueryError> {
     }
 }
 
+/// Text of a parameter, no longer than the document says.
+fn short(name: &str, text: Option<&str>, most: usize) -> Result<(), QueryError> {
+    match text.map(|text| text.chars().count()) {
+        Some(n) if n > most => {
+            Err(QueryError::Parameter(format!("`{name}` has {n} characters: it has at most {most}.")))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Characters of a namespace.
+const NAMESPACE: usize = 253;
+/// Characters of a cursor.
+const CURSOR: usize = 256;
+/// Characters of an id's beginning.
+const PREFIX: usize = 64;
+
 impl Reads {
     /// One page of incidents.
     ///
@@ -46,6 +63,9 @@ impl Reads {
     /// [`QueryError`].
     pub async fn incidents(&self, by: &Reader, query: &IncidentQuery) -> Result<IncidentPage, QueryError> {
         let limit = lines(query.limit)?;
+        short("namespace", query.namespace.as_deref(), NAMESPACE)?;
+        short("cursor", query.cursor.as_deref(), CURSOR)?;
+        short("prefix", query.prefix.as_deref(), PREFIX)?;
         let after = query.cursor.as_deref().map(cursor::after_incident).transpose()?;
         let which = Listing {
             namespaces: self.visible(by, query.namespace.as_deref()).await?,
@@ -67,6 +87,9 @@ impl Reads {
     /// [`QueryError`].
     pub async fn proposals(&self, by: &Reader, query: &ProposalQuery) -> Result<ProposalPage, QueryError> {
         let limit = lines(query.limit)?;
+        short("namespace", query.namespace.as_deref(), NAMESPACE)?;
+        short("cursor", query.cursor.as_deref(), CURSOR)?;
+        short("prefix", query.prefix.as_deref(), PREFIX)?;
         let before = query.cursor.as_deref().map(|c| cursor::at_row(c, "p")).transpose()?;
         let which = Listing {
             namespaces: self.visible(by, query.namespace.as_deref()).await?,
@@ -111,7 +134,10 @@ pub(super) fn incident_line(i: &Incident) -> IncidentLine {
         kind: i.scope.kind.to_string(),
         namespace: i.scope.namespace.clone(),
         name: i.scope.name.clone(),
-        reason: i.symptom.as_ref().map(|f| f.reason.to_string()),
+        reason: match (&i.symptom, i.alerts.names().first()) {
+            (Some(found), _) => Some(found.reason.to_string()),
+            (None, alert) => alert.map(|name| format!("alert {name}")),
+        },
         severity: i.symptom.as_ref().map(|f| f.severity),
         opened_at: i.opened_at,
         changed_at: i.changed_at,

@@ -144,7 +144,10 @@ impl People {
 }
 
 /// 32 random bytes as text.
-fn secret() -> Result<String, PeopleError> {
+///
+/// # Errors
+/// [`PeopleError::NoChance`].
+pub fn secret() -> Result<String, PeopleError> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).map_err(|_| PeopleError::NoChance)?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
