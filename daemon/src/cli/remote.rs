@@ -91,7 +91,7 @@ impl Remote {
         let (mut next, mut rows) = (Some(from), 0_u64);
         while let Some(at) = next {
             let piece = self.ask(&["audit", "export"], &[("from", at)]).await?;
-            let lines = piece.body.iter().filter(|byte| **byte == b'\n').count();
+            let lines = piece.body.split(|byte| *byte == b'\n').count().saturating_sub(1);
             rows += u64::try_from(lines).unwrap_or(0).saturating_sub(1);
             // Every piece is a whole export; all but the first leave their header out.
             let head = piece.body.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);

@@ -81,7 +81,7 @@ pub(super) async fn incidents(args: WatchArgs, screen: &Screen, clock: Clock) ->
     let source = args.source.open(clock).await?;
     until_told(&args, screen, clock, async |since: Option<Timestamp>| {
         let open = since.is_none().then_some(true);
-        let query = IncidentQuery { since, open, ..IncidentQuery::default() };
+        let query = IncidentQuery { open, since, ..IncidentQuery::default() };
         let lines = source.incidents(&query, LOOK).await?;
         let newest = lines.iter().map(|line| line.changed_at).max();
         Ok((lines, newest))
@@ -96,7 +96,7 @@ pub(super) async fn proposals(args: WatchArgs, screen: &Screen, clock: Clock) ->
     until_told(&args, screen, clock, async |since: Option<Timestamp>| {
         let newest = source.incidents(&IncidentQuery::default(), 1).await?.first().map(|line| line.opened_at);
         let open = since.is_none().then_some(true);
-        let query = ProposalQuery { since, open, ..ProposalQuery::default() };
+        let query = ProposalQuery { open, since, ..ProposalQuery::default() };
         Ok((source.proposals(&query, LOOK).await?, newest))
     })
     .await
