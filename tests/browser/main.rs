@@ -9,6 +9,7 @@
 )]
 
 mod driver;
+mod ends;
 mod fixture;
 mod links;
 mod pages;

@@ -71,7 +71,7 @@ fn shoot(browser: &str, name: &str, page: &Answer) {
     }
 }
 
-fn grant(proposal: &Proposal) -> Vec<IncidentEvent> {
+pub(crate) fn grant(proposal: &Proposal) -> Vec<IncidentEvent> {
     let (id, person, at) = (proposal.id().clone(), PersonId::from("alice"), start() - Seconds(120));
     let vote = Vote {
         proposal: id.clone(),
@@ -108,7 +108,7 @@ fn look(stage: Stage, seconds: u64, red: bool) -> IncidentEvent {
     IncidentEvent::Measured { measurement: Measurement { at, stage, readings } }
 }
 
-fn write(proposal: &Proposal) -> Vec<IncidentEvent> {
+pub(crate) fn write(proposal: &Proposal) -> Vec<IncidentEvent> {
     let mark = Mark::first(proposal.plan().op.clone(), Epoch(1));
     let live = LiveFacts {
         uid: "9d3f0c1e".to_owned(),

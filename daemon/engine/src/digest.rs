@@ -11,9 +11,9 @@ mod trend;
 pub mod words;
 
 pub use schema::{
-    Acting, AfterFix, Audit, Compared, Count, Deed, Digest, Found, InventoryLine, Ledger, Moment, Need,
-    NeedKind, NotDone, NotDoneReason, Quality, Relapse, Repeated, Stat, Trend, Unanswered, Undelivered,
-    Upcoming, VERSION, Verdict, Waiting, Walked, Watch, Watched,
+    Acting, AfterFix, Audit, Compared, Count, Deed, Digest, EndedStanding, Found, InventoryLine, Ledger,
+    Moment, Need, NeedKind, NotDone, NotDoneReason, Quality, Relapse, Repeated, Stat, Trend, Unanswered,
+    Undelivered, Upcoming, VERSION, Verdict, Waiting, Walked, Watch, Watched,
 };
 pub use sections::{About, Entry, Section, sections};
 pub use text::{text, top};

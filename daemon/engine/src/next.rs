@@ -9,7 +9,7 @@ use nightshift_model::measure::Stage;
 use nightshift_model::operation::{Epoch, Operation, OperationState};
 use nightshift_model::{
     Ask, Closure, Draft, Escalation, Grant, Incident, IncidentEvent, Mark, Measurement, Next, OpId, Phase,
-    Plan, Proposal, ProposalId, Recovered, Role, Seconds, Timestamp, Vote, Withdrawal, Write,
+    Plan, Proposal, ProposalId, Recovered, Role, Seconds, Timestamp, Vote, Withdrawal, Write, Written,
 };
 
 /// How often the executor looks again while another operation holds it back.
@@ -29,7 +29,8 @@ pub fn next(i: &Incident, rules: &Rules, me: Epoch, now: Timestamp) -> Next {
         | Phase::Escalated { .. }
             if healed(i) =>
         {
-            record(Role::Responder, IncidentEvent::Closed { why: Closure::Healed })
+            let why = i.written.clone().map_or(Closure::Healed, |written| Closure::GoneSince { written });
+            record(Role::Responder, IncidentEvent::Closed { why })
         }
         Phase::Investigating { .. } | Phase::Escalated { .. } if told_and_over(i) => {
             record(Role::Responder, IncidentEvent::Closed { why: Closure::Resolved })
@@ -71,7 +72,11 @@ fn record(role: Role, event: IncidentEvent) -> Next {
 fn healed(i: &Incident) -> bool {
     let gone = i.findings.is_empty() && i.symptom.is_some();
     let unproven = matches!(&i.phase, Phase::Escalated { why: Escalation::NotVerified { .. } });
-    gone && (!unproven || i.findings_at == i.changed_at)
+    let after = match &i.written {
+        Some(Written::Judged { at, .. }) => i.findings_at > *at || i.findings_at == i.changed_at,
+        Some(Written::Perhaps) | None => true,
+    };
+    gone && (!unproven || after)
 }
 
 /// All that ever was wrong is what alerts said, and they are resolved.

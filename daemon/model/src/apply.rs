@@ -3,7 +3,7 @@
 use crate::ids::{IncidentId, ProposalId};
 use crate::incident::{
     Closure, Escalation, IllegalTransition, Incident, IncidentEvent, PastProposal, Phase, Reopening,
-    Withdrawal,
+    Withdrawal, Written,
 };
 use crate::measure::{Measurement, Outcome, Stage};
 use crate::operation::{Applied, Mark, Operation, OperationState, Recovered, Revision, Sent};
@@ -50,8 +50,10 @@ impl Incident {
                     symptom: None,
                     findings_at: place.at,
                     alerts: crate::alert::Alerts::default(),
+                    unchecked: Vec::new(),
                     coverage: Vec::new(),
                     evidence: Vec::new(),
+                    written: None,
                     proposals: Vec::new(),
                     asked_by: None,
                     phase: Phase::Investigating { wanted: Vec::new(), asked: false },
@@ -88,6 +90,18 @@ fn step(i: &mut Incident, at: Timestamp, event: &IncidentEvent) -> Option<Phase>
             i.alerts.clone_from(alerts);
             phase
         }
+        // What a person ended while it stood is told again only when it changes: so that it went away is noted.
+        (phase @ P::Closed { why: Closure::ByPerson { .. } }, E::FindingsChanged { findings })
+            if findings.is_empty() && !i.findings.is_empty() =>
+        {
+            i.findings.clear();
+            i.findings_at = at;
+            phase
+        }
+        (phase, E::Unchecked { gaps }) if !matches!(phase, P::Closed { .. }) => {
+            i.unchecked.clone_from(gaps);
+            phase
+        }
         (P::Investigating { mut wanted, .. }, E::EvidenceWanted { wanted: more }) => {
             wanted.extend(more.iter().cloned());
             P::Investigating { wanted, asked: true }
@@ -117,6 +131,7 @@ fn step(i: &mut Incident, at: Timestamp, event: &IncidentEvent) -> Option<Phase>
                 at,
                 withdrawn: None,
                 withdrawn_at: None,
+                written_at: None,
             });
             P::Proposed { proposal: proposal.clone(), votes: Vec::new() }
         }
@@ -158,11 +173,14 @@ fn step(i: &mut Incident, at: Timestamp, event: &IncidentEvent) -> Option<Phase>
             measured.push(measurement.clone());
             P::Verifying { proposal, applied, measured }
         }
-        (P::Verifying { .. }, E::Judged { outcome: Outcome::Successful }) => {
-            P::Closed { why: Closure::Verified { outcome: Outcome::Successful } }
-        }
         (P::Verifying { .. }, E::Judged { outcome }) => {
-            P::Escalated { why: Escalation::NotVerified { outcome: outcome.clone() } }
+            i.written = Some(Written::Judged { at, outcome: outcome.clone() });
+            let outcome = outcome.clone();
+            if outcome == Outcome::Successful {
+                P::Closed { why: Closure::Verified { outcome } }
+            } else {
+                P::Escalated { why: Escalation::NotVerified { outcome } }
+            }
         }
         (P::Proposed { proposal, .. } | P::Granted { proposal, .. }, E::Withdrawn { why }) => {
             withdrawn(i, at, proposal.id(), why)
@@ -204,7 +222,10 @@ impl Running {
         }
     }
 
-    fn applied(self, applied: Applied) -> Phase {
+    fn applied(self, i: &mut Incident, applied: Applied) -> Phase {
+        for past in i.proposals.iter_mut().filter(|p| p.id == *self.proposal.id()) {
+            past.written_at = Some(applied.at);
+        }
         Phase::Verifying { proposal: self.proposal, applied, measured: self.baseline.into_iter().collect() }
     }
 }
@@ -230,7 +251,7 @@ fn executing(i: &mut Incident, at: Timestamp, event: &IncidentEvent, run: Runnin
             run.now(mark, S::Sending)
         }
         (S::Sending, E::Sent { sent: Sent::Applied { resource_version, .. } }) => {
-            run.applied(Applied { at, resource_version: resource_version.clone(), recovered: false })
+            run.applied(i, Applied { at, resource_version: resource_version.clone(), recovered: false })
         }
         (S::Sending, E::Sent { sent: Sent::Refused { status, reason, message } }) => {
             run.now(mark, S::NotApplied { why: format!("{status} {reason}: {message}") })
@@ -242,20 +263,20 @@ fn executing(i: &mut Incident, at: Timestamp, event: &IncidentEvent, run: Runnin
             // Not recovered yet in any epoch: the driver asks at once.
             run.now(mark, S::Unknown { why: why.clone(), tried: crate::operation::Epoch(0) })
         }
-        (S::Sending | S::Unknown { .. }, E::Recovered { mark: fresh, found }) if *fresh > mark => match found
-        {
-            Recovered::Applied { resource_version } => {
-                run.applied(Applied { at, resource_version: resource_version.clone(), recovered: true })
+        (S::Sending | S::Unknown { .. }, E::Recovered { mark: fresh, found }) if *fresh > mark => {
+            match found {
+                Recovered::Applied { resource_version } => run
+                    .applied(i, Applied { at, resource_version: resource_version.clone(), recovered: true }),
+                Recovered::NotApplied => run.now(fresh.clone(), claimed()),
+                Recovered::Absent => {
+                    let why = "the target is gone".to_owned();
+                    run.now(fresh.clone(), S::Unknown { why, tried: fresh.epoch })
+                }
+                Recovered::Unknown { why } => {
+                    run.now(fresh.clone(), S::Unknown { why: why.clone(), tried: fresh.epoch })
+                }
             }
-            Recovered::NotApplied => run.now(fresh.clone(), claimed()),
-            Recovered::Absent => {
-                let why = "the target is gone".to_owned();
-                run.now(fresh.clone(), S::Unknown { why, tried: fresh.epoch })
-            }
-            Recovered::Unknown { why } => {
-                run.now(fresh.clone(), S::Unknown { why: why.clone(), tried: fresh.epoch })
-            }
-        },
+        }
         // Before anything was sent, and after a refusal, a person is needed.
         (S::Claimed { .. } | S::NotApplied { .. }, E::Escalated { why }) => {
             Phase::Escalated { why: why.clone() }
@@ -264,6 +285,7 @@ fn executing(i: &mut Incident, at: Timestamp, event: &IncidentEvent, run: Runnin
         (S::Claimed { .. }, E::Withdrawn { why }) => withdrawn(i, at, run.proposal.id(), why),
         // Only a person ends what nobody can tell.
         (S::Unknown { .. }, E::Closed { why: why @ Closure::ByPerson { .. } }) => {
+            i.written = Some(Written::Perhaps);
             Phase::Closed { why: why.clone() }
         }
         _ => return None,

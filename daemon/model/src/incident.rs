@@ -9,7 +9,7 @@ use crate::finding::Finding;
 use crate::ids::{Fingerprint, IncidentId, PersonId, ProposalId};
 use crate::measure::{Measurement, Outcome};
 use crate::object::ObjectRef;
-use crate::operation::{Applied, LiveFacts, Mark, Operation, Recovered, Revision, Sent};
+use crate::operation::{Applied, LiveFacts, Mark, Operation, OperationState, Recovered, Revision, Sent};
 use crate::plan::{Draft, Proposal};
 use crate::time::Timestamp;
 use crate::vote::{Grant, Vote};
@@ -40,15 +40,28 @@ pub struct Incident {
     #[serde(default, skip_serializing_if = "Alerts::is_empty")]
     pub alerts: Alerts,
     /// What could not be checked.
+    /// What could not be seen when it was detected, so that silence about it means nothing. A bounded list.
+    #[serde(default)]
+    pub unchecked: Vec<Gap>,
+    /// What the investigation of the current round could not check.
     pub coverage: Vec<Gap>,
     /// What was asked and answered in the current round.
     pub evidence: Vec<Evidence>,
+    /// What became of the last request of ours that took effect, or may have; `None` while nothing was written.
+    pub written: Option<Written>,
     /// Proposals so far, oldest first.
     pub proposals: Vec<PastProposal>,
     /// The person who asked for a fresh look after a denial: never votes on the outcome.
     pub asked_by: Option<PersonId>,
     /// Where it stands.
     pub phase: Phase,
+}
+
+impl Incident {
+    /// Everything that was not checked: at detection, then by the investigation.
+    pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
+        self.unchecked.iter().chain(&self.coverage)
+    }
 }
 
 /// A proposal that was made for this incident.
@@ -66,6 +79,9 @@ pub struct PastProposal {
     pub withdrawn: Option<Withdrawal>,
     /// When it ended that way.
     pub withdrawn_at: Option<Timestamp>,
+    /// When its write was known to have taken effect.
+    #[serde(default)]
+    pub written_at: Option<Timestamp>,
 }
 
 /// Phases of an incident. Each variant says where it goes; [`Operation`] has its own states.
@@ -137,7 +153,38 @@ pub enum Phase {
     },
 }
 
+/// Whether a person may end an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Nothing of ours is on its way, or nobody can tell and only a person ends that.
+    Possible,
+    /// A write is under way or is being proven: its outcome comes first.
+    UnderWay,
+    /// It is over already.
+    Over,
+}
+
 impl Phase {
+    /// Whether a person may end an incident that stands here; [`Incident::apply`] agrees.
+    pub fn ending(&self) -> Ending {
+        match self {
+            Self::Investigating { .. }
+            | Self::Drafted { .. }
+            | Self::Proposed { .. }
+            | Self::Granted { .. }
+            | Self::Escalated { .. } => Ending::Possible,
+            Self::Executing { operation, .. } => match &operation.state {
+                OperationState::Unknown { .. } => Ending::Possible,
+                OperationState::Claimed { .. }
+                | OperationState::Sending
+                | OperationState::Applied(_)
+                | OperationState::NotApplied { .. } => Ending::UnderWay,
+            },
+            Self::Verifying { .. } => Ending::UnderWay,
+            Self::Closed { .. } => Ending::Over,
+        }
+    }
+
     /// The phase's word, as architecture fixes it.
     pub fn word(&self) -> &'static str {
         match self {
@@ -178,6 +225,8 @@ pub enum IncidentEvent {
     FindingsChanged { findings: Vec<Finding> },
     /// What Alertmanager says about the scope changed. Legal in every phase, and moves none.
     AlertsChanged { alerts: Alerts },
+    /// What could not be seen at detection; the whole list each time. Counters alone never make one.
+    Unchecked { gaps: Vec<Gap> },
     /// Questions to be answered.
     EvidenceWanted { wanted: Vec<EvidenceRequest> },
     /// One answer, or why there is none.
@@ -223,6 +272,7 @@ impl IncidentEvent {
             Self::Opened { .. } => "opened",
             Self::FindingsChanged { .. } => "findings-changed",
             Self::AlertsChanged { .. } => "alerts-changed",
+            Self::Unchecked { .. } => "unchecked",
             Self::EvidenceWanted { .. } => "evidence-wanted",
             Self::EvidenceGot { .. } => "evidence-got",
             Self::Planned { .. } => "planned",
@@ -310,6 +360,17 @@ pub enum Reopening {
     Asked { person: PersonId },
 }
 
+/// What became of a request of ours that took effect, or may have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Written {
+    /// Nobody could tell whether it took effect when a person ended the incident.
+    Perhaps,
+    /// It took effect and was judged then.
+    Judged { at: Timestamp, outcome: Outcome },
+}
+
 /// Why an incident ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -317,10 +378,12 @@ pub enum Reopening {
 pub enum Closure {
     /// The write was proven.
     Verified { outcome: Outcome },
-    /// The symptom went away by itself.
+    /// The symptom went away by itself: nothing was ever written.
     Healed,
     /// The alerts that opened it are resolved, and nightshift saw nothing wrong by itself.
     Resolved,
+    /// The symptom is gone, and something was written before that: nobody can say which did it.
+    GoneSince { written: Written },
     /// A person ended it.
     ByPerson { person: PersonId, note: String },
 }

@@ -39,7 +39,9 @@ pub use evidence::{Evidence, EvidenceRequest, Got, NotChecked, Observed, Tool};
 pub use finding::{Exit, ExitClass, Finding, Origin, Reason, Severity};
 pub use history::{Actor, Append, Appended, HistoryEvent, Message, MessageBody, Stream, SystemEvent};
 pub use ids::{EvidenceId, Fingerprint, Ids, IncidentId, OpId, PersonId, ProposalId};
-pub use incident::{Closure, Escalation, IllegalTransition, Incident, IncidentEvent, Phase, Withdrawal};
+pub use incident::{
+    Closure, Ending, Escalation, IllegalTransition, Incident, IncidentEvent, Phase, Withdrawal, Written,
+};
 pub use key::{KeyAlgorithm, KeyKind, PasskeySite, PersonKey};
 pub use measure::{Measure, Measurement, Outcome, Reading, VerificationSpec};
 pub use object::{Cluster, Kind, ObjectRef};

@@ -150,6 +150,19 @@ pub struct AgainPost {
     pub csrf: String,
 }
 
+/// Body of `POST /i/<incident>/end`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndPost {
+    /// The form's token.
+    pub csrf: String,
+    /// When what is wrong had last changed, as the page showed it.
+    pub seen: Timestamp,
+    /// Why it ends.
+    #[serde(default)]
+    pub note: String,
+}
+
 /// Body of `POST /killswitch`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

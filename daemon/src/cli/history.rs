@@ -6,7 +6,7 @@ use nightshift_engine::text::visible;
 use nightshift_model::history::Row;
 use nightshift_model::incident::Reopening;
 use nightshift_model::{
-    Actor, Closure, HistoryEvent, IncidentEvent, Outcome, PersonId, Recovered, Sent, Timestamp, Withdrawal,
+    Actor, HistoryEvent, IncidentEvent, Outcome, PersonId, Recovered, Sent, Timestamp, Withdrawal,
 };
 use serde_json::{Value, json};
 
@@ -54,6 +54,13 @@ fn event(event: &HistoryEvent) -> String {
             format!("found: {}", all.join(", "))
         }
         E::AlertsChanged { alerts } => format!("alerts: {}", words::alerts(alerts)),
+        E::Unchecked { gaps } if gaps.is_empty() => "everything could be seen again".to_owned(),
+        E::Unchecked { gaps } => {
+            format!(
+                "could not see: {}",
+                gaps.iter().map(|gap| gap.what.as_str()).collect::<Vec<_>>().join(", ")
+            )
+        }
         E::EvidenceWanted { wanted } => format!("asked {} questions", wanted.len()),
         E::EvidenceGot { evidence } => format!("evidence {}: {}", evidence.id, evidence.source),
         E::Planned { draft } => format!("planned: {}", words::action(&draft.action)),
@@ -97,7 +104,7 @@ fn event(event: &HistoryEvent) -> String {
                 format!("{person} asked for a fresh look")
             }
         },
-        E::Closed { why } => format!("closed: {}", closure(why)),
+        E::Closed { why } => format!("closed: {}", words::closure(why)),
     }
 }
 
@@ -105,16 +112,6 @@ fn event(event: &HistoryEvent) -> String {
 pub(super) fn outcome_text(outcome: &Outcome) -> String {
     let why = outcome.why();
     if why.is_empty() { outcome.word().to_owned() } else { format!("{}: {why}", outcome.word()) }
-}
-
-/// Why an incident ended.
-pub(super) fn closure(why: &Closure) -> String {
-    match why {
-        Closure::Verified { outcome } => format!("the write was proven ({})", outcome.word()),
-        Closure::Healed => "it healed by itself".to_owned(),
-        Closure::Resolved => "its alerts are resolved, and nothing else is wrong".to_owned(),
-        Closure::ByPerson { person, note } => format!("by {person}: {note}"),
-    }
 }
 
 /// Why a proposal ended.

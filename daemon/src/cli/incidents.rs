@@ -1,7 +1,7 @@
 //! `nightshift incidents`.
 
 use super::evidence;
-use super::history::{self, closure, withdrawal};
+use super::history::{self, withdrawal};
 use super::output::{Format, OutputArg, Screen, json, many, section, table, wrapped};
 use super::source::SourceArg;
 use super::watch::{self, WatchArgs};
@@ -12,7 +12,7 @@ use crate::runtime::offline::Course;
 use clap::Subcommand;
 use nightshift_engine::digest::words;
 use nightshift_engine::text::visible;
-use nightshift_model::{Draft, Gap, Phase};
+use nightshift_model::{Draft, Gap, Incident, Operation, OperationState, Phase};
 use std::fmt::Write as _;
 
 /// Arguments.
@@ -123,7 +123,7 @@ pub(super) fn page(screen: &Screen, course: &Course) -> String {
     let severity = i.symptom.as_ref().map(|f| format!(" · {}", f.severity)).unwrap_or_default();
     let _ = writeln!(out, "\n{} · {}{severity} · opened {}", i.id, i.phase.word(), screen.time(i.opened_at));
     out.push('\n');
-    out.push_str(&wrapped(screen, 0, &state(screen, &i.phase)));
+    out.push_str(&wrapped(screen, 0, &state(screen, i)));
     let findings: String = i.findings.iter().map(|f| wrapped(screen, 2, &finding(screen, f))).collect();
     section(screen, &mut out, "Wrong now", &findings);
     let mut alerts: Vec<String> =
@@ -143,7 +143,7 @@ pub(super) fn page(screen: &Screen, course: &Course) -> String {
     section(screen, &mut out, "Evidence", &evidence::answered(screen, &i.evidence));
     let told = |gap: &&Gap| i.evidence.iter().any(|piece| piece.source == gap.what);
     let gaps: String =
-        i.coverage.iter().filter(|gap| !told(gap)).map(|gap| wrapped(screen, 2, &gap.to_string())).collect();
+        i.gaps().filter(|gap| !told(gap)).map(|gap| wrapped(screen, 2, &gap.to_string())).collect();
     section(screen, &mut out, "Not checked", &(evidence::not_checked(screen, &i.evidence) + &gaps));
     let proposals: String = i
         .proposals
@@ -183,8 +183,8 @@ fn finding(screen: &Screen, f: &nightshift_model::Finding) -> String {
 }
 
 /// Where it stands and what comes next.
-fn state(screen: &Screen, phase: &Phase) -> String {
-    match phase {
+fn state(screen: &Screen, i: &Incident) -> String {
+    match &i.phase {
         Phase::Investigating { .. } => "Evidence is being gathered.".to_owned(),
         Phase::Drafted { .. } => {
             "This is what would have been proposed; in mode observe nothing more happens.".to_owned()
@@ -199,6 +199,15 @@ fn state(screen: &Screen, phase: &Phase) -> String {
         Phase::Granted { grant, .. } => {
             format!("Granted by {}; it is about to be carried out.", history::persons(&grant.persons))
         }
+        Phase::Executing {
+            operation: Operation { state: OperationState::Unknown { why, .. }, .. }, ..
+        } => {
+            format!(
+                "Nobody can tell whether the write took effect: {why}\nnext: look at the target, then end the \
+                 incident on its page, /i/{}",
+                i.id
+            )
+        }
         Phase::Executing { proposal, .. } => format!("Proposal {} is being carried out.", proposal.id()),
         Phase::Verifying { proposal, applied, .. } => format!(
             "Written at {}; until it has held for {} it counts as unproven.",
@@ -208,6 +217,9 @@ fn state(screen: &Screen, phase: &Phase) -> String {
         Phase::Escalated { why } => {
             format!("A person is needed: {}\nnext: {}", words::escalation(why), words::next_step(why))
         }
-        Phase::Closed { why } => format!("Over: {}.", closure(why)),
+        Phase::Closed { why } => {
+            let left: String = words::left_behind(i).iter().map(|left| format!("\nnote: {left}")).collect();
+            format!("Over: {}.{left}", words::closure(why))
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! `nightshift proposals`.
 
 use super::evidence;
-use super::history::{self, outcome_text, persons, withdrawal};
+use super::history::{outcome_text, persons, withdrawal};
 use super::output::{Format, OutputArg, Screen, json, section, span, table, wrapped};
 use super::source::SourceArg;
 use super::watch::{self, WatchArgs};
@@ -103,7 +103,7 @@ async fn show(args: ShowArgs, screen: &Screen, clock: Clock) -> Answer {
         Format::Json => json(&serde_json::json!({
             "id": id, "digest": story.proposal.digest(), "sealed_at": story.proposal.sealed_at,
             "plan": story.proposal.plan(), "sealed": story.proposal.bytes(),
-            "evidence": story.sealed_on.evidence, "coverage": story.sealed_on.coverage,
+            "evidence": story.sealed_on.evidence, "coverage": story.sealed_on.gaps().collect::<Vec<_>>(),
             "votes": story.votes, "grant": story.grant, "operation": story.operation,
             "applied_at": story.applied_at, "measured": story.measured,
             "phase": story.incident.phase.word(), "end": story.end.as_ref().map(end), "ended_at": story.ended_at,
@@ -173,7 +173,7 @@ fn end(end: &End) -> String {
         End::Withdrawn(why) => withdrawal(why),
         End::Judged(outcome) => outcome_text(outcome),
         End::Escalated(why) => words::escalation(why),
-        End::Closed(why) => history::closure(why),
+        End::Closed(why) => words::closure(why),
     }
 }
 

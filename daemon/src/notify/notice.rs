@@ -40,7 +40,7 @@ pub enum Stand {
     Open,
     /// A person decided, and it is being carried out or proven.
     UnderWay,
-    /// Proven, or gone by itself as nightshift saw it: nobody is needed any more.
+    /// Proven, or gone as nightshift saw it, whatever did it: nobody is needed any more.
     Over,
     /// Ended without a proof: a person ended it.
     Ended,
@@ -199,7 +199,7 @@ pub fn notice(incident: &Incident, kind: Kind, around: &Around) -> Notice {
                 format!("Unknown outcome: {trouble}"),
                 vec![
                     format!("Nobody can tell whether the write took effect: {}", words::visible(why)),
-                    "Look at the target, then end the incident.".to_owned(),
+                    "Look at the target, then end the incident on its page.".to_owned(),
                 ],
             ),
             OperationState::Claimed { .. }
@@ -210,7 +210,7 @@ pub fn notice(incident: &Incident, kind: Kind, around: &Around) -> Notice {
         Phase::Investigating { .. } => under_way(&trouble, "evidence is being gathered"),
         Phase::Granted { .. } => under_way(&trouble, "approved, about to be carried out"),
         Phase::Verifying { .. } => under_way(&trouble, "carried out, being proven"),
-        Phase::Closed { why } => closed(&trouble, why),
+        Phase::Closed { why } => closed(&trouble, why, incident),
     };
     if let Some(symptom) = &incident.symptom {
         let since = Moment::new(symptom.since, &around.zone);
@@ -269,9 +269,10 @@ fn stand(phase: &Phase) -> Stand {
             | OperationState::NotApplied { .. } => Stand::UnderWay,
         },
         Phase::Closed { why } => match why {
-            Closure::Verified { outcome: Outcome::Successful } | Closure::Healed | Closure::Resolved => {
-                Stand::Over
-            }
+            Closure::Verified { outcome: Outcome::Successful }
+            | Closure::Healed
+            | Closure::Resolved
+            | Closure::GoneSince { .. } => Stand::Over,
             Closure::Verified { .. } | Closure::ByPerson { .. } => Stand::Ended,
         },
     }
@@ -370,26 +371,20 @@ fn escalated(trouble: &str, why: &Escalation) -> (String, Vec<String>) {
     (title, vec![sentence(&words::escalation(why)), format!("Next: {}", words::next_step(why))])
 }
 
-fn closed(trouble: &str, why: &Closure) -> (String, Vec<String>) {
-    match why {
-        Closure::Verified { .. } => {
-            (format!("Fixed: {trouble}"), vec!["The fix was carried out and every measure held.".to_owned()])
-        }
-        Closure::Healed => (
-            format!("Healed: {trouble}"),
-            vec!["It went away by itself. Nothing was written; nothing waits for you.".to_owned()],
-        ),
-        Closure::Resolved => (
-            format!("Resolved: {trouble}"),
-            vec![
-                "Its alerts are resolved, and nightshift sees nothing wrong. Nothing was written.".to_owned(),
-            ],
-        ),
-        Closure::ByPerson { person, note } => {
-            let note = if note.is_empty() { String::new() } else { format!(": {}", words::visible(note)) };
-            (format!("Ended: {trouble}"), vec![format!("Ended by {}{note}", words::visible(person.as_str()))])
-        }
+fn closed(trouble: &str, why: &Closure, incident: &Incident) -> (String, Vec<String>) {
+    let title = match why {
+        Closure::Verified { .. } => "Fixed",
+        Closure::Healed => "Healed",
+        Closure::Resolved => "Resolved",
+        Closure::GoneSince { .. } => "Gone",
+        Closure::ByPerson { .. } => "Ended",
+    };
+    let mut lines = vec![format!("{}.", sentence(&words::closure(why)))];
+    lines.extend(words::left_behind(incident).iter().map(|left| format!("{}.", sentence(left))));
+    if incident.findings.is_empty() {
+        lines.push("Nothing waits for you.".to_owned());
     }
+    (format!("{title}: {trouble}"), lines)
 }
 
 fn under_way(trouble: &str, what: &str) -> (String, Vec<String>) {

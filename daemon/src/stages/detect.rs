@@ -7,15 +7,15 @@ use crate::clock::Clock;
 use crate::store::{Filter, HistoryStore as _, SqliteStore, SystemAppend};
 use nightshift_detectors::rollout::{healthy, rollout_state};
 use nightshift_detectors::{Detection, Params, View, detect};
-use nightshift_engine::correlate::{RELAPSE_WITHIN, correlate};
+use nightshift_engine::correlate::{correlate, remembered};
 use nightshift_engine::drive::{Store as _, StoreError};
 use nightshift_engine::inventory::Inventory;
 use nightshift_engine::{Rules, advance};
 use nightshift_model::effect::Me;
 use nightshift_model::history::QuietNight;
 use nightshift_model::{
-    Appended, Finding, Ids, Incident, IncidentEvent, IncidentId, Kind, ObjectRef, Phase, Seconds,
-    SystemEvent, Timestamp,
+    Appended, Finding, Gap, Ids, Incident, IncidentEvent, IncidentId, Kind, ObjectRef, Seconds, SystemEvent,
+    Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,8 +76,7 @@ impl Detect {
         let now = clock.now();
         let mut known: BTreeMap<ObjectRef, BTreeSet<IncidentId>> = BTreeMap::new();
         for incident in store.snapshots(&Filter::newest(10_000)).await? {
-            let open = !matches!(incident.phase, Phase::Closed { .. });
-            if open || now.since(incident.changed_at) <= RELAPSE_WITHIN {
+            if remembered(&incident, now) {
                 let filed = alerts::filed(&incident.scope, &incident.cause);
                 known.entry(filed).or_default().insert(incident.id);
             }
@@ -131,14 +130,14 @@ impl Detect {
         rules: &RulesNow,
     ) -> Result<Option<Timestamp>, StoreError> {
         let now = self.clock.now();
-        let Detection { findings, recheck_at, unchecked: _ } = detect(view, scope, now, &self.params);
+        let Detection { findings, recheck_at, unchecked } = detect(view, scope, now, &self.params);
         self.count_self_healed(view, scope, &findings, recheck_at);
         let split = self.inventory.split(scope, findings);
         if !split.cleared.is_empty() {
             self.record(SystemEvent::InventoryCleared { entries: split.cleared }).await?;
         }
         if !split.fresh.is_empty() || self.known.contains_key(scope) {
-            self.correlate(scope, &split.fresh, rules).await?;
+            self.correlate(scope, &split.fresh, &unchecked, rules).await?;
         }
         let healthy = self.healthy(view, scope, now).await?;
         Ok([recheck_at, healthy].into_iter().flatten().min())
@@ -148,12 +147,13 @@ impl Detect {
         &mut self,
         scope: &ObjectRef,
         findings: &[Finding],
+        unchecked: &[Gap],
         rules: &RulesNow,
     ) -> Result<(), StoreError> {
         for _ in 0..TRIES {
             let now = self.clock.now();
             let incidents = self.incidents(scope).await?;
-            let changes = correlate(&incidents, scope, findings, now, &mut self.ids);
+            let changes = correlate(&incidents, scope, findings, unchecked, now, &mut self.ids);
             if changes.is_empty() {
                 return Ok(());
             }

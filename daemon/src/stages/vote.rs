@@ -1,5 +1,6 @@
-//! What people decide: votes, a fresh look, the kill switch. The engine says what is taken; this appends it.
+//! What people decide: votes, a fresh look, the end of an incident, the kill switch. The engine says what is taken; this appends it.
 
+pub mod end;
 mod lock;
 pub mod people;
 

@@ -143,6 +143,7 @@ pub(super) fn proposal_of(event: &HistoryEvent) -> Option<ProposalId> {
             E::Opened { .. }
             | E::FindingsChanged { .. }
             | E::AlertsChanged { .. }
+            | E::Unchecked { .. }
             | E::EvidenceWanted { .. }
             | E::EvidenceGot { .. }
             | E::Planned { .. }

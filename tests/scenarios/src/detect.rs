@@ -7,7 +7,7 @@ use nightshift_detectors::{Params, View, detect, healthy};
 use nightshift_engine::inventory::Inventory;
 use nightshift_engine::{advance, correlate, system};
 use nightshift_model::{
-    Actor, Append, Appended, Finding, Incident, ObjectRef, Role, Stream, SystemEvent, Timestamp,
+    Actor, Append, Appended, Finding, Gap, Incident, ObjectRef, Role, Stream, SystemEvent, Timestamp,
 };
 use std::collections::BTreeSet;
 
@@ -102,7 +102,7 @@ impl Machine {
             self.append_fenced(me, vec![SystemEvent::InventoryCleared { entries: split.cleared }])?;
             changed = true;
         }
-        changed |= self.correlated(me, scope, &split.fresh)?;
+        changed |= self.correlated(me, scope, &split.fresh, &detection.unchecked)?;
         if let Some(revision) = health.seen {
             // As long as the same template stays, once is enough.
             let log = self.world.log();
@@ -117,14 +117,20 @@ impl Machine {
         Ok(changed)
     }
 
-    fn correlated(&mut self, me: &mut Responder, scope: &ObjectRef, fresh: &[Finding]) -> Result<bool, Stop> {
+    fn correlated(
+        &mut self,
+        me: &mut Responder,
+        scope: &ObjectRef,
+        fresh: &[Finding],
+        unchecked: &[Gap],
+    ) -> Result<bool, Stop> {
         let now = self.world.now();
         let known: Vec<Incident> = {
             let log = self.world.log();
             let all = log.incidents.values().map(|p| &p.incident);
             all.filter(|i| i.scope.same_name(scope)).cloned().collect()
         };
-        let events = correlate(&known, scope, fresh, now, &mut me.ids);
+        let events = correlate(&known, scope, fresh, unchecked, now, &mut me.ids);
         let changed = !events.is_empty();
         for one in events {
             let before = known.iter().find(|i| i.id == one.id);

@@ -37,31 +37,98 @@ fn close(incident: Incident, second: u64) -> Incident {
 
 #[test]
 fn a_fault_opens_once_changes_once_and_clears_once() {
-    let opened = correlate(&[], &target(), &[finding("2")], at(0), &mut ids());
+    let opened = correlate(&[], &target(), &[finding("2")], &[], at(0), &mut ids());
     let incident = fold(&opened, None, 0);
     let known = [incident.clone()];
     let mut counted = finding("2");
     counted.affected = 9;
-    assert!(correlate(&known, &target(), &[counted], at(1), &mut ids()).is_empty(), "a counter is no change");
-    let changed = correlate(&known, &target(), &[finding("3")], at(2), &mut ids());
+    assert!(
+        correlate(&known, &target(), &[counted], &[], at(1), &mut ids()).is_empty(),
+        "a counter is no change"
+    );
+    let changed = correlate(&known, &target(), &[finding("3")], &[], at(2), &mut ids());
     assert_eq!((changed.len(), changed[0].events.len()), (1, 1));
-    let cleared = correlate(&known, &target(), &[], at(3), &mut ids());
+    let cleared = correlate(&known, &target(), &[], &[], at(3), &mut ids());
     let incident = fold(&cleared, Some(incident), 3);
-    assert!(correlate(&[incident], &target(), &[], at(4), &mut ids()).is_empty());
+    assert!(correlate(&[incident], &target(), &[], &[], at(4), &mut ids()).is_empty());
 }
 
 #[test]
 fn a_fault_that_comes_back_within_a_day_is_the_same_incident() {
-    let incident = fold(&correlate(&[], &target(), &[finding("2")], at(0), &mut ids()), None, 0);
-    let cleared =
-        fold(&correlate(&[incident.clone()], &target(), &[], at(10), &mut ids()), Some(incident.clone()), 10);
+    let incident = fold(&correlate(&[], &target(), &[finding("2")], &[], at(0), &mut ids()), None, 0);
+    let cleared = fold(
+        &correlate(&[incident.clone()], &target(), &[], &[], at(10), &mut ids()),
+        Some(incident.clone()),
+        10,
+    );
     let closed = close(cleared, 11);
-    let back = correlate(&[closed.clone()], &target(), &[finding("2")], at(500), &mut ids());
+    let back = correlate(&[closed.clone()], &target(), &[finding("2")], &[], at(500), &mut ids());
     assert_eq!(back[0].id, closed.id);
     assert!(matches!(back[0].events[0], IncidentEvent::Reopened { why: Reopening::Relapse }));
-    let later = correlate(&[closed], &target(), &[finding("2")], at(90_000), &mut ids());
+    let later = correlate(&[closed], &target(), &[finding("2")], &[], at(90_000), &mut ids());
     assert!(matches!(later[0].events[0], IncidentEvent::Opened { .. }));
     // Verified while the finding was still to clear: that is no relapse.
     let verified = close(incident, 20);
-    assert!(correlate(&[verified], &target(), &[finding("2")], at(30), &mut ids()).is_empty());
+    assert!(correlate(&[verified], &target(), &[finding("2")], &[], at(30), &mut ids()).is_empty());
+}
+
+fn ended(incident: Incident, second: u64) -> Incident {
+    let place = Place { id: incident.id.clone(), revision: incident.revision.next(), at: at(second) };
+    let why = Closure::ByPerson { person: "alice".into(), note: "known, fixed tomorrow".into() };
+    Incident::apply(Some(&incident), &place, &IncidentEvent::Closed { why }).unwrap()
+}
+
+#[test]
+fn what_a_person_ended_while_it_stood_is_told_again_only_when_it_changes() {
+    let open = fold(&correlate(&[], &target(), &[finding("2")], &[], at(0), &mut ids()), None, 0);
+    let closed = ended(open, 20);
+    // Every crash of a loop begins anew, minutes and days later: still the same.
+    for second in [30, 900, 90_000, 700_000] {
+        let mut again = finding("2");
+        (again.since, again.affected) = (at(second), 7);
+        assert!(remembered(&closed, at(second)), "{second}");
+        let none = correlate(&[closed.clone()], &target(), &[again], &[], at(second), &mut ids());
+        assert!(none.is_empty(), "after {second} s: {none:?}");
+    }
+    let changed = correlate(&[closed.clone()], &target(), &[finding("3")], &[], at(900), &mut ids());
+    assert_eq!(changed[0].id, closed.id);
+    assert!(matches!(changed[0].events[0], IncidentEvent::Reopened { why: Reopening::Changed }));
+    fold(&changed, Some(closed.clone()), 900);
+
+    // It goes away, which is noted once; then it is like any other that comes back.
+    let gone = correlate(&[closed.clone()], &target(), &[], &[], at(1000), &mut ids());
+    let gone = fold(&gone, Some(closed), 1000);
+    assert!(gone.findings.is_empty() && matches!(gone.phase, Phase::Closed { .. }));
+    assert!(correlate(&[gone.clone()], &target(), &[], &[], at(1001), &mut ids()).is_empty());
+    let back = correlate(&[gone.clone()], &target(), &[finding("2")], &[], at(1100), &mut ids());
+    assert!(matches!(back[0].events[0], IncidentEvent::Reopened { why: Reopening::Relapse }));
+    assert!(!remembered(&gone, at(200_000)));
+}
+
+#[test]
+fn what_was_not_seen_stands_in_the_incident_and_a_watch_that_comes_and_goes_writes_nothing() {
+    let gap = |what: &str, why: &str| Gap { what: what.to_owned(), why: why.to_owned() };
+    let look = |known: &[Incident], container: &str, gaps: &[Gap], second| {
+        correlate(known, &target(), &[finding(container)], gaps, at(second), &mut ids())
+    };
+    let nodes = [gap("watch nodes", "403 Forbidden"), gap("watch nodes", "403 Forbidden")];
+    let open = fold(&look(&[], "2", &nodes, 0), None, 0);
+    assert_eq!(open.unchecked, [gap("watch nodes", "403 Forbidden")]);
+    // Closed, open again, in other words: no event.
+    for gaps in [&[][..], &nodes, &[gap("watch nodes", "no line for 90 s")]] {
+        assert!(look(&[open.clone()], "2", gaps, 1).is_empty(), "{gaps:?}");
+    }
+    let more = [gap("watch nodes", "403 Forbidden"), gap("watch pods", "the first list is not complete")];
+    let changed = look(&[open.clone()], "2", &more, 2);
+    assert!(matches!(&changed[0].events[..], [IncidentEvent::Unchecked { gaps }] if gaps.len() == 2));
+    let open = fold(&changed, Some(open), 2);
+    // With a change of the fault the list is told anew.
+    let open = fold(&look(&[open.clone()], "3", &[], 3), Some(open), 3);
+    assert!(open.unchecked.is_empty());
+
+    let many: Vec<Gap> = (0..40).map(|n| gap(&format!("watch {n:02}"), "403 Forbidden")).collect();
+    let open = fold(&look(&[open.clone()], "3", &many, 4), Some(open), 4);
+    assert_eq!((open.unchecked.len(), open.unchecked[GAPS - 1].what.as_str()), (GAPS, "29 more"));
+    let others: Vec<Gap> = (50..99).map(|n| gap(&format!("watch {n}"), "403 Forbidden")).collect();
+    assert!(look(&[open], "3", &others, 5).is_empty(), "a full list stays as it is");
 }

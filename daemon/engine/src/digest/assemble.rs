@@ -3,8 +3,9 @@
 use crate::alert::MISSING;
 use crate::digest::night::Night;
 use crate::digest::schema::{
-    AfterFix, Audit, Compared, Deed, Digest, Found, InventoryLine, Need, NeedKind, NotDone, NotDoneReason,
-    Quality, Relapse, Unanswered, Undelivered, Upcoming, VERSION, Verdict, Waiting, Watch, Watched,
+    AfterFix, Audit, Compared, Deed, Digest, EndedStanding, Found, InventoryLine, Need, NeedKind, NotDone,
+    NotDoneReason, Quality, Relapse, Unanswered, Undelivered, Upcoming, VERSION, Verdict, Waiting, Watch,
+    Watched,
 };
 use crate::digest::story::{Began, Ended, Episode, Standing, Story, Written};
 use crate::digest::trend::{number, sleep_interruptions, trend};
@@ -325,14 +326,32 @@ fn watch(stories: &Stories<'_>, night: &Night<'_>, window: &Window) -> Watch {
                     scope: story.name.clone(),
                     at: window.moment(again.began),
                     after: again.began.since(over),
-                    after_fix: if how == Ended::Verified { AfterFix::Verified } else { AfterFix::Unaided },
+                    after_fix: match how {
+                        Ended::Verified => AfterFix::Verified,
+                        Ended::Healed => AfterFix::Unaided,
+                        Ended::GoneSince => AfterFix::Unproven,
+                        Ended::ByPerson => AfterFix::Ended,
+                    },
                 });
             }
         }
     }
     relapses.sort_by(|a, b| (a.at.at, &a.incident).cmp(&(b.at.at, &b.incident)));
     let standing = number(night.standing.iter());
-    Watch { items, relapses, inventory: InventoryLine { standing, cleared: night.cleared } }
+    let mut ended: Vec<EndedStanding> = stories.values().filter_map(|s| ended_standing(s, window)).collect();
+    ended.sort_by(|a, b| (a.at.at, &a.incident).cmp(&(b.at.at, &b.incident)));
+    Watch { items, relapses, ended, inventory: InventoryLine { standing, cleared: night.cleared } }
+}
+
+fn ended_standing(story: &Story<'_>, window: &Window) -> Option<EndedStanding> {
+    let (at, why) = story.by_person.filter(|_| story.stands && !story.open())?;
+    let what = story.symptom.map_or("it", |f| f.reason.as_str());
+    Some(EndedStanding {
+        incident: story.id.clone(),
+        scope: story.name.clone(),
+        at: window.moment(at),
+        what: format!("{what} still stands; {}", words::closure(why)),
+    })
 }
 
 fn watched(story: &Story<'_>, window: &Window) -> Option<Watched> {
@@ -364,7 +383,7 @@ fn watched(story: &Story<'_>, window: &Window) -> Option<Watched> {
         | Standing::Proposed(_)
         | Standing::Executing { unknown: Some(_), .. }
         | Standing::Escalated(_)
-        | Standing::Closed(Ended::Healed | Ended::ByPerson) => return None,
+        | Standing::Closed(Ended::Healed | Ended::GoneSince | Ended::ByPerson) => return None,
     };
     Some(Watched {
         incident: story.id.clone(),
@@ -403,6 +422,9 @@ fn quality(
             *unanswered.entry((evidence.source.as_str(), why.clause())).or_default() += 1;
         }
     }
+    for (_, gap) in stories.values().flat_map(|s| &s.unseen).filter(|(at, _)| window.holds(*at)) {
+        *unanswered.entry((gap.what.as_str(), gap.why.as_str())).or_default() += 1;
+    }
     Quality {
         gaps: night
             .gaps
@@ -413,7 +435,7 @@ fn quality(
             .collect(),
         unanswered: unanswered
             .into_iter()
-            .map(|((what, why), times)| Unanswered { what: visible(what), why: why.to_owned(), times })
+            .map(|((what, why), times)| Unanswered { what: visible(what), why: visible(why), times })
             .collect(),
         undelivered: night
             .undelivered

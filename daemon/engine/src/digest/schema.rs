@@ -253,6 +253,9 @@ pub struct Watch {
     pub items: Vec<Watched>,
     /// Faults that came back after they were over.
     pub relapses: Vec<Relapse>,
+    /// What a person ended while it stood, and still stands: not told again until it changes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended: Vec<EndedStanding>,
     /// What was broken before nightshift first looked: never paged until it changes.
     pub inventory: InventoryLine,
 }
@@ -268,6 +271,19 @@ pub struct Watched {
     pub trigger: String,
     /// When watching stops.
     pub until: Moment,
+}
+
+/// A fault that stands and whose incident a person ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndedStanding {
+    /// The incident.
+    pub incident: IncidentId,
+    /// The scope.
+    pub scope: String,
+    /// When it was ended.
+    pub at: Moment,
+    /// What stands, and who ended it with which note.
+    pub what: String,
 }
 
 /// A fault that came back.
@@ -291,8 +307,12 @@ pub struct Relapse {
 pub enum AfterFix {
     /// A verified write.
     Verified,
-    /// It had gone away by itself, or a person ended it.
+    /// It had gone away by itself.
     Unaided,
+    /// It had gone away some time after a write that was not proven.
+    Unproven,
+    /// A person had ended it.
+    Ended,
 }
 
 /// The inventory in numbers.
@@ -398,7 +418,8 @@ pub struct Upcoming {
 pub struct Quality {
     /// What could not be watched at the end of the window.
     pub gaps: Vec<Gap>,
-    /// Questions of investigations that got no answer in the window, with how often.
+    /// What detection could not see of an incident, and questions of investigations that got no answer in the
+    /// window, with how often.
     pub unanswered: Vec<Unanswered>,
     /// Messages that were given up.
     pub undelivered: Vec<Undelivered>,

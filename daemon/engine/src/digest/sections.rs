@@ -108,7 +108,11 @@ fn watching(digest: &Digest) -> impl Iterator<Item = Entry> {
         lines: vec![format!("{} until {}: {}", item.scope, item.until.local, item.trigger)],
         about: About::Incident(item.incident.clone()),
     });
-    watched.chain(inventory(digest).map(night))
+    let ended = digest.watch.ended.iter().map(|ended| Entry {
+        lines: vec![format!("{}: {} ({})", ended.scope, ended.what, ended.at.local)],
+        about: About::Incident(ended.incident.clone()),
+    });
+    watched.chain(ended).chain(inventory(digest).map(night))
 }
 
 /// What was broken before first sight, in one line.
@@ -126,6 +130,8 @@ fn relapse(relapse: &Relapse) -> Entry {
     let after = match relapse.after_fix {
         AfterFix::Verified => "a proven fix",
         AfterFix::Unaided => "it had gone away",
+        AfterFix::Unproven => "it had gone away some time after a write that was not proven",
+        AfterFix::Ended => "a person had ended it",
     };
     let line = format!("{} {}, {} after {after}", relapse.at.local, relapse.scope, relapse.after);
     Entry { lines: vec![line], about: About::Incident(relapse.incident.clone()) }

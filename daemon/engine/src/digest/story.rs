@@ -7,8 +7,9 @@ use crate::digest::words::{self, visible};
 use nightshift_model::incident::Reopening;
 use nightshift_model::measure::Stage;
 use nightshift_model::{
-    Alerts, Closure, Draft, Escalation, Evidence, Finding, Got, Grant, Incident, IncidentEvent, IncidentId,
-    Measurement, ObjectRef, OperationState, Outcome, Phase, Proposal, Recovered, Sent, Timestamp, Withdrawal,
+    Alerts, Closure, Draft, Escalation, Evidence, Finding, Gap, Got, Grant, Incident, IncidentEvent,
+    IncidentId, Measurement, ObjectRef, OperationState, Outcome, Phase, Proposal, Recovered, Sent, Timestamp,
+    Withdrawal,
 };
 use std::borrow::Cow;
 
@@ -29,6 +30,12 @@ pub(super) struct Story<'a> {
     pub(super) deeds: Vec<Written<'a>>,
     pub(super) escalations: Vec<(Timestamp, &'a Escalation)>,
     pub(super) unanswered: Vec<(Timestamp, &'a Evidence)>,
+    /// What could not be seen at detection, once each.
+    pub(super) unseen: Vec<(Timestamp, &'a Gap)>,
+    /// Whether the symptom is there now.
+    pub(super) stands: bool,
+    /// When and how a person ended it last.
+    pub(super) by_person: Option<(Timestamp, &'a Closure)>,
     /// Revisions at which something was told that is no page: an end.
     pub(super) ends: Vec<u64>,
 }
@@ -51,6 +58,8 @@ pub(super) enum Standing<'a> {
 pub(super) enum Ended {
     Verified,
     Healed,
+    /// After a write that was not proven, or whose proof did not last.
+    GoneSince,
     ByPerson,
 }
 
@@ -106,6 +115,7 @@ impl<'a> Story<'a> {
         let ended = |why: &Closure| match why {
             Closure::Verified { .. } => Ended::Verified,
             Closure::Healed | Closure::Resolved => Ended::Healed,
+            Closure::GoneSince { .. } => Ended::GoneSince,
             Closure::ByPerson { .. } => Ended::ByPerson,
         };
         let standing = match &fold.phase {
@@ -159,6 +169,9 @@ impl<'a> Story<'a> {
             deeds: Vec::new(),
             escalations: Vec::new(),
             unanswered: Vec::new(),
+            unseen: Vec::new(),
+            stands: !fold.findings.is_empty(),
+            by_person: None,
             ends: Vec::new(),
         }
     }
@@ -179,6 +192,9 @@ impl<'a> Story<'a> {
             deeds: Vec::new(),
             escalations: Vec::new(),
             unanswered: Vec::new(),
+            unseen: Vec::new(),
+            stands: false,
+            by_person: None,
             ends: Vec::new(),
         }
     }
@@ -197,12 +213,18 @@ impl<'a> Story<'a> {
             | E::Marked { .. }
             | E::Sending { .. } => {}
             E::FindingsChanged { findings } => {
+                self.stands = !findings.is_empty();
                 if let Some(first) = findings.first() {
                     self.symptom = Some(first);
                     if let Some(episode) = self.episodes.last_mut() {
                         episode.starts.get_or_insert(first.since);
                     }
                 }
+            }
+            E::Unchecked { gaps } => {
+                let new = gaps.iter().filter(|gap| !self.unseen.iter().any(|(_, known)| known == gap));
+                let new: Vec<_> = new.map(|gap| (at, gap)).collect();
+                self.unseen.extend(new);
             }
             E::EvidenceGot { evidence } => {
                 if matches!(evidence.got, Got::NotChecked { .. }) {
@@ -252,8 +274,10 @@ impl<'a> Story<'a> {
             E::Closed { why } => match why {
                 Closure::Verified { .. } => self.end(revision, at, Ended::Verified),
                 Closure::Healed | Closure::Resolved => self.end(revision, at, Ended::Healed),
+                Closure::GoneSince { .. } => self.end(revision, at, Ended::GoneSince),
                 Closure::ByPerson { .. } => {
                     self.act(at);
+                    self.by_person = Some((at, why));
                     self.end(revision, at, Ended::ByPerson);
                 }
             },

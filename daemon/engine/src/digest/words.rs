@@ -3,7 +3,8 @@
 use crate::digest::schema::NotDoneReason;
 use nightshift_model::measure::Value;
 use nightshift_model::{
-    Action, Alert, Alerts, Escalation, Finding, Incident, ObjectRef, Timestamp, Withdrawal,
+    Action, Alert, Alerts, Closure, Escalation, Finding, Incident, ObjectRef, Outcome, Phase, Timestamp,
+    Withdrawal, Written,
 };
 
 /// Longest text of foreign origin in one place.
@@ -102,6 +103,53 @@ pub fn escalation(why: &Escalation) -> String {
         }
         Escalation::Broken { why } => format!("nightshift itself failed: {}", visible(why)),
     }
+}
+
+/// Why an incident ended, in one sentence that is true of what was written.
+pub fn closure(why: &Closure) -> String {
+    match why {
+        Closure::Verified { .. } => "the write was carried out and every measure held".to_owned(),
+        Closure::Healed => "it went away by itself; nothing was written".to_owned(),
+        Closure::Resolved => {
+            "its alerts are resolved, and nightshift sees nothing wrong; nothing was written".to_owned()
+        }
+        Closure::GoneSince { written: Written::Judged { outcome: Outcome::Successful, .. } } => {
+            "it had come back after a proven write and is gone again; nothing was written since".to_owned()
+        }
+        Closure::GoneSince { written: Written::Judged { outcome, .. } } => format!(
+            "written and not proven ({}: {}); the symptom is gone since, and nobody can say whether the write did it",
+            outcome.word(),
+            visible(outcome.why())
+        ),
+        Closure::GoneSince { written: Written::Perhaps } => {
+            "the symptom is gone; nobody can tell whether the write before that took effect".to_owned()
+        }
+        Closure::ByPerson { person, note } if note.is_empty() => {
+            format!("ended by {}", visible(person.as_str()))
+        }
+        Closure::ByPerson { person, note } => {
+            format!("ended by {}: {}", visible(person.as_str()), visible(note))
+        }
+    }
+}
+
+/// What a person left behind who ended an incident; empty when nothing stood and nothing was written.
+pub fn left_behind(incident: &Incident) -> Vec<String> {
+    let Phase::Closed { why: Closure::ByPerson { .. } } = &incident.phase else { return Vec::new() };
+    let mut left = Vec::new();
+    match &incident.written {
+        Some(Written::Perhaps) => {
+            left.push("nobody can tell whether the write took effect".to_owned());
+        }
+        Some(Written::Judged { outcome, .. }) if *outcome != Outcome::Successful => {
+            left.push(format!("the write stands and was not proven ({})", outcome.word()));
+        }
+        Some(Written::Judged { .. }) | None => {}
+    }
+    if let Some(finding) = incident.findings.first() {
+        left.push(format!("{} still stands; it is told again when it changes", finding.reason));
+    }
+    left
 }
 
 /// What a person does next about it.

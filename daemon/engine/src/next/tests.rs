@@ -51,6 +51,8 @@ fn incident(votes: Vec<Vote>, mark: &Mark, state: OperationState) -> Incident {
         evidence: Vec::new(),
         alerts: nightshift_model::Alerts::default(),
         coverage: Vec::new(),
+        unchecked: Vec::new(),
+        written: None,
         proposals: Vec::new(),
         asked_by: None,
         opened_at: at(0),

@@ -4,11 +4,12 @@ use crate::action::{Action, RevisionRef, Risk};
 use crate::alert::{Alert, Alerts};
 use crate::apply::Place;
 use crate::canonical::Digest;
+use crate::coverage::Gap;
 use crate::evidence::{Evidence, EvidenceRequest, Got, Observed, Tool};
 use crate::finding::{Finding, Origin, Reason, Severity};
 use crate::history::Actor;
 use crate::ids::{EvidenceId, IncidentId, OpId, PersonId, ProposalId};
-use crate::incident::{Closure, Escalation, Incident, IncidentEvent, Reopening, Withdrawal};
+use crate::incident::{Closure, Escalation, Incident, IncidentEvent, Reopening, Withdrawal, Written};
 use crate::measure::{Measurement, Outcome, Stage, VerificationSpec};
 use crate::object::{Cluster, Kind, ObjectRef};
 use crate::operation::{Epoch, LiveFacts, Mark, Recovered, Revision, Role, Sent};
@@ -203,6 +204,8 @@ pub(super) fn events() -> Vec<(&'static str, IncidentEvent)> {
         ("opened", E::Opened { scope: scope(), cause: "f".into() }),
         ("findings-changed", E::FindingsChanged { findings: vec![finding()] }),
         ("alerts-changed", E::AlertsChanged { alerts: alerts() }),
+        ("findings-changed: gone", E::FindingsChanged { findings: Vec::new() }),
+        ("unchecked", E::Unchecked { gaps: vec![Gap { what: "watch nodes".into(), why: "403".into() }] }),
         ("evidence-wanted", E::EvidenceWanted { wanted: vec![request] }),
         ("evidence-got", E::EvidenceGot { evidence }),
         ("planned", E::Planned { draft: draft() }),
@@ -236,6 +239,17 @@ pub(super) fn events() -> Vec<(&'static str, IncidentEvent)> {
         ("reopened", E::Reopened { why: Reopening::Relapse }),
         ("closed: healed", E::Closed { why: Closure::Healed }),
         ("closed: resolved", E::Closed { why: Closure::Resolved }),
+        (
+            "closed: gone-since",
+            E::Closed {
+                why: Closure::GoneSince {
+                    written: Written::Judged {
+                        at: at(3),
+                        outcome: Outcome::Inconclusive { why: "w".into() },
+                    },
+                },
+            },
+        ),
         ("closed: by-person", E::Closed { why: Closure::ByPerson { person, note: String::new() } }),
     ]
 }
@@ -272,5 +286,6 @@ pub(super) fn states() -> Vec<(&'static str, Incident)> {
         ("Verifying", with(&["rechecked", "marked", "sending", "sent: applied"])),
         ("Escalated", fold(&["opened", "escalated"])),
         ("Closed", fold(&["opened", "closed: healed"])),
+        ("Closed by a person while it stood", fold(&["opened", "findings-changed", "closed: by-person"])),
     ]
 }

@@ -1,5 +1,6 @@
 //! The list of what is open, and the page of one incident.
 
+use super::end::EndView;
 use super::evidence::{self, EvidenceView};
 use super::page::{reasons, sentence};
 use super::render::{Frame, ago, clock};
@@ -8,7 +9,8 @@ use askama::Template;
 use nightshift_engine::digest::words;
 use nightshift_model::incident::PastProposal;
 use nightshift_model::{
-    Actor, Closure, HistoryEvent, Incident, IncidentEvent, Phase, Role, Sealed, Timestamp,
+    Actor, Closure, Ending, HistoryEvent, Incident, IncidentEvent, Operation, OperationState, Phase, Role,
+    Sealed, Timestamp,
 };
 
 #[derive(Template)]
@@ -44,6 +46,7 @@ pub(super) struct IncidentPage {
     pub(super) more_alerts: u32,
     pub(super) proposals: Vec<LineView>,
     pub(super) draft: Option<DraftView>,
+    pub(super) end: Option<EndView>,
     pub(super) evidence: Vec<EvidenceView>,
     pub(super) coverage: Vec<String>,
     pub(super) moments: Vec<MomentView>,
@@ -63,8 +66,36 @@ pub(super) struct MomentView {
     what: String,
 }
 
+/// Whether an open incident goes on only when a person does something.
+pub(super) fn needs_a_person(phase: &Phase) -> bool {
+    unknown(phase).is_some() || matches!(phase, Phase::Proposed { .. } | Phase::Escalated { .. })
+}
+
+/// Why nobody can tell whether the write took effect, if that is so.
+fn unknown(phase: &Phase) -> Option<&str> {
+    match phase {
+        Phase::Executing {
+            operation: Operation { state: OperationState::Unknown { why, .. }, .. }, ..
+        } => Some(why),
+        Phase::Investigating { .. }
+        | Phase::Drafted { .. }
+        | Phase::Proposed { .. }
+        | Phase::Granted { .. }
+        | Phase::Executing { .. }
+        | Phase::Verifying { .. }
+        | Phase::Escalated { .. }
+        | Phase::Closed { .. } => None,
+    }
+}
+
+/// The word on a badge.
+fn badge(phase: &Phase) -> &'static str {
+    if unknown(phase).is_some() { "Unknown" } else { phase.word() }
+}
+
 fn tone(phase: &Phase) -> &'static str {
     match phase {
+        Phase::Executing { .. } if unknown(phase).is_some() => "bad",
         Phase::Proposed { .. } => "wait",
         Phase::Investigating { .. }
         | Phase::Drafted { .. }
@@ -86,7 +117,10 @@ pub(super) fn line(incident: &Incident, now: Timestamp) -> LineView {
             format!("{}. Expires in {left}.", sentence(&proposal.plan().action))
         }
         Phase::Escalated { why } => reasons(why).first().cloned().unwrap_or_default(),
-        Phase::Closed { why } => closure(why),
+        Phase::Executing { .. } if unknown(&incident.phase).is_some() => {
+            "Nobody can tell whether the write took effect.".to_owned()
+        }
+        Phase::Closed { why } => closure(incident, why),
         Phase::Investigating { .. }
         | Phase::Drafted { .. }
         | Phase::Granted { .. }
@@ -97,7 +131,7 @@ pub(super) fn line(incident: &Incident, now: Timestamp) -> LineView {
     LineView {
         href,
         title: titled(incident),
-        badge: incident.phase.word(),
+        badge: badge(&incident.phase),
         tone: tone(&incident.phase),
         detail: if detail.is_empty() {
             format!("Opened {began}.")
@@ -116,19 +150,34 @@ fn titled(incident: &Incident) -> String {
     }
 }
 
-fn closure(why: &Closure) -> String {
-    match why {
-        Closure::Verified { .. } => "Proven: it worked.".to_owned(),
-        Closure::Healed => "Healed by itself.".to_owned(),
-        Closure::Resolved => "Its alerts are resolved.".to_owned(),
-        Closure::ByPerson { person, note } => format!("{person} closed it. {note}"),
+/// Why it is over, and what was left behind.
+fn closure(incident: &Incident, why: &Closure) -> String {
+    let left = words::left_behind(incident);
+    let all = std::iter::once(words::closure(why)).chain(left);
+    all.map(|clause| format!("{}.", capital(&clause))).collect::<Vec<_>>().join(" ")
+}
+
+fn wrong(incident: &Incident) -> &'static str {
+    let by_person = matches!(&incident.phase, Phase::Closed { why: Closure::ByPerson { .. } });
+    match (incident.findings.is_empty(), incident.phase.ending()) {
+        (true, _) => "What was wrong",
+        (false, Ending::Over) if by_person => "What still stands",
+        (false, Ending::Over) => "What was wrong",
+        (false, Ending::Possible | Ending::UnderWay) => "What is wrong",
     }
+}
+
+/// With a capital first letter.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// The page of one incident.
 pub(super) fn incident(
     frame: Frame,
     course: &Course,
+    end: Option<EndView>,
     now: Timestamp,
     zone: &jiff::tz::TimeZone,
 ) -> IncidentPage {
@@ -150,10 +199,16 @@ pub(super) fn incident(
     });
     let state = match &i.phase {
         Phase::Escalated { why } => reasons(why),
-        Phase::Closed { why } => vec![closure(why)],
+        Phase::Closed { why } => vec![closure(i, why)],
         Phase::Investigating { .. } => vec!["Evidence is being gathered.".to_owned()],
         Phase::Drafted { .. } => vec!["This would have been proposed.".to_owned()],
         Phase::Proposed { .. } => vec!["A proposal waits for a person.".to_owned()],
+        Phase::Executing {
+            operation: Operation { state: OperationState::Unknown { why, .. }, .. }, ..
+        } => vec![
+            format!("Nobody can tell whether the write took effect: {why}."),
+            "Look at the target, then end the incident below.".to_owned(),
+        ],
         Phase::Granted { .. } | Phase::Executing { .. } | Phase::Verifying { .. } => {
             vec!["A proposal is being carried out.".to_owned()]
         }
@@ -162,14 +217,10 @@ pub(super) fn incident(
         frame: Frame { title: title.clone(), ..frame },
         title,
         id: i.id.to_string(),
-        badge: i.phase.word(),
+        badge: badge(&i.phase),
         tone: tone(&i.phase),
         state,
-        wrong: if i.findings.is_empty() || matches!(i.phase, Phase::Closed { .. }) {
-            "What was wrong"
-        } else {
-            "What is wrong"
-        },
+        wrong: wrong(i),
         findings: findings.collect(),
         alerts: i.alerts.shown.iter().map(|a| words::alert(a, |at| clock(at, now, zone))).collect(),
         more_alerts: i.alerts.total.saturating_sub(u32::try_from(i.alerts.shown.len()).unwrap_or(u32::MAX)),
@@ -181,6 +232,7 @@ pub(super) fn incident(
             .map(|(at, p)| past(i, p, at == 0, now, zone))
             .collect(),
         draft: draft(&i.phase),
+        end,
         evidence: evidence::views(&i.evidence, now, zone),
         coverage: evidence::gaps(i),
         moments: moments(course, now, zone),
@@ -191,7 +243,7 @@ pub(super) fn incident(
 fn past(i: &Incident, p: &PastProposal, newest: bool, now: Timestamp, zone: &jiff::tz::TimeZone) -> LineView {
     let (badge, tone) = match (&p.withdrawn, newest) {
         (Some(_), _) => ("Withdrawn", "over"),
-        (None, true) => (i.phase.word(), tone(&i.phase)),
+        (None, true) => (badge(&i.phase), tone(&i.phase)),
         (None, false) => ("Closed", "over"),
     };
     let detail = format!("Sealed {}.", clock(p.at, now, zone));
@@ -247,6 +299,13 @@ fn told(event: &HistoryEvent) -> String {
             format!("granted by {}", persons.join(", "))
         }
         IncidentEvent::Judged { outcome } => format!("judged {} {}", outcome.word(), outcome.why()),
+        IncidentEvent::Unchecked { gaps } => {
+            format!(
+                "could not see: {}",
+                gaps.iter().map(|gap| gap.what.as_str()).collect::<Vec<_>>().join(", ")
+            )
+        }
+        IncidentEvent::Closed { why } => format!("closed: {}", words::closure(why)),
         IncidentEvent::Escalated { why } => format!("escalated: {}", reasons(why).join(" ")),
         other => other.kind().replace('-', " "),
     }

@@ -34,7 +34,7 @@ pub(super) fn views(evidence: &[Evidence], now: Timestamp, zone: &jiff::tz::Time
 /// What was not checked and has no piece of evidence that says so.
 pub(super) fn gaps(incident: &Incident) -> Vec<String> {
     let said = |what: &str| incident.evidence.iter().any(|piece| piece.source == what);
-    incident.coverage.iter().filter(|gap| !said(&gap.what)).map(ToString::to_string).collect()
+    incident.gaps().filter(|gap| !said(&gap.what)).map(ToString::to_string).collect()
 }
 
 fn count(n: u32, one: &str, many: &str) -> String {

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, ORIGIN};
-use nightshift_model::{Digest, ProposalId, Timestamp, VoteDecision};
+use nightshift_model::{Digest, IncidentId, ProposalId, Timestamp, VoteDecision};
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq as _;
 
@@ -19,6 +19,8 @@ pub enum Purpose<'a> {
     Vote(&'a ProposalId, Digest, VoteDecision),
     /// A fresh look after this proposal.
     Again(&'a ProposalId),
+    /// The end of an incident whose findings last changed then.
+    End(&'a IncidentId, Timestamp),
     /// The kill switch.
     Switch,
     /// A new passkey, on a page of that time.
@@ -49,6 +51,10 @@ fn sign(key: &Key, session: Digest, purpose: &Purpose<'_>) -> String {
         }
         Purpose::Again(proposal) => key.mac(DOMAIN, &[&session.0, b"again", proposal.as_str().as_bytes()]),
         Purpose::Enrol(at) => key.mac(DOMAIN, &[&session.0, b"enrol", &at.micros().to_be_bytes()]),
+        Purpose::End(incident, seen) => {
+            let seen = seen.to_string();
+            key.mac(DOMAIN, &[&session.0, b"end", incident.as_str().as_bytes(), seen.as_bytes()])
+        }
         Purpose::Switch => key.mac(DOMAIN, &[&session.0, b"switch"]),
         Purpose::SignOut => key.mac(DOMAIN, &[&session.0, b"signout"]),
         Purpose::Page => key.mac(DOMAIN, &[&session.0, b"page"]),
@@ -142,7 +148,7 @@ mod tests {
     fn a_token_fits_one_session_and_one_purpose() {
         let keys = Keys::random().unwrap();
         let (one, two) = (Digest([1; 32]), Digest([2; 32]));
-        let proposal = ProposalId::from("pro-1");
+        let (proposal, incident) = (ProposalId::from("pro-1"), IncidentId::from("pro-1"));
         let vote = |digest, decision| Purpose::Vote(&proposal, digest, decision);
         let approve = token(&keys, one, &vote(one, VoteDecision::Approve));
         assert!(fits(&keys, one, &vote(one, VoteDecision::Approve), &approve));
@@ -151,11 +157,16 @@ mod tests {
             (one, vote(two, VoteDecision::Approve)),
             (one, vote(one, VoteDecision::Deny)),
             (one, Purpose::Again(&proposal)),
+            (one, Purpose::End(&incident, Timestamp::EPOCH)),
             (one, Purpose::Switch),
         ] {
             assert!(!fits(&keys, session, &purpose, &approve), "{purpose:?}");
         }
         assert!(!fits(&keys, one, &Purpose::Switch, ""));
+        let end = token(&keys, one, &Purpose::End(&incident, Timestamp::EPOCH));
+        let later = Timestamp::from_second(1);
+        assert!(fits(&keys, one, &Purpose::End(&incident, Timestamp::EPOCH), &end));
+        assert!(!fits(&keys, one, &Purpose::End(&incident, later), &end), "another look at what is wrong");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Every page is rendered from the sealed bytes and the history; every error path means "not approved".
 
 mod course;
+mod end;
 mod evidence;
 pub mod forms;
 pub mod link;
@@ -169,6 +170,7 @@ impl Gate {
             .route("/signin/{token}", get(signin::ask))
             .route("/assets/nightshift.css", get(style))
             .route("/p/{proposal}/votes", post(vote::cast))
+            .route("/i/{incident}/end", post(end::post))
             .route("/p/{proposal}/again", post(vote::again))
             .route("/killswitch", post(vote::switch))
             .route("/signin", post(signin::open))

@@ -1,5 +1,6 @@
 //! The page of a proposal: rendered from the sealed plan and its story, by a pure function.
 
+use super::end::{self, EndView};
 use super::evidence::{self, EvidenceView};
 use super::forms::{self, Purpose};
 use super::passkey;
@@ -16,8 +17,8 @@ use nightshift_model::operation::OperationState;
 use nightshift_model::registry::{PersonKind, Power};
 use nightshift_model::vote::{Strength, VoteRefusal};
 use nightshift_model::{
-    Action, Escalation, Got, Observed, Outcome, Phase, Proposal, Sealed, Shown, Timestamp, VoteDecision,
-    Withdrawal,
+    Action, Closure, Escalation, Got, Observed, Outcome, Phase, Proposal, Sealed, Shown, Timestamp,
+    VoteDecision, Withdrawal,
 };
 
 /// Who looks, when, and by which rules.
@@ -83,6 +84,7 @@ struct ProposalView {
     again: Option<AgainView>,
     passkey: bool,
     signing: String,
+    end: Option<EndView>,
     sealed: String,
 }
 
@@ -226,6 +228,7 @@ fn view(story: &Story, desk: &Desk<'_>) -> ProposalView {
         again: again(story, desk),
         passkey: !passkey::credentials(desk.visitor, desk.rules).is_empty(),
         signing: signing.sentence().to_owned(),
+        end: end::view(&story.incident, desk.visitor, desk.rules, desk.keys),
         sealed: story.proposal.bytes().to_owned(),
     }
 }
@@ -323,7 +326,7 @@ fn state(story: &Story, desk: &Desk<'_>) -> State {
             OperationState::Unknown { why, .. } => told(
                 "Unknown",
                 "bad",
-                "Nobody can tell whether the write took effect. Look at the target yourself; nightshift sends nothing more.",
+                "Nobody can tell whether the write took effect. Look at the target, then end the incident; nightshift sends nothing more.",
                 vec![why.clone()],
             ),
         },
@@ -396,9 +399,21 @@ fn ended(end: &End, story: &Story) -> State {
             }
         },
         End::Escalated(why) => escalated(why, story),
-        End::Closed(_) => {
-            told("Closed", "good", "The symptom went away before anything was done.".to_owned(), "")
-        }
+        End::Closed(why) => match why {
+            Closure::ByPerson { person, note } => {
+                let unknown = matches!(story.operation, Some(OperationState::Unknown { .. }));
+                let left = if unknown {
+                    "Nobody can tell whether the write took effect."
+                } else {
+                    "Nothing of this proposal was written."
+                };
+                told("Ended", "over", format!("{person} ended the incident. {left}"), note)
+            }
+            Closure::Verified { .. } | Closure::Healed | Closure::Resolved | Closure::GoneSince { .. } => {
+                let sentence = "The symptom went away before anything of this proposal was done.".to_owned();
+                told("Closed", "good", sentence, "")
+            }
+        },
     }
 }
 

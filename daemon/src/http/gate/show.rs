@@ -2,6 +2,7 @@
 
 use super::Gate;
 use super::course::{self, IncidentPage, ListPage};
+use super::end;
 use super::forms::{self, Purpose};
 use super::link::{BadLink, LinkToken};
 use super::page::{Desk, proposal_page, sentence};
@@ -205,8 +206,8 @@ pub(super) async fn list(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> R
     };
     let list = ListPage {
         frame: gate.frame("Tonight", &visitor, &rules).await,
-        waiting: lines(&incidents.0, |p| matches!(p, Phase::Proposed { .. } | Phase::Escalated { .. })),
-        open: lines(&incidents.0, |p| !matches!(p, Phase::Proposed { .. } | Phase::Escalated { .. })),
+        waiting: lines(&incidents.0, course::needs_a_person),
+        open: lines(&incidents.0, |p| !course::needs_a_person(p)),
         closed: lines(&incidents.1, |p| matches!(p, Phase::Closed { .. })),
     };
     gate.with_page_cookie(page(StatusCode::OK, &list), &visitor)
@@ -222,7 +223,9 @@ pub(super) async fn incident(
     match gate.reads.incident(&IncidentId(id)).await {
         Ok(Some(course)) if may_view(&rules, &visitor, course.incident.scope.owned_in()) => {
             let frame = gate.frame("", &visitor, &rules).await;
-            let shown: IncidentPage = course::incident(frame, &course, gate.clock.now(), &gate.site.zone);
+            let end = end::view(&course.incident, &visitor, &rules, &gate.keys);
+            let shown: IncidentPage =
+                course::incident(frame, &course, end, gate.clock.now(), &gate.site.zone);
             gate.with_page_cookie(page(StatusCode::OK, &shown), &visitor)
         }
         Ok(_) => Gate::nothing_here(),

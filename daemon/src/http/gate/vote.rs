@@ -106,7 +106,7 @@ impl Gate {
     }
 
     /// The checks that every other post of a person passes.
-    async fn allowed(&self, headers: &HeaderMap) -> Result<Visitor, VoteRefusal> {
+    pub(super) async fn allowed(&self, headers: &HeaderMap) -> Result<Visitor, VoteRefusal> {
         let visitor = self.known(headers).await?;
         if !own_origin(headers, &self.site.origins) {
             return Err(VoteRefusal::ForeignOrigin);

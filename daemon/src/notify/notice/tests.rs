@@ -1,6 +1,6 @@
 use super::*;
 use expect_test::expect_file;
-use nightshift_model::incident::{Closure, Escalation};
+use nightshift_model::incident::{Closure, Escalation, Written};
 use nightshift_model::plan::{Blast, Inverse, PLAN_VERSION, Plan, Preconditions, Request, Sealed};
 use nightshift_model::vote::Grant;
 use nightshift_model::{
@@ -119,7 +119,9 @@ fn incident(phase: Phase) -> Incident {
         alerts: nightshift_model::Alerts::default(),
         symptom: Some(symptom),
         findings_at: at(20),
+        unchecked: Vec::new(),
         coverage: Vec::new(),
+        written: None,
         evidence: Vec::new(),
         proposals: Vec::new(),
         asked_by: None,
@@ -203,6 +205,17 @@ fn states() -> Vec<(&'static str, Phase)> {
         ),
         ("verified", Phase::Closed { why: Closure::Verified { outcome: Outcome::Successful } }),
         ("healed", Phase::Closed { why: Closure::Healed }),
+        (
+            "gone, and what was written was not proven",
+            Phase::Closed {
+                why: Closure::GoneSince {
+                    written: Written::Judged {
+                        at: at(90),
+                        outcome: Outcome::Inconclusive { why: no("no data") },
+                    },
+                },
+            },
+        ),
         ("ended", Phase::Closed { why: Closure::ByPerson { person, note: no("fixed by hand") } }),
     ]
 }

@@ -153,11 +153,12 @@ fn listed(one: &Listed) -> Option<ProposalLine> {
 /// A proposal's line.
 pub(super) fn proposal_line(i: &Incident, p: &PastProposal) -> ProposalLine {
     let open = i.phase.proposal().is_some_and(|now| *now.id() == p.id);
+    let ended = if p.written_at.is_some() { "executed" } else { "never executed" };
     ProposalLine {
         id: p.id.clone(),
         digest: p.digest,
         action: p.action,
-        state: if open { i.phase.word() } else { p.withdrawn.as_ref().map_or("executed", over) }.to_owned(),
+        state: if open { i.phase.word() } else { p.withdrawn.as_ref().map_or(ended, over) }.to_owned(),
         open,
         incident: i.id.clone(),
         kind: i.scope.kind.to_string(),

@@ -109,6 +109,7 @@ impl Story {
             E::Opened { .. }
             | E::FindingsChanged { .. }
             | E::AlertsChanged { .. }
+            | E::Unchecked { .. }
             | E::EvidenceWanted { .. }
             | E::EvidenceGot { .. }
             | E::Planned { .. }

@@ -5,7 +5,7 @@ use nightshift_model::change::Shown;
 use nightshift_model::incident::Reopening;
 use nightshift_model::{
     Alert, Alerts, Closure, Draft, Escalation, Evidence, Finding, Got, IncidentEvent as E, Recovered, Sent,
-    SystemEvent as S, Withdrawal,
+    SystemEvent as S, Withdrawal, Written,
 };
 
 /// An event of an incident.
@@ -15,6 +15,8 @@ pub(super) fn incident(event: &E) -> String {
         E::FindingsChanged { findings } if findings.is_empty() => "nothing any more".to_owned(),
         E::FindingsChanged { findings } => findings.iter().map(finding).collect::<Vec<_>>().join("; "),
         E::AlertsChanged { alerts } => alerts_of(alerts),
+        E::Unchecked { gaps } if gaps.is_empty() => "everything was seen".to_owned(),
+        E::Unchecked { gaps } => gaps.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
         E::EvidenceWanted { wanted } => wanted.iter().map(|w| w.tool.name()).collect::<Vec<_>>().join(", "),
         E::EvidenceGot { evidence } => got(evidence),
         E::Planned { draft } => draft_of(draft),
@@ -66,6 +68,10 @@ pub(super) fn incident(event: &E) -> String {
             Closure::Verified { outcome } => format!("verified: {}", outcome.word()),
             Closure::Healed => "healed".to_owned(),
             Closure::Resolved => "alerts resolved".to_owned(),
+            Closure::GoneSince { written } => match written {
+                Written::Perhaps => "gone; nobody can tell what was written".to_owned(),
+                Written::Judged { outcome, .. } => format!("gone after a write that was {}", outcome.word()),
+            },
             Closure::ByPerson { person, note } => format!("by {person}: {note}"),
         },
     };

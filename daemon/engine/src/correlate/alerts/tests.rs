@@ -49,7 +49,7 @@ fn grown(incident: &Incident, events: &[IncidentEvent], second: u64) -> Incident
 }
 
 fn found(incident: &Incident, second: u64) -> Vec<Correlated> {
-    correlate(std::slice::from_ref(incident), &target(), &[finding("2")], at(second), &mut ids())
+    correlate(std::slice::from_ref(incident), &target(), &[finding("2")], &[], at(second), &mut ids())
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_finding_joins_the_incident_that_an_alert_opened_and_starts_a_fresh_look() {
     assert!(matches!(looked.phase, Phase::Investigating { .. }), "{:?}", looked.phase);
 
     // It clears and comes back: the same incident.
-    let cleared = correlate(std::slice::from_ref(&looked), &target(), &[], at(70), &mut ids());
+    let cleared = correlate(std::slice::from_ref(&looked), &target(), &[], &[], at(70), &mut ids());
     let closed = grown(&looked, &cleared[0].events, 70);
     let closed = grown(&closed, &[IncidentEvent::Closed { why: Closure::Healed }], 71);
     let back = found(&closed, 500);
@@ -81,7 +81,7 @@ fn a_finding_joins_the_incident_that_an_alert_opened_and_starts_a_fresh_look() {
 
 #[test]
 fn an_alert_joins_the_incident_that_a_finding_opened() {
-    let seen = correlate(&[], &target(), &[finding("2")], at(0), &mut ids());
+    let seen = correlate(&[], &target(), &[finding("2")], &[], at(0), &mut ids());
     let incident = fold(None, &seen[0].id, &seen[0].events, 0);
     let told = alert("KubePodCrashLooping", 100, None);
     assert_eq!(
@@ -116,9 +116,9 @@ fn resolved_closes_only_what_alerts_alone_opened() {
 
 #[test]
 fn an_alert_that_began_before_the_end_belongs_to_what_ended_and_a_later_one_does_not() {
-    let seen = correlate(&[], &target(), &[finding("2")], at(0), &mut ids());
+    let seen = correlate(&[], &target(), &[finding("2")], &[], at(0), &mut ids());
     let incident = fold(None, &seen[0].id, &seen[0].events, 0);
-    let cleared = correlate(std::slice::from_ref(&incident), &target(), &[], at(300), &mut ids());
+    let cleared = correlate(std::slice::from_ref(&incident), &target(), &[], &[], at(300), &mut ids());
     let closed = grown(&incident, &cleared[0].events, 300);
     let closed = [grown(&closed, &[IncidentEvent::Closed { why: Closure::Healed }], 301)];
     let late = alert("KubePodCrashLooping", 299, None);
