@@ -11,6 +11,7 @@
 mod driver;
 mod ends;
 mod fixture;
+mod hold;
 mod links;
 mod pages;
 mod passkeys;

@@ -2,13 +2,16 @@
 
 use crate::next;
 use crate::rules::{Mode, Rules};
+use crate::silence::{self, Said};
 use nightshift_model::apply::Place;
+use nightshift_model::incident::Before;
 use nightshift_model::operation::Epoch;
 use nightshift_model::operation::OperationState;
 use nightshift_model::{
     Actor, Append, HistoryEvent, IllegalTransition, Incident, IncidentEvent, IncidentId, Message,
     MessageBody, Next, Phase, Revision, Role, Stream, SystemEvent, Timestamp,
 };
+use std::collections::VecDeque;
 
 /// Folds the events onto an incident and adds snapshot, wake-up and outbox rows.
 ///
@@ -25,15 +28,24 @@ pub fn advance(
 ) -> Result<Append, IllegalTransition> {
     let expect = before.map_or(Revision(0), |i| i.revision);
     let mut current = before.cloned();
-    let mut outbox = Vec::new();
-    for event in &events {
+    let (mut outbox, mut recorded) = (Vec::new(), Vec::with_capacity(events.len()));
+    let mut coming: VecDeque<IncidentEvent> = events.into();
+    while let Some(event) = coming.pop_front() {
         let place = Place {
             id: id.clone(),
             revision: current.as_ref().map_or(Revision(1), |i| i.revision.next()),
             at: now,
         };
-        let after = Incident::apply(current.as_ref(), &place, event)?;
-        outbox.extend(messages(current.as_ref(), &after, rules));
+        let after = Incident::apply(current.as_ref(), &place, &event)?;
+        let told = current.as_ref().is_some_and(|b| was_told(b, rules));
+        let before = if told { Before::Told } else { Before::Untold };
+        let said = messages(current.as_ref(), &after, rules);
+        match silence::judge(&after, said, before, rules, now) {
+            Said::Out(messages) => outbox.extend(messages),
+            Said::Owed(event) => coming.push_front(event),
+            Said::Nothing => {}
+        }
+        recorded.push(event);
         current = Some(after);
     }
     let wake_at = current.as_ref().and_then(|i| wake(i, rules, now));
@@ -43,7 +55,7 @@ pub fn advance(
         fence,
         actor,
         at: now,
-        events: events.into_iter().map(HistoryEvent::Incident).collect(),
+        events: recorded.into_iter().map(HistoryEvent::Incident).collect(),
         snapshot: current,
         wake_at,
         outbox,
@@ -84,18 +96,32 @@ fn wake(incident: &Incident, rules: &Rules, now: Timestamp) -> Option<Timestamp>
 fn messages(before: Option<&Incident>, after: &Incident, rules: &Rules) -> Vec<Message> {
     let incident = || after.id.clone();
     let told = before.is_some_and(|b| was_told(b, rules));
+    if before.is_some_and(|b| b.held_by != after.held_by) && after.held_by.is_some() {
+        // Not a step of the phase: somebody has it now, for whoever was told.
+        let body = told.then(|| MessageBody::Progress { incident: incident() });
+        return message(after, body);
+    }
+    // Whoever has it is not woken about it again, unless nightshift wrote and cannot prove it.
+    let page = || {
+        if after.held_by.is_some() && !after.phase.is_unproven() {
+            MessageBody::Update { incident: incident() }
+        } else {
+            MessageBody::Page { incident: incident() }
+        }
+    };
+    if before.is_some_and(|b| b.hush.is_some()) && after.hush.is_none() {
+        return message(after, speaks(after, rules).then(page));
+    }
     let body = match (before.map(|b| &b.phase), &after.phase) {
         (Some(Phase::Drafted { .. }), Phase::Drafted { .. })
         | (Some(Phase::Proposed { .. }), Phase::Proposed { .. })
         | (Some(Phase::Escalated { .. }), Phase::Escalated { .. })
         | (Some(Phase::Closed { .. }), Phase::Closed { .. }) => None,
         (_, Phase::Drafted { .. }) => Some(match rules.mode {
-            Mode::Observe => MessageBody::Page { incident: incident() },
+            Mode::Observe => page(),
             Mode::Approve { .. } => MessageBody::Wake { role: Role::Executor, incident: incident() },
         }),
-        (_, Phase::Proposed { .. } | Phase::Escalated { .. }) => {
-            Some(MessageBody::Page { incident: incident() })
-        }
+        (_, Phase::Proposed { .. } | Phase::Escalated { .. }) => Some(page()),
         (Some(Phase::Proposed { .. }), Phase::Granted { .. }) => {
             Some(MessageBody::Progress { incident: incident() })
         }
@@ -110,17 +136,37 @@ fn messages(before: Option<&Incident>, after: &Incident, rules: &Rules) -> Vec<M
             let asked = |tried: &Epoch| *tried > Epoch(0);
             let unknown =
                 |s: &OperationState| matches!(s, OperationState::Unknown { tried, .. } if asked(tried));
-            (unknown(&now.state) && !unknown(&operation.state))
-                .then(|| MessageBody::Page { incident: incident() })
+            (unknown(&now.state) && !unknown(&operation.state)).then(page)
         }
         (_, Phase::Closed { .. }) => told.then(|| MessageBody::Update { incident: incident() }),
         _ => None,
     };
+    message(after, body)
+}
+
+fn message(after: &Incident, body: Option<MessageBody>) -> Vec<Message> {
     body.map(|body| Message { key: format!("{}:{}", after.id, after.revision.0), body }).into_iter().collect()
+}
+
+/// Whether what a silence kept back is still worth a message when it is over.
+fn speaks(incident: &Incident, rules: &Rules) -> bool {
+    match &incident.phase {
+        Phase::Drafted { .. } => rules.mode == Mode::Observe,
+        Phase::Proposed { .. } => true,
+        Phase::Escalated { .. } => !incident.phase.is_unproven(), // that was told at once
+        Phase::Investigating { .. }
+        | Phase::Granted { .. }
+        | Phase::Executing { .. }
+        | Phase::Verifying { .. }
+        | Phase::Closed { .. } => false,
+    }
 }
 
 /// Whether somebody was paged about an incident before: only then is its end worth a message.
 fn was_told(incident: &Incident, rules: &Rules) -> bool {
+    if incident.hush.as_ref().is_some_and(|hush| hush.before == Before::Untold) {
+        return false;
+    }
     let would_have = matches!(incident.phase, Phase::Drafted { .. }) && rules.mode == Mode::Observe;
     would_have || !incident.proposals.is_empty() || matches!(incident.phase, Phase::Escalated { .. })
 }

@@ -40,6 +40,7 @@ pub mod wire;
 
 pub mod verify;
 
+pub mod silence;
 pub mod standing;
 
 pub mod checkpoint;

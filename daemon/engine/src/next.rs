@@ -3,7 +3,7 @@
 use crate::guards::{self, Decision};
 use crate::rules::{KillSwitch, Mode, Rules};
 use crate::tally::{Tally, tally};
-use crate::{investigate, plan, verify};
+use crate::{investigate, plan, silence, verify};
 use nightshift_model::effect::MeasureRequest;
 use nightshift_model::measure::Stage;
 use nightshift_model::operation::{Epoch, Operation, OperationState};
@@ -21,6 +21,10 @@ const OWN_LOOK: Seconds = Seconds(30);
 /// The next step of an incident, for whichever role it belongs to. Derived from state alone: asking twice is
 /// harmless. `me` is the caller's epoch; it matters to the executor only.
 pub fn next(i: &Incident, rules: &Rules, me: Epoch, now: Timestamp) -> Next {
+    silence::around(i, rules, now, step(i, rules, me, now))
+}
+
+fn step(i: &Incident, rules: &Rules, me: Epoch, now: Timestamp) -> Next {
     match &i.phase {
         Phase::Investigating { .. }
         | Phase::Drafted { .. }

@@ -4,7 +4,7 @@ use crate::proof::Counters;
 use nightshift_model::history::Quarantine;
 use nightshift_model::registry::matches;
 use nightshift_model::{
-    ActionKind, Cluster, Digest, Fingerprint, IncidentId, ObjectRef, Registry, Timestamp,
+    ActionKind, Cluster, Digest, Fingerprint, IncidentId, ObjectRef, Registry, Silence, Timestamp,
 };
 use nightshift_playbooks::Catalog;
 use std::sync::Arc;
@@ -75,6 +75,8 @@ pub struct Standing {
     pub quarantine: Vec<Quarantine>,
     /// Counters that passkeys have shown in votes.
     pub counters: Arc<Counters>,
+    /// Silences in force: they keep messages back and decide nothing.
+    pub silences: Vec<Silence>,
     /// Nodes that are not Ready: more than one is a storm.
     pub nodes_not_ready: u32,
 }

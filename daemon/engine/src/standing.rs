@@ -4,8 +4,8 @@ use crate::inventory::Inventory;
 use crate::rules::{Denial, Execution, KillSwitch, Standing};
 use nightshift_model::history::{Quarantine, Row};
 use nightshift_model::{
-    Actor, Digest, HistoryEvent, Incident, IncidentEvent, Phase, Seconds, Stream, SystemEvent, Timestamp,
-    Withdrawal,
+    Actor, Digest, HistoryEvent, Incident, IncidentEvent, Phase, Seconds, Silence, Stream, SystemEvent,
+    Timestamp, Withdrawal,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub struct System {
     pub cleared_at: Option<Timestamp>,
     /// What the executor does not write.
     pub quarantine: Vec<Quarantine>,
+    /// Silences that were not ended, in the order in which they were added.
+    pub silences: Vec<Silence>,
     /// Why the executor is closed, if it said so.
     pub closed: Option<String>,
 }
@@ -49,6 +51,11 @@ impl System {
                 self.clearing.clear();
                 self.cleared_at = Some(at);
             }
+            SystemEvent::SilenceAdded { silence } => {
+                self.silences.retain(|known| known.id != silence.id && known.until > at);
+                self.silences.push(silence.clone());
+            }
+            SystemEvent::SilenceEnded { silence, .. } => self.silences.retain(|known| known.id != *silence),
             SystemEvent::AuditClosed { why } => self.closed = Some(why.clone()),
             SystemEvent::AuditAdopted { .. } => {
                 self.closed = None;
@@ -127,6 +134,7 @@ pub fn standing(
         denials,
         quarantine: system.quarantine.clone(),
         counters: Arc::default(),
+        silences: system.silences.iter().filter(|silence| silence.until > now).cloned().collect(),
         nodes_not_ready,
     }
 }

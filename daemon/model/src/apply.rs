@@ -2,8 +2,8 @@
 
 use crate::ids::{IncidentId, ProposalId};
 use crate::incident::{
-    Closure, Escalation, IllegalTransition, Incident, IncidentEvent, PastProposal, Phase, Reopening,
-    Withdrawal, Written,
+    Before, Closure, Escalation, Holder, Hush, IllegalTransition, Incident, IncidentEvent, PastProposal,
+    Phase, Reopening, Withdrawal, Written,
 };
 use crate::measure::{Measurement, Outcome, Stage};
 use crate::operation::{Applied, Mark, Operation, OperationState, Recovered, Revision, Sent};
@@ -56,6 +56,8 @@ impl Incident {
                     written: None,
                     proposals: Vec::new(),
                     asked_by: None,
+                    held_by: None,
+                    hush: None,
                     phase: Phase::Investigating { wanted: Vec::new(), asked: false },
                 }),
                 _ => Err(illegal(String::new())),
@@ -66,12 +68,30 @@ impl Incident {
         }
         let mut after = before.clone();
         after.revision = place.revision;
-        if !matches!(event, IncidentEvent::AlertsChanged { .. }) {
+        if !is_beside(event) {
             after.changed_at = place.at;
         }
         after.phase = step(&mut after, place.at, event).ok_or_else(|| illegal(String::new()))?;
+        if matches!(after.phase, Phase::Closed { .. }) {
+            after.held_by = None;
+        }
+        // What cannot be proven is told, silence or not.
+        if let (true, Some(hush)) = (after.phase.is_unproven(), &mut after.hush) {
+            hush.before = Before::Told;
+        }
         Ok(after)
     }
+}
+
+/// Whether an event stands beside the course of an incident and moves none of it.
+fn is_beside(event: &IncidentEvent) -> bool {
+    matches!(
+        event,
+        IncidentEvent::AlertsChanged { .. }
+            | IncidentEvent::Acknowledged { .. }
+            | IncidentEvent::Silenced { .. }
+            | IncidentEvent::SilenceOver
+    )
 }
 
 /// The match on (phase, event). `i` is the incident with its old phase; facts beside the phase are folded here too.
@@ -100,6 +120,24 @@ fn step(i: &mut Incident, at: Timestamp, event: &IncidentEvent) -> Option<Phase>
         }
         (phase, E::Unchecked { gaps }) if !matches!(phase, P::Closed { .. }) => {
             i.unchecked.clone_from(gaps);
+            phase
+        }
+        (phase, E::Acknowledged { person }) if !matches!(phase, P::Closed { .. }) => {
+            i.held_by = Some(Holder { person: person.clone(), at });
+            phase
+        }
+        (
+            phase @ (P::Drafted { .. } | P::Proposed { .. } | P::Escalated { .. }),
+            E::Silenced { until, before },
+        ) => {
+            i.hush = Some(Hush { until: *until, before: *before });
+            phase
+        }
+        (
+            phase @ (P::Investigating { .. } | P::Drafted { .. } | P::Proposed { .. } | P::Escalated { .. }),
+            E::SilenceOver,
+        ) => {
+            i.hush.take()?;
             phase
         }
         (P::Investigating { mut wanted, .. }, E::EvidenceWanted { wanted: more }) => {

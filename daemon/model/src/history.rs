@@ -4,10 +4,11 @@ use crate::canonical::Digest;
 use crate::coverage::Gap;
 use crate::evidence::HealthyRevision;
 use crate::finding::{Reason, Severity};
-use crate::ids::{IncidentId, PersonId, ProposalId};
+use crate::ids::{IncidentId, PersonId, ProposalId, SilenceId};
 use crate::incident::{Incident, IncidentEvent};
 use crate::object::ObjectRef;
 use crate::operation::{Epoch, Revision, Role};
+use crate::silence::Silence;
 use crate::time::Timestamp;
 use crate::told::{Manner, Thread, Told};
 use crate::vote::VoteRefusal;
@@ -69,6 +70,10 @@ pub enum SystemEvent {
     KillSwitchClearing { by: Actor },
     /// It is cleared; every open grant and vote is void.
     KillSwitchCleared,
+    /// For a while nobody is told of some incidents.
+    SilenceAdded { silence: Silence },
+    /// A silence was ended before its time.
+    SilenceEnded { silence: SilenceId, by: Actor },
     /// What was broken before first sight.
     Inventory { entries: Vec<InventoryEntry> },
     /// Entries of the inventory that changed or healed.
@@ -130,6 +135,8 @@ impl SystemEvent {
             Self::KillSwitchSet { .. } => "kill-switch-set",
             Self::KillSwitchClearing { .. } => "kill-switch-clearing",
             Self::KillSwitchCleared => "kill-switch-cleared",
+            Self::SilenceAdded { .. } => "silence-added",
+            Self::SilenceEnded { .. } => "silence-ended",
             Self::Inventory { .. } => "inventory",
             Self::InventoryCleared { .. } => "inventory-cleared",
             Self::HealthySeen { .. } => "healthy-seen",

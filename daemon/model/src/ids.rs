@@ -51,6 +51,10 @@ text_id!(
     OpId
 );
 text_id!(
+    /// One silence: `sil-` and ten letters or digits.
+    SilenceId
+);
+text_id!(
     /// A person's name in the registry.
     PersonId
 );
@@ -74,6 +78,13 @@ impl ProposalId {
     /// The proposal that is sealed on top of a given revision of an incident.
     pub fn of(incident: &IncidentId, revision: u64) -> Self {
         Self(format!("pro-{}", short("nightshift/proposal", &format!("{incident}:{revision}"))))
+    }
+}
+
+impl SilenceId {
+    /// The silence with this content.
+    pub fn of(content: &str) -> Self {
+        Self(format!("sil-{}", short("nightshift/silence", content)))
     }
 }
 

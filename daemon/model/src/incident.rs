@@ -9,7 +9,9 @@ use crate::finding::Finding;
 use crate::ids::{Fingerprint, IncidentId, PersonId, ProposalId};
 use crate::measure::{Measurement, Outcome};
 use crate::object::ObjectRef;
-use crate::operation::{Applied, LiveFacts, Mark, Operation, OperationState, Recovered, Revision, Sent};
+use crate::operation::{
+    Applied, Epoch, LiveFacts, Mark, Operation, OperationState, Recovered, Revision, Sent,
+};
 use crate::plan::{Draft, Proposal};
 use crate::time::Timestamp;
 use crate::vote::{Grant, Vote};
@@ -24,7 +26,7 @@ pub struct Incident {
     pub revision: Revision,
     /// When it opened.
     pub opened_at: Timestamp,
-    /// When the last event was recorded, changes of its alerts aside.
+    /// When the last event was recorded, changes of its alerts, who has it and silences aside.
     pub changed_at: Timestamp,
     /// The object that a person would fix.
     pub scope: ObjectRef,
@@ -53,6 +55,12 @@ pub struct Incident {
     pub proposals: Vec<PastProposal>,
     /// The person who asked for a fresh look after a denial: never votes on the outcome.
     pub asked_by: Option<PersonId>,
+    /// Who said *I have it*, until the incident is over. It stops pages, and decides nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<Holder>,
+    /// Nobody is told of it while a silence lasts, and then whoever must hear it hears it once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hush: Option<Hush>,
     /// Where it stands.
     pub phase: Phase,
 }
@@ -62,6 +70,36 @@ impl Incident {
     pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
         self.unchecked.iter().chain(&self.coverage)
     }
+}
+
+/// A person who looks after an incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Holder {
+    /// Who.
+    pub person: PersonId,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// What is owed when a silence is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hush {
+    /// When it is over, as it was known when it began.
+    pub until: Timestamp,
+    /// Whether anybody was told before.
+    pub before: Before,
+}
+
+/// Whether anybody was told of an incident before its silence began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Before {
+    /// Somebody was: its end is told too.
+    Told,
+    /// Nobody was: its end need not be.
+    Untold,
 }
 
 /// A proposal that was made for this incident.
@@ -212,6 +250,26 @@ impl Phase {
             | Self::Closed { .. } => None,
         }
     }
+
+    /// Whether nightshift wrote, looked for what became of it, and cannot prove it. Nothing keeps this quiet.
+    pub fn is_unproven(&self) -> bool {
+        match self {
+            Self::Executing { operation, .. } => match &operation.state {
+                OperationState::Unknown { tried, .. } => *tried > Epoch(0),
+                OperationState::Claimed { .. }
+                | OperationState::Sending
+                | OperationState::Applied(_)
+                | OperationState::NotApplied { .. } => false,
+            },
+            Self::Escalated { why } => matches!(why, Escalation::NotVerified { .. }),
+            Self::Investigating { .. }
+            | Self::Drafted { .. }
+            | Self::Proposed { .. }
+            | Self::Granted { .. }
+            | Self::Verifying { .. }
+            | Self::Closed { .. } => false,
+        }
+    }
 }
 
 /// Everything that can happen to an incident. Kinds are only ever added.
@@ -227,6 +285,12 @@ pub enum IncidentEvent {
     AlertsChanged { alerts: Alerts },
     /// What could not be seen at detection; the whole list each time. Counters alone never make one.
     Unchecked { gaps: Vec<Gap> },
+    /// A person said *I have it*. Legal in every phase but the last, and moves none.
+    Acknowledged { person: PersonId },
+    /// A silence keeps a message back. Legal where an incident waits, and moves no phase.
+    Silenced { until: Timestamp, before: Before },
+    /// The silence is over: what is still broken is told now.
+    SilenceOver,
     /// Questions to be answered.
     EvidenceWanted { wanted: Vec<EvidenceRequest> },
     /// One answer, or why there is none.
@@ -273,6 +337,9 @@ impl IncidentEvent {
             Self::FindingsChanged { .. } => "findings-changed",
             Self::AlertsChanged { .. } => "alerts-changed",
             Self::Unchecked { .. } => "unchecked",
+            Self::Acknowledged { .. } => "acknowledged",
+            Self::Silenced { .. } => "silenced",
+            Self::SilenceOver => "silence-over",
             Self::EvidenceWanted { .. } => "evidence-wanted",
             Self::EvidenceGot { .. } => "evidence-got",
             Self::Planned { .. } => "planned",

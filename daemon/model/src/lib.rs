@@ -27,6 +27,7 @@ pub mod operation;
 
 pub mod effect;
 pub mod history;
+pub mod silence;
 pub mod told;
 
 pub use action::{Action, ActionKind, RevisionRef, Risk, SeenImage};
@@ -38,7 +39,7 @@ pub use effect::{Answer, Ask, LiveTarget, Next, Nodes, Preview, Raw, RawPart, Re
 pub use evidence::{Evidence, EvidenceRequest, Got, NotChecked, Observed, Tool};
 pub use finding::{Exit, ExitClass, Finding, Origin, Reason, Severity};
 pub use history::{Actor, Append, Appended, HistoryEvent, Message, MessageBody, Stream, SystemEvent};
-pub use ids::{EvidenceId, Fingerprint, Ids, IncidentId, OpId, PersonId, ProposalId};
+pub use ids::{EvidenceId, Fingerprint, Ids, IncidentId, OpId, PersonId, ProposalId, SilenceId};
 pub use incident::{
     Closure, Ending, Escalation, IllegalTransition, Incident, IncidentEvent, Phase, Withdrawal, Written,
 };
@@ -50,6 +51,7 @@ pub use operation::{
 };
 pub use plan::{Draft, Plan, Proposal, Request, Sealed};
 pub use registry::{Person, Policy, Registry};
+pub use silence::{BadSilence, Selector, Silence};
 pub use time::{Seconds, Timestamp};
 pub use told::{Manner, Thread, ThreadState, Told, Turn};
 pub use vote::{Grant, Proof, Vote, VoteDecision};

@@ -53,6 +53,9 @@ fn event(event: &HistoryEvent) -> String {
                 findings.iter().map(|f| format!("{} ({})", f.reason, f.severity)).collect();
             format!("found: {}", all.join(", "))
         }
+        E::Silenced { until, .. } => format!("silenced until {until}"),
+        E::SilenceOver => "the silence is over".to_owned(),
+        E::Acknowledged { person } => format!("{person} has it"),
         E::AlertsChanged { alerts } => format!("alerts: {}", words::alerts(alerts)),
         E::Unchecked { gaps } if gaps.is_empty() => "everything could be seen again".to_owned(),
         E::Unchecked { gaps } => {

@@ -122,6 +122,14 @@ pub(super) fn page(screen: &Screen, course: &Course) -> String {
     let mut out = screen.style.title(&words::trouble_of(i));
     let severity = i.symptom.as_ref().map(|f| format!(" · {}", f.severity)).unwrap_or_default();
     let _ = writeln!(out, "\n{} · {}{severity} · opened {}", i.id, i.phase.word(), screen.time(i.opened_at));
+    if let Some(holder) = &i.held_by {
+        let _ = writeln!(
+            out,
+            "{} has it since {}",
+            words::visible(holder.person.as_str()),
+            screen.time(holder.at)
+        );
+    }
     out.push('\n');
     out.push_str(&wrapped(screen, 0, &state(screen, i)));
     let findings: String = i.findings.iter().map(|f| wrapped(screen, 2, &finding(screen, f))).collect();
@@ -218,8 +226,9 @@ fn state(screen: &Screen, i: &Incident) -> String {
             format!("A person is needed: {}\nnext: {}", words::escalation(why), words::next_step(why))
         }
         Phase::Closed { why } => {
-            let left: String = words::left_behind(i).iter().map(|left| format!("\nnote: {left}")).collect();
-            format!("Over: {}.{left}", words::closure(why))
+            let notes = words::left_behind(i).into_iter().map(|left| format!("note: {left}"));
+            let over = format!("Over: {}.", words::closure(why));
+            std::iter::once(over).chain(notes).collect::<Vec<_>>().join("\n")
         }
     }
 }

@@ -18,6 +18,7 @@ mod proposals;
 mod remote;
 mod routes;
 mod run;
+mod silence;
 mod source;
 mod vote;
 mod watch;
@@ -75,6 +76,8 @@ enum Command {
     Playbooks(playbooks::Args),
     /// People: who may decide, a sign-in link, a key of your own
     Person(person::Args),
+    /// Silences: tell nobody for a while, and not for ever
+    Silence(silence::Args),
     /// The configuration: an example, a check, what is in force
     Config(config::Args),
     /// Completions for a shell
@@ -133,6 +136,7 @@ async fn carry_out(command: Command, screen: &Screen, clock: Clock) -> Answer {
         Command::Routes(args) => routes::run(args, screen, clock).await,
         Command::Playbooks(args) => playbooks::run(args, screen, clock).await,
         Command::Person(args) => person::run(args, screen, clock).await,
+        Command::Silence(args) => silence::run(args, screen, clock).await,
         Command::Config(args) => config::run(&args, screen),
         Command::Completions(args) => Ok(completions::run(&args, &mut Cli::command())),
     }

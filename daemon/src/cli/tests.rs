@@ -352,6 +352,59 @@ async fn a_token_is_printed_once_and_the_registry_gets_its_hash() {
 }
 
 #[tokio::test]
+async fn a_silence_is_added_listed_and_ended_and_what_is_wrong_with_one_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    fixture::history(folder.path()).await;
+    let config = "--config FOLDER/nightshift.yaml";
+    std::fs::write(
+        folder.path().join("nightshift.yaml"),
+        format!("store: {{ path: {}/nightshift.db }}\n", folder.path().display()),
+    )
+    .unwrap();
+    for (wrong, exit, said) in [
+        ("--namespace shop --for 31d --because x", Exit::Usage, "30 days at most"),
+        ("--namespace shop --for 0s --because x", Exit::Usage, "must end after it began"),
+        ("--namespace shop --for soon --because x", Exit::Usage, "is not a duration"),
+        (
+            "--namespace shop-* --for 1h --because x",
+            Exit::Usage,
+            "names a namespace or NAMESPACE/NAME exactly",
+        ),
+        ("--workload cart --for 1h --because x", Exit::Usage, "write it as NAMESPACE/NAME"),
+        ("--reason Crash.* --for 1h --because x", Exit::Usage, "unknown variant"),
+        ("--for 1h --because x", Exit::Usage, "--namespace"),
+        (
+            "--namespace shop --reason CrashLoopBackOff --for 1h --because x",
+            Exit::Usage,
+            "cannot be used with",
+        ),
+        ("--namespace shop --for 1h", Exit::Usage, "--because"),
+    ] {
+        let (text, ended) = ask(folder.path(), &format!("silence add {wrong} {config}")).await;
+        assert_eq!(ended, exit, "{wrong}: {text}");
+        assert!(text.contains(said), "{wrong}: {text}");
+    }
+    let (text, _) = ask(folder.path(), "silence list --db FOLDER/nightshift.db").await;
+    assert_eq!(text, "No silence is in force.\n");
+    let (text, exit) =
+        ask(folder.path(), &format!("silence add --workload shop/cart --for 2h --because moving {config}"))
+            .await;
+    assert_eq!(exit, Exit::Done, "{text}");
+    let id = text.split(' ').next().unwrap().to_owned();
+    let (list, _) = ask(folder.path(), "silence list --db FOLDER/nightshift.db").await;
+    golden("silences").assert_eq(&format!("{text}{list}").replace(&id, "sil-0000000000"));
+    let (text, exit) = ask(folder.path(), &format!("silence end sil-none {config}")).await;
+    assert_eq!(exit, Exit::Found, "{text}");
+    let (text, exit) = ask(folder.path(), &format!("silence end {id} {config}")).await;
+    assert_eq!(
+        (text.as_str(), exit),
+        ("The silence of workload shop/cart is over. What is still broken is told now.\n", Exit::Done)
+    );
+    let (text, _) = ask(folder.path(), "silence list --db FOLDER/nightshift.db").await;
+    assert_eq!(text, "No silence is in force.\n");
+}
+
+#[tokio::test]
 async fn the_effective_configuration_holds_paths_and_no_secret() {
     let folder = tempfile::tempdir().unwrap();
     let text = "notify:\n  webhooks:\n    - { name: a, url: \"https://hooks.example.com/s3cr3t\", secret_file: a.key }\n";

@@ -38,7 +38,7 @@ pub enum Kind {
 pub enum Stand {
     /// A person is needed, or will be.
     Open,
-    /// A person decided, and it is being carried out or proven.
+    /// A person has it, or decided and it is being carried out or proven.
     UnderWay,
     /// Proven, or gone as nightshift saw it, whatever did it: nobody is needed any more.
     Over,
@@ -190,7 +190,7 @@ impl Outgoing {
 /// A message about an incident as it stands.
 pub fn notice(incident: &Incident, kind: Kind, around: &Around) -> Notice {
     let trouble = words::trouble_of(incident);
-    let (title, mut lines) = match &incident.phase {
+    let (mut title, mut lines) = match &incident.phase {
         Phase::Proposed { proposal, .. } => waiting(&trouble, proposal, around),
         Phase::Drafted { draft } => would_have(&trouble, draft),
         Phase::Escalated { why } => escalated(&trouble, why),
@@ -212,6 +212,13 @@ pub fn notice(incident: &Incident, kind: Kind, around: &Around) -> Notice {
         Phase::Verifying { .. } => under_way(&trouble, "carried out, being proven"),
         Phase::Closed { why } => closed(&trouble, why, incident),
     };
+    if let Some(holder) = &incident.held_by {
+        let person = words::visible(holder.person.as_str());
+        if kind == Kind::Progress {
+            title = format!("{person} has it: {trouble}");
+        }
+        lines.push(format!("{person} has it; nobody else is woken about it."));
+    }
     if let Some(symptom) = &incident.symptom {
         let since = Moment::new(symptom.since, &around.zone);
         lines.push(format!(
@@ -225,7 +232,7 @@ pub fn notice(incident: &Incident, kind: Kind, around: &Around) -> Notice {
     let sealed = incident.phase.proposal();
     Notice {
         kind,
-        stand: stand(&incident.phase),
+        stand: stand(incident),
         since: incident.symptom.as_ref().map_or(incident.opened_at, |symptom| symptom.since),
         incident: incident.id.clone(),
         cluster: words::visible(&around.cluster),
@@ -254,8 +261,9 @@ pub fn notice(incident: &Incident, kind: Kind, around: &Around) -> Notice {
     }
 }
 
-fn stand(phase: &Phase) -> Stand {
-    match phase {
+fn stand(incident: &Incident) -> Stand {
+    match &incident.phase {
+        phase if incident.held_by.is_some() && !phase.is_unproven() => Stand::UnderWay,
         Phase::Investigating { .. }
         | Phase::Drafted { .. }
         | Phase::Proposed { .. }
@@ -282,7 +290,7 @@ fn stand(phase: &Phase) -> Stand {
 pub fn list_line(incident: &Incident) -> String {
     let severity = incident.symptom.as_ref().map_or_else(String::new, |s| format!("{}: ", s.severity));
     let trouble = words::trouble(&incident.scope, incident.symptom.as_ref());
-    let waits = match stand(&incident.phase) {
+    let waits = match stand(incident) {
         Stand::Open if incident.phase.proposal().is_some() => " · a proposal waits",
         Stand::Open | Stand::UnderWay | Stand::Over | Stand::Ended => "",
     };

@@ -10,6 +10,9 @@ pub use super::checkpoint::adopt::{AdoptError, Adopted, adopt};
 pub use super::checkpoint::state::{State, StateError, StateFile};
 pub use crate::stages::query::{Course, End, Found, MOST, QueryError, Reader, Reads, Story, explain};
 pub use crate::stages::vote::people::PeopleError;
+pub use crate::stages::vote::silences::{
+    SilenceError, add as silence_add, end as silence_end, in_force as silences,
+};
 pub use crate::store::audit::{
     Exit as AuditExit, ExportError, Held, Problem, ProofDocument, ProveError, Recount, Report, check_proof,
     export, prove, verify, verify_jsonl,

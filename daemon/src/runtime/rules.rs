@@ -119,6 +119,8 @@ impl RuleBook {
 pub async fn system(store: &SqliteStore) -> Result<System, StoreError> {
     const KINDS: &[&str] = &[
         "policy-changed",
+        "silence-added",
+        "silence-ended",
         "kill-switch-set",
         "kill-switch-clearing",
         "kill-switch-cleared",

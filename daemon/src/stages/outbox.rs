@@ -212,6 +212,13 @@ impl Outbox {
     /// A person must look, or may: where it goes is decided once and written down, then it goes there.
     async fn page(&self, row: &OutboxRow, incident: &IncidentId) -> Result<(), StoreError> {
         let incident = self.store.load(incident).await?;
+        if incident.hush.is_some() && !incident.phase.is_unproven() {
+            return self.about(row, &incident, Vec::new()).await; // it is owed, and told when the silence is over
+        }
+        // Somebody has it: a page that was on its way wakes nobody.
+        if incident.held_by.is_some() && !incident.phase.is_unproven() {
+            return self.changed(row, Kind::Update, &incident.id).await;
+        }
         let to = self.routed(&row.message.key, &incident).await?;
         self.about(row, &incident, to).await
     }
@@ -221,6 +228,7 @@ impl Outbox {
         let incident = self.store.load(incident).await?;
         let to = match &incident.phase {
             Phase::Closed { .. } => Vec::new(), // nobody need look any more
+            phase if is_quiet(&incident) && !phase.is_unproven() => Vec::new(),
             Phase::Investigating { .. }
             | Phase::Drafted { .. }
             | Phase::Proposed { .. }
@@ -323,6 +331,11 @@ impl Outbox {
         };
         Ok(look(ledger))
     }
+}
+
+/// Nobody is woken: somebody has it, or a silence keeps it back.
+fn is_quiet(incident: &Incident) -> bool {
+    incident.held_by.is_some() || incident.hush.is_some()
 }
 
 fn heard(kind: Kind) -> Heard {

@@ -1,8 +1,14 @@
 //! What people decide: votes, a fresh look, the end of an incident, the kill switch. The engine says what is taken; this appends it.
 
 pub mod end;
+mod have;
 mod lock;
 pub mod people;
+mod silence;
+pub mod silences;
+
+pub use have::Had;
+pub use silence::Quieted;
 
 use super::RulesNow;
 use crate::clock::Clock;

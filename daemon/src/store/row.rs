@@ -144,6 +144,9 @@ pub(super) fn proposal_of(event: &HistoryEvent) -> Option<ProposalId> {
             | E::FindingsChanged { .. }
             | E::AlertsChanged { .. }
             | E::Unchecked { .. }
+            | E::Acknowledged { .. }
+            | E::Silenced { .. }
+            | E::SilenceOver
             | E::EvidenceWanted { .. }
             | E::EvidenceGot { .. }
             | E::Planned { .. }

@@ -1,14 +1,14 @@
 //! Persons: they vote, ask and hold things back, through the same functions as the daemon's vote stage.
 
 use crate::machine::Machine;
-use crate::timeline::{KillSwitch, Vote as Cast};
+use crate::timeline::{KillSwitch, Silence as Quiet, Vote as Cast};
 use nightshift_engine::tally::{Ballot, admit};
 use nightshift_engine::{advance, system};
 use nightshift_model::incident::Reopening;
 use nightshift_model::vote::{Strength, VoteRefusal};
 use nightshift_model::{
     Actor, Appended, Closure, Digest, Incident, IncidentEvent, PersonId, Phase, Proof, ProposalId, Role,
-    Stream, SystemEvent, Vote,
+    Selector, Silence, Stream, SystemEvent, Vote,
 };
 
 /// How often a person's click is tried against a moving incident.
@@ -83,6 +83,12 @@ impl Machine {
         self.by_person(person, IncidentEvent::Reopened { why });
     }
 
+    /// A person has it from now on.
+    pub(crate) fn have(&mut self, person: &str) {
+        let person = PersonId(person.to_owned());
+        self.by_person(person.clone(), IncidentEvent::Acknowledged { person });
+    }
+
     /// A person ends an incident.
     pub(crate) fn close(&mut self, person: &str) {
         let person = PersonId(person.to_owned());
@@ -118,6 +124,24 @@ impl Machine {
                 .collect(),
         };
         self.append_system(events);
+        self.wake_all();
+    }
+
+    /// A person silences namespace `shop`.
+    pub(crate) fn silence(&mut self, step: &Quiet) {
+        let (of, now) = (Selector::Namespace("shop".to_owned()), self.world.now());
+        let by = Actor::Person(PersonId(step.person.clone()));
+        let silence = Silence::new(of, now, now + step.lasts, &step.because, by).expect("a good silence");
+        self.append_system(vec![SystemEvent::SilenceAdded { silence }]);
+        self.wake_all();
+    }
+
+    /// A person ends the newest silence.
+    pub(crate) fn end_silence(&mut self, person: &str) {
+        let newest = self.world.log().state.silences.last().map(|silence| silence.id.clone());
+        let by = Actor::Person(PersonId(person.to_owned()));
+        let silence = newest.expect("a silence to end");
+        self.append_system(vec![SystemEvent::SilenceEnded { silence, by }]);
         self.wake_all();
     }
 

@@ -191,6 +191,9 @@ impl Machine {
             Step::Vote(vote) => self.vote(vote),
             Step::CheckAgain(ask) => self.reopen(&ask.person, false),
             Step::AskFor(ask) => self.reopen(&ask.person, true),
+            Step::HaveIt(ask) => self.have(&ask.person),
+            Step::Silence(silence) => self.silence(silence),
+            Step::EndSilence(ask) => self.end_silence(&ask.person),
             Step::Close(ask) => self.close(&ask.person),
             Step::KillSwitch(switch) => self.kill_switch(switch),
             Step::Policy(policy) => {

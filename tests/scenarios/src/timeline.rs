@@ -116,6 +116,12 @@ pub enum Step {
     CheckAgain(Ask),
     /// A person asks for a proposal, and may then not vote on it.
     AskFor(Ask),
+    /// A person says *I have it*.
+    HaveIt(Ask),
+    /// A silence of namespace `shop`.
+    Silence(Silence),
+    /// The newest silence is ended before its time.
+    EndSilence(Ask),
     /// A person ends an incident.
     Close(Ask),
     /// The kill switch.
@@ -362,6 +368,18 @@ pub struct Vote {
 pub struct Ask {
     /// Who.
     pub person: String,
+}
+
+/// A silence.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Silence {
+    /// Who.
+    pub person: String,
+    /// How long.
+    pub lasts: Seconds,
+    /// Why.
+    pub because: String,
 }
 
 /// The kill switch.

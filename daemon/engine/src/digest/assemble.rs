@@ -3,28 +3,27 @@
 use crate::alert::MISSING;
 use crate::digest::night::Night;
 use crate::digest::schema::{
-    AfterFix, Audit, Compared, Deed, Digest, EndedStanding, Found, InventoryLine, Need, NeedKind, NotDone,
-    NotDoneReason, Quality, Relapse, Unanswered, Undelivered, Upcoming, VERSION, Verdict, Waiting, Watch,
-    Watched,
+    AfterFix, Audit, Compared, Deed, Digest, EndedStanding, Ending, Found, InventoryLine, Need, NeedKind,
+    NotDone, NotDoneReason, Quality, Relapse, Unanswered, Undelivered, Upcoming, VERSION, Verdict, Waiting,
+    Watch, Watched,
 };
 use crate::digest::story::{Began, Ended, Episode, Standing, Story, Written};
 use crate::digest::trend::{number, sleep_interruptions, trend};
 use crate::digest::words::{self, visible};
 use crate::digest::{Acting, Window};
 use nightshift_model::history::Quarantine;
-use nightshift_model::{Gap, Got, IncidentId, Proposal, Registry, Seconds, Severity, Timestamp};
+use nightshift_model::{Gap, Got, IncidentId, Proposal, Registry, Seconds, Severity, Silence, Timestamp};
 use std::collections::BTreeMap;
 
 /// How long a proven fix is watched for a relapse.
 const RELAPSE: Seconds = Seconds(86_400);
 
+/// A silence that ends within so long after the window is told.
+const SOON: Seconds = Seconds(86_400);
+
 /// What the format has a place for and this version does not look at.
-const NOT_CHECKED: [&str; 4] = [
-    "certificates that expire",
-    "volumes that fill",
-    "quotas near their limit",
-    "freeze windows and silences",
-];
+const NOT_CHECKED: [&str; 4] =
+    ["certificates that expire", "volumes that fill", "quotas near their limit", "freeze windows"];
 
 type Stories<'a> = BTreeMap<&'a IncidentId, Story<'a>>;
 
@@ -52,9 +51,27 @@ pub(super) fn assemble(
         did_not: did_not(stories, window),
         watch: watch(stories, night, window),
         trend: trend(stories, &pages, night, window),
-        upcoming: Upcoming { not_checked: NOT_CHECKED.map(str::to_owned).to_vec() },
+        upcoming: upcoming(night, window),
         quality,
     }
+}
+
+fn upcoming(night: &Night<'_>, window: &Window) -> Upcoming {
+    let soon = |silence: &&&Silence| silence.until > window.to && silence.until <= window.to + SOON;
+    let mut silences: Vec<Ending> = night
+        .silences
+        .values()
+        .filter(soon)
+        .map(|silence| Ending {
+            id: silence.id.clone(),
+            of: visible(&silence.of.to_string()),
+            until: window.moment(silence.until),
+            because: visible(&silence.because),
+            by: visible(&silence.by.to_string()),
+        })
+        .collect();
+    silences.sort_by(|a, b| (a.until.at, &a.id).cmp(&(b.until.at, &b.id)));
+    Upcoming { silences, not_checked: NOT_CHECKED.map(str::to_owned).to_vec() }
 }
 
 /// When people were paged, in order: every message about an incident that did not tell its end.
@@ -130,6 +147,8 @@ fn needs(stories: &Stories<'_>, night: &Night<'_>, window: &Window, registry: &R
             incident: None,
             scope: String::new(),
             owner: None,
+            held_by: None,
+            silenced: None,
             severity: Severity::Warning,
             since: window.moment(at),
             what: format!("the kill switch is set, so nothing is executed: {}", visible(reason)),
@@ -143,6 +162,8 @@ fn needs(stories: &Stories<'_>, night: &Night<'_>, window: &Window, registry: &R
             incident: None,
             scope: String::new(),
             owner: None,
+            held_by: None,
+            silenced: None,
             severity: Severity::Critical,
             since: window.moment(at),
             what: format!("the executor is closed, so nothing is executed: {}", visible(why)),
@@ -202,6 +223,8 @@ fn need(story: &Story<'_>, window: &Window, registry: &Registry) -> Option<Need>
         incident: Some(story.id.clone()),
         scope: story.name.clone(),
         owner: registry.owner_of(story.scope.owned_in()).map(|o| visible(&o.name)),
+        held_by: story.held_by.cloned(),
+        silenced: story.silenced.filter(|until| *until > window.to).map(|until| window.moment(until)),
         severity: match (story.symptom, story.alerts) {
             (Some(found), _) => found.severity,
             (None, Some(alerts)) => crate::alert::known::severity(alerts),

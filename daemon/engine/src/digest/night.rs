@@ -2,7 +2,7 @@
 
 use crate::digest::Window;
 use nightshift_model::history::{InventoryEntry, Quarantine};
-use nightshift_model::{Gap, Role, SystemEvent, Timestamp, Turn};
+use nightshift_model::{Gap, Role, Silence, SilenceId, SystemEvent, Timestamp, Turn};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the system stream adds up to at the window's end.
@@ -21,6 +21,8 @@ pub(super) struct Night<'a> {
     pub(super) quarantine: &'a [Quarantine],
     pub(super) standing: BTreeSet<&'a InventoryEntry>,
     pub(super) cleared: u32,
+    /// Silences that were not ended.
+    pub(super) silences: BTreeMap<&'a SilenceId, &'a Silence>,
     /// Since when the kill switch is set, and why.
     pub(super) stopped: Option<(Timestamp, &'a str)>,
     /// Since when the executor is closed, and why.
@@ -71,6 +73,12 @@ impl<'a> Night<'a> {
                         self.cleared += 1;
                     }
                 }
+            }
+            E::SilenceAdded { silence } => {
+                self.silences.insert(&silence.id, silence);
+            }
+            E::SilenceEnded { silence, .. } => {
+                self.silences.remove(silence);
             }
             E::KillSwitchSet { reason, .. } => self.stopped = Some((at, reason)),
             E::KillSwitchCleared => self.stopped = None,

@@ -6,7 +6,7 @@
 use crate::digest::words::visible;
 use jiff::tz::TimeZone;
 use nightshift_model::{
-    Digest as Sha256, Gap, IncidentId, PersonId, ProposalId, Risk, Seconds, Severity, Timestamp,
+    Digest as Sha256, Gap, IncidentId, PersonId, ProposalId, Risk, Seconds, Severity, SilenceId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +106,12 @@ pub struct Need {
     /// Who owns its namespace, by the registry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// Who said *I have it*.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<PersonId>,
+    /// Until when a silence keeps it quiet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silenced: Option<Moment>,
     /// How much it hurts.
     pub severity: Severity,
     /// Since when.
@@ -409,8 +415,26 @@ pub struct Repeated {
 /// 7. What comes next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upcoming {
+    /// Silences that end within a day, soonest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silences: Vec<Ending>,
     /// What this version does not look at.
     pub not_checked: Vec<String>,
+}
+
+/// A silence that is over soon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    /// Its id.
+    pub id: SilenceId,
+    /// Of what.
+    pub of: String,
+    /// When it is over.
+    pub until: Moment,
+    /// Why it was made.
+    pub because: String,
+    /// By whom.
+    pub by: String,
 }
 
 /// 8. How far all of this can be trusted.

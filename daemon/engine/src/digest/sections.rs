@@ -1,7 +1,7 @@
 //! The digest as sentences, in the order of reading: what text, page and mail lay out.
 
 use crate::digest::assemble::many;
-use crate::digest::schema::{AfterFix, Count, Deed, Digest, Found, Need, NotDone, Relapse, Stat};
+use crate::digest::schema::{AfterFix, Count, Deed, Digest, Ending, Found, Need, NotDone, Relapse, Stat};
 use crate::digest::words;
 use nightshift_model::{IncidentId, ProposalId};
 use std::fmt::Write as _;
@@ -43,6 +43,7 @@ pub fn sections(digest: &Digest) -> Vec<Section> {
         section("What it did not do", digest.did_not.iter().map(not_done)),
         section("Watching", watching(digest)),
         section("Came back", digest.watch.relapses.iter().map(relapse)),
+        section("Upcoming", digest.upcoming.silences.iter().map(ending)),
         trend(digest),
         section("Data quality", quality(digest)),
     ];
@@ -60,8 +61,13 @@ fn night(line: String) -> Entry {
 fn need(need: &Need) -> Entry {
     let owner = need.owner.as_ref().map(|o| format!(" · owner {o}")).unwrap_or_default();
     let incident = need.incident.as_ref().map(|i| format!(" · {i}")).unwrap_or_default();
-    let mut lines =
-        vec![need.what.clone(), format!("{} since {}{owner}{incident}", need.severity, need.since.local)];
+    let has = need.held_by.as_ref().map(|p| format!(" · {} has it", words::visible(p.as_str())));
+    let quiet = need.silenced.as_ref().map(|until| format!(" · silenced until {}", until.local));
+    let has = has.unwrap_or_default() + &quiet.unwrap_or_default();
+    let mut lines = vec![
+        need.what.clone(),
+        format!("{} since {}{owner}{has}{incident}", need.severity, need.since.local),
+    ];
     if let Some(p) = &need.proposal {
         lines.push(format!("{}, {} risk", p.action, p.risk));
         lines.push(format!("digest {} · expires {} (in {})", p.digest, p.expires.local, p.expires_in));
@@ -124,6 +130,13 @@ pub(super) fn inventory(digest: &Digest) -> Option<String> {
     };
     (inventory.standing + inventory.cleared > 0)
         .then(|| format!("{} broken before first sight{cleared}", inventory.standing))
+}
+
+fn ending(ending: &Ending) -> Entry {
+    night(format!(
+        "{} silence of {} ends: {} ({}) · {}",
+        ending.until.local, ending.of, ending.because, ending.by, ending.id
+    ))
 }
 
 fn relapse(relapse: &Relapse) -> Entry {

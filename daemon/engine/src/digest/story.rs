@@ -8,8 +8,8 @@ use nightshift_model::incident::Reopening;
 use nightshift_model::measure::Stage;
 use nightshift_model::{
     Alerts, Closure, Draft, Escalation, Evidence, Finding, Gap, Got, Grant, Incident, IncidentEvent,
-    IncidentId, Measurement, ObjectRef, OperationState, Outcome, Phase, Proposal, Recovered, Sent, Timestamp,
-    Withdrawal,
+    IncidentId, Measurement, ObjectRef, OperationState, Outcome, PersonId, Phase, Proposal, Recovered, Sent,
+    Timestamp, Withdrawal,
 };
 use std::borrow::Cow;
 
@@ -23,6 +23,10 @@ pub(super) struct Story<'a> {
     pub(super) symptom: Option<&'a Finding>,
     pub(super) alerts: Option<&'a Alerts>,
     pub(super) standing: Standing<'a>,
+    /// Who has it, while it is open.
+    pub(super) held_by: Option<&'a PersonId>,
+    /// Until when nobody is told of it.
+    pub(super) silenced: Option<Timestamp>,
     pub(super) changed_at: Timestamp,
     pub(super) episodes: Vec<Episode>,
     pub(super) drafts: Vec<Drafted<'a>>,
@@ -154,6 +158,8 @@ impl<'a> Story<'a> {
             symptom: fold.symptom.as_ref(),
             alerts: Some(&fold.alerts).filter(|a| !a.is_empty()),
             standing,
+            held_by: fold.held_by.as_ref().map(|holder| &holder.person),
+            silenced: fold.hush.as_ref().map(|hush| hush.until),
             changed_at: fold.changed_at,
             episodes: vec![Episode {
                 from_revision: 1,
@@ -185,6 +191,8 @@ impl<'a> Story<'a> {
             symptom: None,
             alerts: None,
             standing: Standing::Investigating,
+            held_by: None,
+            silenced: None,
             changed_at: at,
             episodes: vec![Episode::new(1, at, Began::New)],
             drafts: Vec::new(),
@@ -202,11 +210,20 @@ impl<'a> Story<'a> {
     /// The next event. Whether it was legal is the fold's question, not the digest's.
     pub(super) fn hear(&mut self, revision: u64, at: Timestamp, event: &'a IncidentEvent) {
         use IncidentEvent as E;
-        if !matches!(event, E::AlertsChanged { .. }) {
+        if !matches!(
+            event,
+            E::AlertsChanged { .. } | E::Acknowledged { .. } | E::Silenced { .. } | E::SilenceOver
+        ) {
             self.changed_at = at;
         }
         match event {
             E::AlertsChanged { alerts } => self.alerts = Some(alerts),
+            E::Acknowledged { person } => {
+                self.act(at);
+                self.held_by = Some(person);
+            }
+            E::Silenced { until, .. } => self.silenced = Some(*until),
+            E::SilenceOver => self.silenced = None,
             E::Opened { .. }
             | E::EvidenceWanted { .. }
             | E::Rechecked { .. }
@@ -360,6 +377,7 @@ impl<'a> Story<'a> {
 
     fn end(&mut self, revision: u64, at: Timestamp, how: Ended) {
         self.standing = Standing::Closed(how);
+        self.held_by = None;
         self.ends.push(revision);
         if let Some(episode) = self.episodes.last_mut() {
             episode.ended = Some((at, how));

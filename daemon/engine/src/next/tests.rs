@@ -55,6 +55,8 @@ fn incident(votes: Vec<Vote>, mark: &Mark, state: OperationState) -> Incident {
         written: None,
         proposals: Vec::new(),
         asked_by: None,
+        held_by: None,
+        hush: None,
         opened_at: at(0),
         changed_at: at(20),
         findings_at: at(1),

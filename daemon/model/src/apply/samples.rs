@@ -9,7 +9,7 @@ use crate::evidence::{Evidence, EvidenceRequest, Got, Observed, Tool};
 use crate::finding::{Finding, Origin, Reason, Severity};
 use crate::history::Actor;
 use crate::ids::{EvidenceId, IncidentId, OpId, PersonId, ProposalId};
-use crate::incident::{Closure, Escalation, Incident, IncidentEvent, Reopening, Withdrawal, Written};
+use crate::incident::{Before, Closure, Escalation, Incident, IncidentEvent, Reopening, Withdrawal, Written};
 use crate::measure::{Measurement, Outcome, Stage, VerificationSpec};
 use crate::object::{Cluster, Kind, ObjectRef};
 use crate::operation::{Epoch, LiveFacts, Mark, Recovered, Revision, Role, Sent};
@@ -206,6 +206,9 @@ pub(super) fn events() -> Vec<(&'static str, IncidentEvent)> {
         ("alerts-changed", E::AlertsChanged { alerts: alerts() }),
         ("findings-changed: gone", E::FindingsChanged { findings: Vec::new() }),
         ("unchecked", E::Unchecked { gaps: vec![Gap { what: "watch nodes".into(), why: "403".into() }] }),
+        ("acknowledged", E::Acknowledged { person: person.clone() }),
+        ("silenced", E::Silenced { until: at(90), before: Before::Untold }),
+        ("silence-over", E::SilenceOver),
         ("evidence-wanted", E::EvidenceWanted { wanted: vec![request] }),
         ("evidence-got", E::EvidenceGot { evidence }),
         ("planned", E::Planned { draft: draft() }),
@@ -284,6 +287,7 @@ pub(super) fn states() -> Vec<(&'static str, Incident)> {
         ("Executing: NotApplied", with(&["rechecked", "marked", "sending", "sent: refused"])),
         ("Executing: Unknown", with(&["rechecked", "marked", "sending", "sent: unknown"])),
         ("Verifying", with(&["rechecked", "marked", "sending", "sent: applied"])),
+        ("Proposed, silenced", fold(&["opened", "planned", "sealed", "silenced"])),
         ("Escalated", fold(&["opened", "escalated"])),
         ("Closed", fold(&["opened", "closed: healed"])),
         ("Closed by a person while it stood", fold(&["opened", "findings-changed", "closed: by-person"])),

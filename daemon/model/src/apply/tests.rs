@@ -89,7 +89,7 @@ proptest! {
     /// Whatever arrives in whatever order: only legal steps are taken, each is one revision, a claim never goes
     /// back to a lower mark, and what was sent is never sent again under the same mark.
     #[test]
-    fn any_sequence_keeps_the_laws(picks in prop::collection::vec(0_usize..40, 0..60)) {
+    fn any_sequence_keeps_the_laws(picks in prop::collection::vec(0_usize..43, 0..60)) {
         let all = events();
         let mut incident = fold(&["opened"]);
         let mut sent = std::collections::BTreeSet::new();
@@ -120,6 +120,24 @@ proptest! {
             incident = after;
         }
     }
+}
+
+#[test]
+fn whoever_has_it_has_it_until_it_is_over() {
+    let has = |i: &Incident| i.held_by.as_ref().map(|holder| holder.person.to_string());
+    let acknowledged = fold(&["opened", "findings-changed", "acknowledged", "planned", "sealed"]);
+    assert_eq!(has(&acknowledged).as_deref(), Some("alice"));
+    let mine = |i: &Incident, who: &str| {
+        Incident::apply(Some(i), &place(i), &IncidentEvent::Acknowledged { person: who.into() })
+    };
+    let bob = mine(&acknowledged, "bob").unwrap();
+    assert_eq!((has(&bob).as_deref(), bob.changed_at), (Some("bob"), acknowledged.changed_at));
+    assert_eq!(bob.phase, acknowledged.phase);
+    let closed = fold(&["opened", "findings-changed", "acknowledged", "closed: healed"]);
+    assert_eq!(has(&closed), None);
+    assert!(mine(&closed, "bob").is_err(), "nobody has what is over");
+    let again = fold(&["opened", "findings-changed", "acknowledged", "closed: healed", "reopened"]);
+    assert_eq!(has(&again), None, "what comes back is nobody's");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::end::EndView;
 use super::evidence::{self, EvidenceView};
+use super::hold::HoldView;
 use super::page::{reasons, sentence};
 use super::render::{Frame, ago, clock};
 use crate::stages::query::Course;
@@ -41,6 +42,7 @@ pub(super) struct IncidentPage {
     pub(super) tone: &'static str,
     pub(super) state: Vec<String>,
     pub(super) wrong: &'static str,
+    pub(super) hold: HoldView,
     pub(super) findings: Vec<String>,
     pub(super) alerts: Vec<String>,
     pub(super) more_alerts: u32,
@@ -160,9 +162,8 @@ fn closure(incident: &Incident, why: &Closure) -> String {
 fn wrong(incident: &Incident) -> &'static str {
     let by_person = matches!(&incident.phase, Phase::Closed { why: Closure::ByPerson { .. } });
     match (incident.findings.is_empty(), incident.phase.ending()) {
-        (true, _) => "What was wrong",
         (false, Ending::Over) if by_person => "What still stands",
-        (false, Ending::Over) => "What was wrong",
+        (true, _) | (false, Ending::Over) => "What was wrong",
         (false, Ending::Possible | Ending::UnderWay) => "What is wrong",
     }
 }
@@ -176,6 +177,7 @@ fn capital(text: &str) -> String {
 /// The page of one incident.
 pub(super) fn incident(
     frame: Frame,
+    hold: HoldView,
     course: &Course,
     end: Option<EndView>,
     now: Timestamp,
@@ -221,6 +223,7 @@ pub(super) fn incident(
         tone: tone(&i.phase),
         state,
         wrong: wrong(i),
+        hold,
         findings: findings.collect(),
         alerts: i.alerts.shown.iter().map(|a| words::alert(a, |at| clock(at, now, zone))).collect(),
         more_alerts: i.alerts.total.saturating_sub(u32::try_from(i.alerts.shown.len()).unwrap_or(u32::MAX)),
@@ -293,6 +296,8 @@ fn told(event: &HistoryEvent) -> String {
                 format!("sealed {}, digest {}", proposal.id(), proposal.digest().short())
             }
         },
+        IncidentEvent::Silenced { .. } => "silenced: nobody is told for now".to_owned(),
+        IncidentEvent::Acknowledged { person } => format!("{person} has it"),
         IncidentEvent::Voted { vote } => format!("{} voted {}", vote.person, vote.decision.as_str()),
         IncidentEvent::Granted { grant } => {
             let persons: Vec<&str> = grant.persons.iter().map(nightshift_model::PersonId::as_str).collect();

@@ -6,6 +6,7 @@ mod course;
 mod end;
 mod evidence;
 pub mod forms;
+mod hold;
 pub mod link;
 mod page;
 mod passkey;
@@ -172,6 +173,8 @@ impl Gate {
             .route("/p/{proposal}/votes", post(vote::cast))
             .route("/i/{incident}/end", post(end::post))
             .route("/p/{proposal}/again", post(vote::again))
+            .route("/i/{incident}/have", post(hold::have))
+            .route("/i/{incident}/silence", post(hold::silence))
             .route("/killswitch", post(vote::switch))
             .route("/signin", post(signin::open))
             .route("/signout", post(signin::close))

@@ -3,6 +3,7 @@
 use super::end::{self, EndView};
 use super::evidence::{self, EvidenceView};
 use super::forms::{self, Purpose};
+use super::hold::HoldView;
 use super::passkey;
 use super::proof::{self, MeasureView, ProgressView};
 use super::render::{Frame, ago, clock, html, span};
@@ -85,6 +86,7 @@ struct ProposalView {
     passkey: bool,
     signing: String,
     end: Option<EndView>,
+    hold: HoldView,
     sealed: String,
 }
 
@@ -229,6 +231,7 @@ fn view(story: &Story, desk: &Desk<'_>) -> ProposalView {
         passkey: !passkey::credentials(desk.visitor, desk.rules).is_empty(),
         signing: signing.sentence().to_owned(),
         end: end::view(&story.incident, desk.visitor, desk.rules, desk.keys),
+        hold: HoldView::of(&story.incident, desk.visitor, desk.rules, desk.keys, (now, zone)),
         sealed: story.proposal.bytes().to_owned(),
     }
 }

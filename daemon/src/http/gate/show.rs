@@ -4,6 +4,7 @@ use super::Gate;
 use super::course::{self, IncidentPage, ListPage};
 use super::end;
 use super::forms::{self, Purpose};
+use super::hold::HoldView;
 use super::link::{BadLink, LinkToken};
 use super::page::{Desk, proposal_page, sentence};
 use super::render::{Frame, SwitchView, VisitorView, clock, message, page, span};
@@ -224,8 +225,15 @@ pub(super) async fn incident(
         Ok(Some(course)) if may_view(&rules, &visitor, course.incident.scope.owned_in()) => {
             let frame = gate.frame("", &visitor, &rules).await;
             let end = end::view(&course.incident, &visitor, &rules, &gate.keys);
+            let hold = HoldView::of(
+                &course.incident,
+                &visitor,
+                &rules,
+                &gate.keys,
+                (gate.clock.now(), &gate.site.zone),
+            );
             let shown: IncidentPage =
-                course::incident(frame, &course, end, gate.clock.now(), &gate.site.zone);
+                course::incident(frame, hold, &course, end, gate.clock.now(), &gate.site.zone);
             gate.with_page_cookie(page(StatusCode::OK, &shown), &visitor)
         }
         Ok(_) => Gate::nothing_here(),

@@ -125,8 +125,26 @@ fn incident(phase: Phase) -> Incident {
         evidence: Vec::new(),
         proposals: Vec::new(),
         asked_by: None,
+        held_by: None,
+        hush: None,
         phase,
     }
+}
+
+#[test]
+fn what_somebody_has_is_under_way_for_a_pager_until_a_write_cannot_be_proven() {
+    let held = |phase| Incident {
+        held_by: Some(nightshift_model::incident::Holder { person: "alice".into(), at: at(70) }),
+        ..incident(phase)
+    };
+    let escalated = |why| Phase::Escalated { why };
+    let told = notice(&held(escalated(Escalation::SupersededTwice)), Kind::Progress, &around(None));
+    assert_eq!(told.stand, Stand::UnderWay);
+    assert!(told.title.starts_with("alice has it: CrashLoopBackOff"), "{}", told.title);
+    assert!(told.lines.iter().any(|line| line == "alice has it; nobody else is woken about it."));
+    let outcome = Outcome::Failed { why: "it crashes".to_owned(), reverted_by: None };
+    let failed = notice(&held(escalated(Escalation::NotVerified { outcome })), Kind::Page, &around(None));
+    assert_eq!(failed.stand, Stand::Open);
 }
 
 fn around(link: Option<&str>) -> Around {

@@ -2,7 +2,7 @@
 
 use super::Sees;
 use nightshift_model::history::{InventoryEntry, Row};
-use nightshift_model::{Gap, HistoryEvent, Incident, IncidentEvent, Stream, SystemEvent};
+use nightshift_model::{Gap, HistoryEvent, Incident, IncidentEvent, Selector, Stream, SystemEvent};
 use std::collections::BTreeSet;
 
 /// Drops every row and every incident that is about something else.
@@ -54,7 +54,13 @@ fn part(event: &mut SystemEvent, mine: &BTreeSet<String>, sees: Sees<'_>) -> boo
         | E::KillSwitchCleared
         | E::CheckpointKey { .. }
         | E::AuditClosed { .. }
-        | E::AuditAdopted { .. } => true,
+        | E::AuditAdopted { .. }
+        | E::SilenceEnded { .. } => true,
+        // One kind of fault is silenced for everybody.
+        E::SilenceAdded { silence } => match &silence.of {
+            Selector::Namespace(namespace) | Selector::Workload { namespace, .. } => sees(namespace),
+            Selector::Reason(_) => true,
+        },
         E::HealthySeen { .. }
         | E::Invited { .. }
         | E::SessionOpened { .. }
@@ -97,7 +103,17 @@ mod tests {
         };
         let gap = |what: &str| Gap { what: what.to_owned(), why: "403".to_owned() };
         let gaps = vec![gap("watch pods in shop"), gap("watch pods in bank"), gap("watch nodes")];
+        let silenced = |namespace: &str| {
+            let (of, from) =
+                (Selector::Namespace(namespace.to_owned()), Timestamp::from_second(1_800_000_000));
+            let until = from + nightshift_model::Seconds(60);
+            let by = Actor::Operator;
+            let silence = nightshift_model::Silence::new(of, from, until, "x", by).unwrap();
+            SystemEvent::SilenceAdded { silence }
+        };
         let system = [
+            silenced("shop"),
+            silenced("bank"),
             told("inc-a:3"),
             told("inc-b:3"),
             SystemEvent::Inventory { entries: vec![entry("shop"), entry("bank")] },
@@ -114,6 +130,6 @@ mod tests {
             left.contains("inc-a") && left.contains("watch nodes") && left.contains("watch pods in shop")
         );
         assert!(!left.contains("inc-b") && !left.contains("bank") && !left.contains("rollouts"), "{left}");
-        assert_eq!(rows.len(), 4, "{left}");
+        assert_eq!(rows.len(), 5, "{left}");
     }
 }

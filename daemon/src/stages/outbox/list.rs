@@ -62,20 +62,22 @@ impl Outbox {
         once.retain(|one| seen.insert(one.incident.clone()));
         let count = u32::try_from(once.len()).unwrap_or(u32::MAX);
         let mut lines = Vec::new();
-        let mut over = 0;
+        let (mut over, mut quiet) = (0, 0);
         for one in fair(once, |one| (one.owner.as_str(), one.severity)).into_iter().take(LOOKED_UP) {
             if lines.len() == NAMED {
                 break;
             }
             let incident = self.store.snapshot(&one.incident).await?;
-            if matches!(incident.phase, Phase::Closed { .. }) {
+            if incident.hush.is_some() && !incident.phase.is_unproven() {
+                quiet += 1;
+            } else if matches!(incident.phase, Phase::Closed { .. }) {
                 over += 1;
             } else {
                 lines.push(list_line(&incident));
             }
         }
         let named = u32::try_from(lines.len()).unwrap_or(u32::MAX);
-        let more = count.saturating_sub(named).saturating_sub(over);
+        let more = count.saturating_sub(named).saturating_sub(over).saturating_sub(quiet);
         if over > 0 {
             lines.push(format!("{over} of those looked at are over already"));
         }

@@ -110,6 +110,9 @@ impl Story {
             | E::FindingsChanged { .. }
             | E::AlertsChanged { .. }
             | E::Unchecked { .. }
+            | E::Acknowledged { .. }
+            | E::Silenced { .. }
+            | E::SilenceOver
             | E::EvidenceWanted { .. }
             | E::EvidenceGot { .. }
             | E::Planned { .. }

@@ -17,6 +17,9 @@ pub(super) fn incident(event: &E) -> String {
         E::AlertsChanged { alerts } => alerts_of(alerts),
         E::Unchecked { gaps } if gaps.is_empty() => "everything was seen".to_owned(),
         E::Unchecked { gaps } => gaps.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        E::Silenced { until, .. } => format!("until {until}"),
+        E::SilenceOver => "what is still broken is told".to_owned(),
+        E::Acknowledged { person } => format!("{person} has it"),
         E::EvidenceWanted { wanted } => wanted.iter().map(|w| w.tool.name()).collect::<Vec<_>>().join(", "),
         E::EvidenceGot { evidence } => got(evidence),
         E::Planned { draft } => draft_of(draft),
@@ -163,7 +166,10 @@ pub(super) fn system(event: &S) -> Option<String> {
             format!("{kind}{}", if before.is_some() { "" } else { ": the first one" })
         }
         S::KillSwitchSet { by, reason } => format!("{kind}: {by} ({reason})"),
-        S::KillSwitchClearing { by } => format!("{kind}: {by}"),
+        S::KillSwitchClearing { by } | S::SilenceEnded { by, .. } => format!("{kind}: {by}"),
+        S::SilenceAdded { silence } => {
+            format!("{kind}: {} until {} ({}, {})", silence.of, silence.until, silence.because, silence.by)
+        }
         S::KillSwitchCleared => kind.to_owned(),
         S::Inventory { entries } | S::InventoryCleared { entries } => match entries.as_slice() {
             [] => format!("{kind}: nothing"),
