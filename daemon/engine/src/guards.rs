@@ -72,7 +72,8 @@ fn kill_switch(case: &Case) -> Option<String> {
 }
 
 fn nobody_can_decide(case: &Case) -> Option<String> {
-    decidable(&case.rules.registry, case.namespace(), case.draft.risk, case.now).err()
+    let asked_by = case.incident.asked_by.as_ref();
+    decidable(&case.rules.registry, case.namespace(), case.draft.risk, asked_by, case.now).err()
 }
 
 fn quarantine(case: &Case) -> Option<String> {

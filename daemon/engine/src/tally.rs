@@ -126,14 +126,18 @@ pub fn eligibility(proposal: &Proposal, person: &Person, registry: &Registry) ->
     if !registry.may(person, Power::Approve, &plan.action.target().namespace) {
         return Err(VoteRefusal::NoRole);
     }
-    let proposer_may = registry.policy.proposer_may_vote_low && plan.risk == Risk::Low;
-    if plan.proposer == Actor::Person(person.name.clone()) && !proposer_may {
+    if plan.proposer == Actor::Person(person.name.clone()) && !proposer_may_vote(registry, plan.risk) {
         return Err(VoteRefusal::Proposer);
     }
     if person.since.is_some_and(|since| since > proposal.sealed_at) {
         return Err(VoteRefusal::AddedLater);
     }
     Ok(())
+}
+
+/// Whether policy lets whoever asked for a proposal of this risk vote on it: at Low, if it says so, and never above.
+fn proposer_may_vote(registry: &Registry, risk: Risk) -> bool {
+    registry.policy.proposer_may_vote_low && risk == Risk::Low
 }
 
 /// A vote before it is one: who decides what about which bytes, and how it would be proven.
@@ -198,17 +202,28 @@ pub fn min_proof(registry: &Registry, risk: Risk) -> Strength {
     rule(registry, risk).min_proof
 }
 
-/// Whether anybody can ever approve a plan of this risk in this namespace.
+/// Whether anybody can ever approve a plan of this risk in this namespace. Whoever asked for it counts only where
+/// policy lets them vote: a page that nobody may answer wakes people for nothing.
 ///
 /// # Errors
 /// One sentence that says what is missing.
-pub fn decidable(registry: &Registry, namespace: &str, risk: Risk, now: Timestamp) -> Result<(), String> {
+pub fn decidable(
+    registry: &Registry,
+    namespace: &str,
+    risk: Risk,
+    asked_by: Option<&PersonId>,
+    now: Timestamp,
+) -> Result<(), String> {
     let rule = rule(registry, risk);
-    let there = registry.approvers(namespace);
+    let asker = asked_by.filter(|_| !proposer_may_vote(registry, risk));
+    let mut there = registry.approvers(namespace);
+    there.retain(|p| Some(&p.name) != asker);
+    let besides =
+        asker.map_or_else(String::new, |a| format!(" besides {a}, who asked and does not vote on it"));
     let needed = usize::try_from(rule.approve).unwrap_or(usize::MAX);
     if there.len() < needed {
         return Err(format!(
-            "{needed} approver(s) are needed in namespace {namespace}, the registry has {}",
+            "{needed} approver(s) are needed in namespace {namespace}{besides}, the registry has {}",
             there.len()
         ));
     }
@@ -216,7 +231,7 @@ pub fn decidable(registry: &Registry, namespace: &str, risk: Risk, now: Timestam
     if rule.min_proof == Strength::Signed && signing < needed {
         return Err(format!(
             "policy asks for signed votes at {risk} risk: {needed} approver(s) with a key of their own are needed in \
-             namespace {namespace}, the registry has {signing}"
+             namespace {namespace}{besides}, the registry has {signing}"
         ));
     }
     Ok(())

@@ -32,6 +32,21 @@ fn nothing_stands_against_an_ordinary_draft() {
 }
 
 #[test]
+fn a_person_who_asks_needs_another_who_can_decide() {
+    let asked = Incident { asked_by: Some("bob".into()), ..incident() };
+    let mut rules = rules();
+    assert_eq!(decide(&draft(Risk::Medium), &asked, &rules, at(1000)), Decision::Propose);
+    let mut registry = (*rules.registry).clone();
+    registry.persons.retain(|p| p.name.as_str() == "bob");
+    rules.registry = registry.into();
+    assert_eq!(decide(&draft(Risk::Medium), &incident(), &rules, at(1000)), Decision::Propose);
+    let Decision::Refuse(why) = decide(&draft(Risk::Medium), &asked, &rules, at(1000)) else {
+        unreachable!("nobody is left to decide")
+    };
+    assert!(why.join("; ").contains("who asked and does not vote"), "{why:?}");
+}
+
+#[test]
 fn every_guard_refuses_alone() {
     let day = |n: u64| (0..n).map(|i| execution("inc-b", i, false)).collect::<Vec<_>>();
     let denial = Denial {

@@ -89,10 +89,30 @@ fn high_risk_never_rests_on_one_person_or_on_our_word() {
     assert!(matches!(tally(&p, &mixed, &rules), Tally::Waiting { .. }), "one of two is our word");
     let twice = [real[0].clone(), Vote { person: "bob".into(), ..real[0].clone() }];
     assert!(matches!(tally(&p, &twice, &rules), Tally::Waiting { .. }), "alice's key speaks for alice");
-    assert!(decidable(&registry(), "shop", Risk::High, at(30)).is_err());
-    assert!(decidable(&rules.registry, "shop", Risk::High, at(30)).is_ok());
-    assert!(decidable(&registry(), "bank", Risk::Low, at(30)).is_err(), "nobody may decide there");
-    assert!(decidable(&registry(), "shop", Risk::Medium, at(30)).is_ok());
+    assert!(decidable(&registry(), "shop", Risk::High, None, at(30)).is_err());
+    assert!(decidable(&rules.registry, "shop", Risk::High, None, at(30)).is_ok());
+    assert!(decidable(&registry(), "bank", Risk::Low, None, at(30)).is_err(), "nobody may decide there");
+    assert!(decidable(&registry(), "shop", Risk::Medium, None, at(30)).is_ok());
+}
+
+#[test]
+fn whoever_asked_is_nobody_who_can_decide() {
+    let (bob, mut registry) = (PersonId::from("bob"), registry());
+    let ask = |registry: &Registry, risk, by| decidable(registry, "shop", risk, by, at(30));
+    assert!(ask(&registry, Risk::Medium, Some(&bob)).is_ok(), "alice can");
+    registry.persons.retain(|p| p.name == bob);
+    assert!(ask(&registry, Risk::Medium, None).is_ok(), "nightshift proposes, bob decides");
+    let why = ask(&registry, Risk::Medium, Some(&bob)).unwrap_err();
+    assert!(why.contains("besides bob, who asked") && why.ends_with("the registry has 0"), "{why}");
+    assert!(ask(&registry, Risk::Low, Some(&bob)).is_err());
+    registry.policy.proposer_may_vote_low = true;
+    assert!(ask(&registry, Risk::Low, Some(&bob)).is_ok(), "policy says so for Low");
+    assert!(ask(&registry, Risk::Medium, Some(&bob)).is_err(), "and for nothing above");
+    let (rules, ..) = keyed();
+    let mut signing = (*rules.registry).clone();
+    signing.persons.retain(|p| !p.keys.is_empty());
+    assert!(ask(&signing, Risk::High, None).is_ok());
+    assert!(ask(&signing, Risk::High, Some(&bob)).is_err(), "two sign, and neither of them asked");
 }
 
 /// What somebody could write who has the history and our word, but nobody's key.
