@@ -218,8 +218,9 @@ fn state(screen: &Screen, i: &Incident) -> String {
             format!("A person is needed: {}\nnext: {}", words::escalation(why), words::next_step(why))
         }
         Phase::Closed { why } => {
-            let left: String = words::left_behind(i).iter().map(|left| format!("\nnote: {left}")).collect();
-            format!("Over: {}.{left}", words::closure(why))
+            let left = words::left_behind(i).into_iter().map(|left| format!("note: {left}"));
+            let over = format!("Over: {}.", words::closure(why));
+            std::iter::once(over).chain(left).collect::<Vec<_>>().join("\n")
         }
     }
 }

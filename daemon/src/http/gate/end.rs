@@ -116,15 +116,12 @@ impl Gate {
     /// Tells the person why nothing was ended, and counts it.
     async fn not_ended(&self, why: VoteRefusal, visitor: Option<&Visitor>, id: &IncidentId) -> Response {
         const TITLE: &str = "The incident was not ended";
-        let frame = match visitor {
-            Some(visitor) => {
-                self.metrics.refused(why.as_str());
-                self.frame(TITLE, visitor, &self.votes.rules().await).await
-            }
-            None => {
-                self.refuse_anonymous(why.as_str());
-                Frame::anonymous(TITLE)
-            }
+        let frame = if let Some(visitor) = visitor {
+            self.metrics.refused(why.as_str());
+            self.frame(TITLE, visitor, &self.votes.rules().await).await
+        } else {
+            self.refuse_anonymous(why.as_str());
+            Frame::anonymous(TITLE)
         };
         let more = &["Nothing was changed by this attempt."];
         message(status(why), &frame, sentence(why), more, visitor.map(|_| back(id)))
