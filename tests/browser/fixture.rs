@@ -3,14 +3,15 @@
 use crate::people::{Browser, registry};
 use nightshift::clock::Clock;
 use nightshift::config::{self, Keys};
-use nightshift::http::gate::{Gate, Parts, Site};
+use nightshift::http::gate::{Gate, Parts, Site, Visible};
 use nightshift::http::listen;
 use nightshift::http::metrics::GateMetrics;
+use nightshift::stages::digest::{Daily, DigestStage, sheet};
 use nightshift::stages::query::Reads;
 use nightshift::stages::vote::Votes;
 use nightshift::stages::vote::people::People;
 use nightshift::store::{HistoryStore as _, OpenMode, SqliteStore};
-use nightshift_engine::digest as engine_digest;
+use nightshift_engine::digest::Acting;
 use nightshift_engine::rules::{KillSwitch, Mode, Rules, Standing};
 use nightshift_engine::{Store as _, advance};
 use nightshift_model::action::SeenImage;
@@ -106,11 +107,11 @@ impl Night {
             clock,
             site: Site::of(&config::Gate::default(), address, zone),
             metrics: GateMetrics::default(),
-            digest: Arc::new(move |date| {
+            digest: Arc::new(move |date, sees| {
                 let (store, rules) = (told_from.clone(), told_by.lock().unwrap().clone());
-                Box::pin(
-                    async move { if date.year() == 2026 { Some(told(store, rules).await) } else { None } },
-                )
+                Box::pin(async move {
+                    if date.year() == 2026 { Some(told(store, rules, clock, sees).await) } else { None }
+                })
             }),
         });
         let stop = CancellationToken::new();
@@ -484,19 +485,26 @@ fn draft(plan: &Plan) -> Draft {
 }
 
 /// The digest of the night until now.
-async fn told(store: SqliteStore, rules: Rules) -> nightshift::api::digest::DigestSheet {
-    let (from, to) = (start() - Seconds(64_800), start() + Seconds(21_600));
-    let window = engine_digest::Window {
-        from,
-        to,
-        zone: jiff::tz::TimeZone::get("Europe/Berlin").unwrap(),
-        cluster: rules.cluster.name.clone(),
-        mode: engine_digest::Acting::Approve,
-        known_from: from,
+async fn told(
+    store: SqliteStore,
+    rules: Rules,
+    clock: Clock,
+    sees: Visible,
+) -> nightshift::api::digest::DigestSheet {
+    let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+    let stage = DigestStage {
+        store,
+        daily: Daily { at: jiff::civil::time(8, 0, 0, 0), zone },
+        registry: rules.registry,
+        cluster: rules.cluster.name,
+        mode: Acting::Approve,
+        clock,
+        fence: None,
+        queued: Mutex::default(),
+        verified: tokio::sync::Mutex::default(),
     };
-    let rows = store.events(from, to, &[]).await.unwrap();
-    let audit = engine_digest::Audit::NotChecked { why: "this is a test".to_owned() };
-    nightshift::stages::digest::sheet(&engine_digest::digest(&rows, &[], &window, &rules.registry, audit))
+    let (from, to) = (start() - Seconds(64_800), start() + Seconds(21_600));
+    sheet(&stage.tell_of(from, to, Some(&*sees)).await.unwrap())
 }
 
 impl Night {

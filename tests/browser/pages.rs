@@ -125,3 +125,22 @@ async fn untrusted_text_stays_text() {
     let shown = alice.get(&format!("/i/{}", night.incident)).await.text;
     assert!(shown.contains("&#60;script&#62;") && !shown.contains("<script>") && !shown.contains('\u{202e}'));
 }
+
+#[tokio::test]
+async fn the_digest_page_shows_what_the_roles_cover_and_how_much_it_leaves_out() {
+    let night = Night::proposed().await;
+    let path = "/digest/2026-03-03";
+    let mut root = night.signed_in("root").await;
+    let whole = root.get(path).await.text;
+    assert!(whole.contains("Deployment shop/cart") && !whole.contains("Left out"), "{whole}");
+    let mut carol = night.signed_in("carol").await;
+    assert!(carol.get(path).await.text.contains("Deployment shop/cart"), "a looker of the owner");
+    let mut dave = night.signed_in("dave").await;
+    let part = dave.get(path).await;
+    assert_eq!(part.status, StatusCode::OK);
+    assert!(part.text.contains("Left out, because your roles do not cover their owners: 1 incident"));
+    let id = night.fold().await.proposals[0].id.clone();
+    for name in ["shop", "cart", "CrashLoopBackOff", night.incident.as_str(), id.as_str()] {
+        assert!(!part.text.contains(name), "{name} leaks: {}", part.text);
+    }
+}

@@ -126,7 +126,7 @@ async fn open(
     let running = runtime::start(setup(store)).await?;
     let listen = (Ipv4Addr::LOCALHOST, 0).into();
     let gate = config::Gate { listen, ..config::Gate::default() };
-    let digest: DigestOf = Arc::new(|_| Box::pin(async { None }));
+    let digest: DigestOf = Arc::new(|_, _| Box::pin(async { None }));
     let mut metrics = prometheus_client::registry::Registry::default();
     let keys = if keys.exists() { Keys::load(keys)? } else { Keys::random()? };
     let zone = jiff::tz::TimeZone::UTC;

@@ -1,6 +1,7 @@
 //! The morning digest: what the history says about a night, and nothing that it does not say.
 
 mod assemble;
+mod left_out;
 mod night;
 mod schema;
 mod sections;
@@ -12,7 +13,7 @@ pub mod words;
 
 pub use schema::{
     Acting, AfterFix, Audit, Compared, Count, Deed, Digest, EndedStanding, Ending, Found, InventoryLine,
-    Ledger, Moment, Need, NeedKind, NotDone, NotDoneReason, Quality, Relapse, Repeated, Stat, Trend,
+    Ledger, LeftOut, Moment, Need, NeedKind, NotDone, NotDoneReason, Quality, Relapse, Repeated, Stat, Trend,
     Unanswered, Undelivered, Upcoming, VERSION, Verdict, Waiting, Walked, Watch, Watched,
 };
 pub use sections::{About, Entry, Section, sections};

@@ -9,6 +9,9 @@ pub struct DigestSheet {
     pub window: String,
     /// The one line at the top.
     pub verdict: String,
+    /// What this reader was not shown, in numbers; empty when it is the whole digest.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub left_out: String,
     /// What follows, in the order of reading.
     pub sections: Vec<DigestSection>,
 }

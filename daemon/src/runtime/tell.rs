@@ -33,10 +33,10 @@ pub fn digests(running: &Running, daily: Daily) -> Arc<DigestStage> {
 /// Digests as the gate shows them.
 pub fn sheets(digests: &Arc<DigestStage>) -> DigestOf {
     let digests = Arc::clone(digests);
-    Arc::new(move |date| {
+    Arc::new(move |date, sees| {
         let digests = Arc::clone(&digests);
         Box::pin(async move {
-            match digests.of(date).await {
+            match digests.of(date, &*sees).await {
                 Ok(digest) => digest.as_ref().map(sheet),
                 Err(error) => {
                     tracing::error!(%error, "the digest cannot be told");

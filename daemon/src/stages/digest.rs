@@ -10,7 +10,9 @@ use askama::Template as _;
 use jiff::civil::{Date, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use nightshift_engine::StoreError;
-use nightshift_engine::digest::{About, Acting, Audit, Digest, Entry, Walked, Window, digest, sections};
+use nightshift_engine::digest::{
+    About, Acting, Audit, Digest, Entry, LeftOut, Walked, Window, digest, sections,
+};
 use nightshift_model::history::Row;
 use nightshift_model::{
     Actor, Epoch, Incident, IncidentId, Message, MessageBody, Registry, Role, Seconds, Stream, Timestamp,
@@ -170,7 +172,8 @@ impl DigestStage {
         self.tell_of(from, to, None).await
     }
 
-    /// The same for somebody who sees some namespaces only: what is about others is not in it, and in no number of it.
+    /// The same for somebody who sees some namespaces only: what is about others is not in it, and in no number of it but
+    /// those of what was left out.
     ///
     /// # Errors
     /// Those of the store.
@@ -192,9 +195,6 @@ impl DigestStage {
         let told: BTreeSet<&IncidentId> = rows.iter().filter_map(|row| incident(&row.stream)).collect();
         let mut open = self.open().await?;
         open.retain(|i| i.opened_at < to && !told.contains(&i.id));
-        if let Some(sees) = sees {
-            share::keep(&mut rows, &mut open, sees);
-        }
         let window = Window {
             from,
             to,
@@ -204,16 +204,19 @@ impl DigestStage {
             known_from,
         };
         let audit = self.audit().await;
-        Ok(digest(&rows, &open, &window, &self.registry, audit))
+        let whole = digest(&rows, &open, &window, &self.registry, audit.clone());
+        let Some(sees) = sees else { return Ok(whole) };
+        share::keep(&mut rows, &mut open, sees);
+        Ok(digest(&rows, &open, &window, &self.registry, audit).part_of(&whole))
     }
 
-    /// The digest of a date: of the window that ended on it. `None` when that has not ended.
+    /// The digest of a date for one reader: of the window that ended on it. `None` when that has not ended.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn of(&self, date: Date) -> Result<Option<Digest>, StoreError> {
+    pub async fn of(&self, date: Date, sees: Sees<'_>) -> Result<Option<Digest>, StoreError> {
         let Some((from, to)) = self.window(date) else { return Ok(None) };
-        self.tell(from, to).await.map(Some)
+        self.tell_of(from, to, Some(sees)).await.map(Some)
     }
 
     /// The window that ended on a date; `None` when it has not ended.
@@ -308,6 +311,7 @@ pub fn sheet(digest: &Digest) -> DigestSheet {
     DigestSheet {
         window: format!("{} to {} {}", digest.from.local, digest.to.local, digest.zone),
         verdict: digest.verdict.line.clone(),
+        left_out: digest.left_out.as_ref().map(LeftOut::sentence).unwrap_or_default(),
         sections: sections.collect(),
     }
 }

@@ -46,6 +46,7 @@ pub(super) fn assemble(
         to: window.moment(window.to),
         zone: window.zone.iana_name().unwrap_or("UTC").to_owned(),
         verdict: verdict(stories, night, &pages, &needs_you, &quality, window),
+        left_out: None,
         needs_you,
         did: did(stories, window),
         did_not: did_not(stories, window),

@@ -30,6 +30,9 @@ pub struct Digest {
     pub zone: String,
     /// 1. The night in one line.
     pub verdict: Verdict,
+    /// What was left out because the reader may not see it; `None` when this is the whole digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
     /// 2. What waits for a person, most urgent first.
     pub needs_you: Vec<Need>,
     /// 3. What was written to the cluster, oldest first.
@@ -44,6 +47,23 @@ pub struct Digest {
     pub upcoming: Upcoming,
     /// 8. How far all of this can be trusted.
     pub quality: Quality,
+}
+
+/// How much a reader was not shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Incidents that opened or came back in the window.
+    pub incidents: u32,
+    /// Incidents open at its end, whenever they opened.
+    pub open: u32,
+    /// Things that wait for a person.
+    pub needs: u32,
+    /// Places that could not be watched, or where nothing is written.
+    pub gaps: u32,
+    /// Messages that were given up.
+    pub undelivered: u32,
+    /// Broken before nightshift first looked, and unchanged.
+    pub inventory: u32,
 }
 
 /// Whether nightshift proposes, or only says what it would have proposed.

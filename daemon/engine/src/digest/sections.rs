@@ -143,7 +143,7 @@ fn relapse(relapse: &Relapse) -> Entry {
     let after = match relapse.after_fix {
         AfterFix::Verified => "a proven fix",
         AfterFix::Unaided => "it had gone away",
-        AfterFix::Unproven => "it had gone away some time after a write that was not proven",
+        AfterFix::Unproven => "it had gone away after an unproven write",
         AfterFix::Ended => "a person had ended it",
     };
     let line = format!("{} {}, {} after {after}", relapse.at.local, relapse.scope, relapse.after);

@@ -4,7 +4,7 @@ use super::*;
 use expect_test::expect_file;
 use nights::{Fate, Night, RELAPSED, window};
 use nightshift_model::apply::Place;
-use nightshift_model::{Phase, Seconds, SystemEvent};
+use nightshift_model::{Closure, Phase, Seconds, SystemEvent, Written};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -132,6 +132,93 @@ fn what_cannot_be_told_is_said() {
     assert_eq!(digest.needs_you[0].kind, NeedKind::KillSwitch);
     assert!(digest.verdict.line.contains("1 message NOT DELIVERED"), "{}", digest.verdict.line);
     assert!(text(&digest, 80).contains("THE HISTORY WAS CHANGED"));
+}
+
+/// The next event of the one incident of a night.
+fn then(night: &mut Night, later: u64, event: IncidentEvent) {
+    let last = night.rows.iter().rfind(|r| r.stream != Stream::System).unwrap().clone();
+    let (revision, at) = (last.revision.next(), last.at + Seconds(later));
+    night.rows.push(Row { revision, at, event: HistoryEvent::Incident(event), ..last });
+}
+
+fn gone() -> IncidentEvent {
+    IncidentEvent::FindingsChanged { findings: Vec::new() }
+}
+
+#[test]
+fn a_symptom_that_goes_after_a_write_without_proof_is_never_told_as_healed() {
+    let mut night = Night::default();
+    night.incident(1, Fate::NotVerified);
+    then(&mut night, 60, gone());
+    let incident = nights::fold(&night.rows);
+    let rules = crate::samples::rules();
+    let nightshift_model::Next::Record(_, events) =
+        crate::next(&incident, &rules, nightshift_model::Epoch(0), incident.changed_at)
+    else {
+        panic!("{:?}", incident.phase)
+    };
+    let [IncidentEvent::Closed { why: why @ Closure::GoneSince { written: Written::Judged { .. } } }] =
+        &events[..]
+    else {
+        panic!("{events:?}")
+    };
+    let said = words::closure(why);
+    assert!(said.contains("not proven (Failed") && !said.contains("nothing was written"), "{said}");
+    assert!(words::closure(&Closure::Healed).contains("nothing was written"));
+    then(&mut night, 1, events[0].clone());
+    let digest = told(&night);
+    assert_eq!((digest.needs_you.len(), digest.trend.noise, digest.trend.ledger.not_verified), (0, 0, 1));
+    then(&mut night, 600, IncidentEvent::Reopened { why: nightshift_model::incident::Reopening::Relapse });
+    assert_eq!(told(&night).watch.relapses[0].after_fix, AfterFix::Unproven);
+}
+
+#[test]
+fn what_a_person_ended_while_it_stood_is_in_the_digest_until_it_goes_away() {
+    let mut night = Night::default();
+    night.incident(1, Fate::Unknown);
+    assert_eq!(told(&night).needs_you[0].next, "look at the target, then end the incident");
+    let why = Closure::ByPerson { person: "bob".into(), note: "the revert is there".into() };
+    then(&mut night, 60, IncidentEvent::Closed { why });
+    let left = words::left_behind(&nights::fold(&night.rows)).join(" ");
+    assert!(left.contains("nobody can tell whether the write took effect"), "{left}");
+    let digest = told(&night);
+    assert!(digest.needs_you.is_empty());
+    assert!(text(&digest, 200).contains("CrashLoopBackOff still stands; ended by bob: the revert is there"));
+    then(&mut night, 60, gone());
+    assert!(told(&night).watch.ended.is_empty());
+}
+
+#[test]
+fn what_detection_could_not_see_is_in_the_digest() {
+    let mut night = Night::default();
+    night.incident(1, Fate::Waiting);
+    let before = told(&night).quality.unanswered.len();
+    let gap = nightshift_model::Gap { what: "watch nodes".into(), why: "403 Forbidden".into() };
+    for _ in 0..2 {
+        then(&mut night, 1, IncidentEvent::Unchecked { gaps: vec![gap.clone()] });
+    }
+    let digest = told(&night);
+    assert_eq!(digest.quality.unanswered.len(), before + 1);
+    assert!(text(&digest, 200).contains("not checked 1 time: watch nodes, because 403 Forbidden"));
+}
+
+#[test]
+fn a_part_of_a_night_says_in_numbers_what_it_leaves_out() {
+    let mut night = Night::of(24);
+    night.system_all(["undelivered", "gap", "kill-switch"]);
+    let whole = told(&night);
+    assert_eq!(whole.clone().part_of(&whole), whole, "whoever sees everything gets the whole");
+
+    night.rows.retain(|row| row.stream == Stream::System);
+    let broken = Audit::Broken { what: "row 7: incident inc-x of shop".to_owned() };
+    let none = digest(&night.rows, &[], &window(), &registry(), broken).part_of(&whole);
+    let left = none.left_out.unwrap();
+    assert_eq!((left.incidents, left.open), (whole.verdict.incidents, whole.verdict.open));
+    assert_eq!(left.needs as usize, whole.needs_you.len() - 1, "the kill switch is for everybody");
+    assert_eq!(none.quality.audit, Audit::Broken { what: "row 7".to_owned() });
+    let said = left.sentence();
+    assert!(said.contains("26 incidents, 20 open") && !said.contains("inc-"), "{said}");
+    assert!(!said.contains("before first sight"), "{said}");
 }
 
 #[test]

@@ -161,10 +161,12 @@ fn closure(incident: &Incident, why: &Closure) -> String {
 
 fn wrong(incident: &Incident) -> &'static str {
     let by_person = matches!(&incident.phase, Phase::Closed { why: Closure::ByPerson { .. } });
-    match (incident.findings.is_empty(), incident.phase.ending()) {
-        (false, Ending::Over) if by_person => "What still stands",
-        (true, _) | (false, Ending::Over) => "What was wrong",
-        (false, Ending::Possible | Ending::UnderWay) => "What is wrong",
+    if incident.findings.is_empty() || (incident.phase.ending() == Ending::Over && !by_person) {
+        "What was wrong"
+    } else if by_person {
+        "What still stands"
+    } else {
+        "What is wrong"
     }
 }
 

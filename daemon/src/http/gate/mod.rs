@@ -52,8 +52,11 @@ const SESSION: (u64, u64) = (20, 40);
 /// How often refusals of anonymous requests are written down.
 const WRITTEN_EVERY: Seconds = Seconds(60);
 
-/// The digest of a day, `2026-03-01`; `None` when there is none.
-pub type DigestOf = Arc<dyn Fn(jiff::civil::Date) -> BoxFuture<'static, Option<DigestSheet>> + Send + Sync>;
+/// Which namespaces a visitor may see.
+pub type Visible = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+/// The digest of a day, `2026-03-01`, as far as the visitor may see it; `None` when there is none.
+pub type DigestOf =
+    Arc<dyn Fn(jiff::civil::Date, Visible) -> BoxFuture<'static, Option<DigestSheet>> + Send + Sync>;
 
 /// What the gate is built from.
 pub struct Parts {

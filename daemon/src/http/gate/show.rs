@@ -1,6 +1,5 @@
 //! GET: everything that can be looked at. Nothing here decides anything.
 
-use super::Gate;
 use super::course::{self, IncidentPage, ListPage};
 use super::end;
 use super::forms::{self, Purpose};
@@ -8,6 +7,7 @@ use super::hold::HoldView;
 use super::link::{BadLink, LinkToken};
 use super::page::{Desk, proposal_page, sentence};
 use super::render::{Frame, SwitchView, VisitorView, clock, message, page, span};
+use super::{Gate, Visible};
 use crate::api::digest::DigestSheet;
 use crate::stages::query::Story;
 use crate::stages::vote::anywhere;
@@ -306,12 +306,14 @@ impl Gate {
     async fn first_digest(&self, headers: &HeaderMap, dates: Vec<jiff::civil::Date>) -> Response {
         let Some(visitor) = self.visitor(headers).await else { return self.sign_in_first() };
         let rules = self.votes.rules().await;
-        // The digest tells about every owner, so it is for those who may look somewhere at all.
+        // Everybody gets the parts that their roles cover; who may look nowhere gets nothing.
         if !anywhere(&rules.registry, &visitor.person, &[Power::View]) {
             return Self::nothing_here();
         }
+        let (registry, person) = (Arc::clone(&rules.registry), visitor.person.clone());
+        let sees: Visible = Arc::new(move |namespace| registry.may(&person, Power::View, namespace));
         for date in dates {
-            if let Some(sheet) = (self.digest)(date).await {
+            if let Some(sheet) = (self.digest)(date, Arc::clone(&sees)).await {
                 let frame = self.frame("Morning digest", &visitor, &rules).await;
                 return self.with_page_cookie(page(StatusCode::OK, &DigestPage { frame, sheet }), &visitor);
             }

@@ -1,3 +1,5 @@
+//! Tokens, codes, origins, bodies: what is ours and what is not.
+
 use super::*;
 use crate::api::vote::VotePost;
 
