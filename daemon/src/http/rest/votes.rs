@@ -33,6 +33,7 @@ use std::sync::Arc;
     (status = 404, description = "Not there, or not for who votes", content_type = "application/problem+json", body = Problem),
     (status = 409, description = "Another digest or number, or decided", content_type = "application/problem+json", body = Problem),
     (status = 410, description = "Expired", content_type = "application/problem+json", body = Problem),
+    (status = 413, description = "Larger than any vote", content_type = "application/problem+json", body = Problem),
     (status = 422, description = "Signed too long ago, or the proof does not count", content_type = "application/problem+json", body = Problem),
     (status = 429, description = "Too many", content_type = "application/problem+json", body = Problem),
     (status = 503, description = "The history cannot be written", content_type = "application/problem+json", body = Problem),
