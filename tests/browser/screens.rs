@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Name, width of a page, height of the picture. A picture has the light page left and the dark one right.
-const SIZES: [(&str, u32, u32); 2] = [("phone", 360, 3000), ("desk", 900, 2700)];
+const SIZES: [(&str, u32, u32); 2] = [("phone", 360, 3900), ("desk", 900, 2700)];
 
 fn folder() -> PathBuf {
     let wanted = std::env::var_os("NIGHTSHIFT_SCREENS").map(PathBuf::from);
@@ -48,7 +48,11 @@ fn shoot(browser: &str, name: &str, page: &Answer) {
         std::fs::write(work.path().join(format!("{mode}.html")), text).unwrap();
     }
     for (size, width, height) in SIZES {
-        let height = if page.len() - style.len() < 6_000 { height / 3 } else { height };
+        let height = match page.len() - style.len() {
+            0..4_000 => 900,
+            4_000..8_000 => height * 2 / 3,
+            _ => height,
+        };
         let frame =
             |mode| format!("<iframe src=\"{mode}.html\" width=\"{width}\" height=\"{height}\"></iframe>");
         let sheet = work.path().join("sheet.html");
@@ -154,6 +158,17 @@ async fn the_pages_can_be_looked_at() {
     shoot(browser, "proven", &alice.get(&page).await);
     shoot(browser, "digest", &alice.get("/digest/2026-03-03").await);
     shoot(browser, "incident", &alice.get(&format!("/i/{}", night.incident)).await);
+
+    let night = Night::quiet().await;
+    let proposal = night.propose(|_| ()).await;
+    let mut lost = [grant(&proposal), write(&proposal)].concat();
+    lost.pop();
+    lost.push(IncidentEvent::Sent { sent: Sent::Unknown { why: "504 Gateway Timeout".to_owned() } });
+    night.record(lost, start() - Seconds(60)).await;
+    let mut alice = night.signed_in("alice").await;
+    shoot(browser, "unknown", &alice.get(&format!("/i/{}", night.incident)).await);
+    let mut dave = night.signed_in("dave").await;
+    shoot(browser, "digest-of-another-owner", &dave.get("/digest/2026-03-03").await);
 
     let night = Night::proposed().await;
     let id = night.fold().await.proposals[0].id.clone();

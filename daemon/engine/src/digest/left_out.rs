@@ -17,7 +17,10 @@ impl Digest {
             undelivered: rest(whole.quality.undelivered.len(), self.quality.undelivered.len()),
             inventory: whole.watch.inventory.standing.saturating_sub(self.watch.inventory.standing),
         };
-        self.left_out = (left != LeftOut::default()).then_some(left);
+        if left != LeftOut::default() {
+            self.left_out = Some(left);
+            self.verdict.line = format!("For your namespaces alone: {}", self.verdict.line);
+        }
         if let Audit::Broken { what } = &mut self.quality.audit {
             what.truncate(what.find(':').unwrap_or(what.len()));
         }

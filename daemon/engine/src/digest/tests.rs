@@ -216,6 +216,7 @@ fn a_part_of_a_night_says_in_numbers_what_it_leaves_out() {
     assert_eq!((left.incidents, left.open), (whole.verdict.incidents, whole.verdict.open));
     assert_eq!(left.needs as usize, whole.needs_you.len() - 1, "the kill switch is for everybody");
     assert_eq!(none.quality.audit, Audit::Broken { what: "row 7".to_owned() });
+    assert!(none.verdict.line.starts_with("For your namespaces alone: "), "{}", none.verdict.line);
     let said = left.sentence();
     assert!(said.contains("26 incidents, 20 open") && !said.contains("inc-"), "{said}");
     assert!(!said.contains("before first sight"), "{said}");
