@@ -4,7 +4,7 @@
 //! A mark is untrusted text: it holds a workload back and raises the epoch, and does nothing else.
 
 use crate::actions::CLAIM;
-use crate::seal::object;
+use crate::seal::{items, object};
 use nightshift_model::effect::{Accept, RawPart, Read};
 use nightshift_model::history::Quarantine;
 use nightshift_model::{Epoch, Kind, Mark, ObjectRef, OpId, ProposalId};
@@ -51,7 +51,7 @@ pub fn read(namespace: &str, next: &str) -> Read {
 /// Why the page cannot be read.
 pub fn page(part: &RawPart) -> Result<(Vec<Found>, String), String> {
     let list = object(part, "the workloads")?;
-    let items = list.get("items").and_then(Value::as_array).ok_or("the workloads: the answer is no list")?;
+    let items = items(&list, "the workloads")?;
     let found = items.iter().filter_map(|item| {
         let meta = item.get("metadata")?;
         let text = |name: &str| meta.get(name).and_then(Value::as_str).unwrap_or_default();

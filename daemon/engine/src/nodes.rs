@@ -1,7 +1,7 @@
 //! Whether the cluster itself is in trouble, as the executor sees it right before a write: more than one node that is
 //! not Ready is a larger failure than one workload's. Not knowing counts as trouble.
 
-use crate::seal::object;
+use crate::seal::{items, object};
 use crate::wire::Wire;
 use nightshift_model::Nodes;
 use nightshift_model::effect::{Accept, RawPart, Read};
@@ -66,7 +66,7 @@ struct Page {
 
 fn page(part: &RawPart) -> Result<Page, String> {
     let list = object(part, "the nodes")?;
-    let items = list.get("items").and_then(Value::as_array).ok_or("the nodes: the answer is no list")?;
+    let items = items(&list, "the nodes")?;
     let not_ready = items.iter().filter(|node| !ready(node)).count();
     let next = list.pointer("/metadata/continue").and_then(Value::as_str).unwrap_or_default();
     Ok(Page { not_ready: u32::try_from(not_ready).unwrap_or(u32::MAX), next: next.to_owned() })

@@ -109,6 +109,16 @@ pub(crate) fn object(part: &RawPart, what: &str) -> Result<Value, String> {
     }
 }
 
+/// The items of a list. Of an empty list of metadata the API server says `"items": null`.
+pub(crate) fn items<'a>(list: &'a Value, what: &str) -> Result<&'a [Value], String> {
+    let is_list = list.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
+    match list.get("items") {
+        Some(Value::Array(items)) => Ok(items),
+        Some(Value::Null) if is_list => Ok(&[]),
+        _ => Err(format!("{what}: the answer is no list")),
+    }
+}
+
 /// Whether an autoscaler owns the target's replicas. Not knowing counts as not owned: then replicas are compared too.
 pub(crate) fn autoscaled(part: &RawPart, action: &Action) -> bool {
     let Ok(list) = object(part, "the autoscalers") else { return false };
@@ -118,4 +128,22 @@ pub(crate) fn autoscaled(part: &RawPart, action: &Action) -> bool {
         field("kind") == Some(target.kind.as_str()) && field("name") == Some(&target.name)
     };
     list.get("items").and_then(Value::as_array).is_some_and(|items| items.iter().any(scales))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_empty_list_of_metadata_has_null_for_its_items() {
+        let empty = json!({"kind": "PartialObjectMetadataList", "metadata": {}, "items": null});
+        assert_eq!(items(&empty, "x"), Ok(&[][..]));
+        assert_eq!(items(&json!({"kind": "NodeList", "items": [1]}), "x").map(<[Value]>::len), Ok(1));
+        for bad in
+            [json!({"kind": "Deployment"}), json!({"items": null}), json!({"kind": "NodeList", "items": {}})]
+        {
+            assert_eq!(items(&bad, "x"), Err("x: the answer is no list".to_owned()), "{bad}");
+        }
+    }
 }
