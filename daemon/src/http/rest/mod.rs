@@ -181,8 +181,9 @@ async fn paced(State(rest): State<Arc<Rest>>, request: Request, next: Next) -> R
     if rest.addresses.take(&address, rest.clock.now()) == Verdict::Wait {
         return Refusal::RateLimited.into_response();
     }
-    let reads = [Method::GET, Method::HEAD].contains(request.method());
-    if !reads && request.headers().contains_key(AUTHORIZATION) {
+    // Methods that no path has are a 405 for everybody, further on.
+    let decides = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(request.method());
+    if decides && request.headers().contains_key(AUTHORIZATION) {
         return Refusal::TokenNeverVotes.into_response();
     }
     next.run(request).await
