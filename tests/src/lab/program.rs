@@ -50,7 +50,7 @@ impl Program {
             "mode": mode, "actions": {"namespaces": if mode == "approve" { vec![namespace] } else { Vec::new() }},
             "cluster": {"name": "lab", "kubeconfig": "kubeconfig.yaml", "namespaces": [namespace]},
             "store": {"path": "nightshift.db"},
-            "gate": {"listen": format!("127.0.0.1:{gate}"), "keys_dir": "keys"},
+            "gate": {"listen": format!("127.0.0.1:{gate}"), "keys_dir": "keys"}, "audit": {"keys_dir": "executor-keys"},
             "health": {"listen": format!("127.0.0.1:{health}")},
             "prometheus": {"url": prometheus}, "registry": "registry.yaml",
         });
