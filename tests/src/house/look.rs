@@ -6,6 +6,8 @@ use anyhow::{Context as _, bail, ensure};
 use nightshift::demo::objects;
 use nightshift::runtime::Running;
 use nightshift::runtime::doors::Doors;
+use nightshift::runtime::tell::{self, Voices};
+use nightshift::stages::digest::Daily;
 use nightshift::store::{Filter, HistoryStore as _, SqliteStore};
 use nightshift_model::history::Row;
 use nightshift_model::{
@@ -34,6 +36,15 @@ impl House {
     /// Its doors for people.
     pub fn doors(&self) -> anyhow::Result<&Doors> {
         self.night.as_ref().map(|night| &night.doors).context("nothing runs")
+    }
+
+    /// Lets it speak to people, by tasks that die with it.
+    pub fn speak(&self, voices: Voices) -> anyhow::Result<()> {
+        let night = self.night.as_ref().context("nothing runs")?;
+        let _within = night.tasks.0.as_ref().context("nothing runs")?.enter();
+        let at = Daily { at: jiff::civil::time(8, 0, 0, 0), zone: jiff::tz::TimeZone::UTC };
+        tell::start(&night.running, &night.doors, tell::digests(&night.running, at), voices);
+        Ok(())
     }
 
     /// `/readyz`: the status and what it says.
