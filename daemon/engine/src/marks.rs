@@ -99,7 +99,7 @@ pub fn judge(found: &[Found], known: &BTreeSet<ProposalId>, ours: Epoch) -> Verd
 
 /// A namespace whose marks could not be read: nothing in it is written.
 pub fn unread(namespace: &str, why: &str) -> Quarantine {
-    let workload = ObjectRef::new(Kind::Namespace, namespace, namespace, "");
+    let workload = ObjectRef::new(Kind::Namespace, "", namespace, "");
     Quarantine {
         workload,
         why: format!("the marks in it could not be read: {}", crate::text::visible(why, 200)),
@@ -109,7 +109,7 @@ pub fn unread(namespace: &str, why: &str) -> Quarantine {
 /// Why a workload is not written, if it is held back itself or with its namespace.
 pub fn holds(held: &[Quarantine], target: &ObjectRef) -> Option<String> {
     let of = |one: &&Quarantine| {
-        let whole = one.workload.kind == Kind::Namespace && one.workload.namespace == target.namespace;
+        let whole = one.workload.kind == Kind::Namespace && one.workload.name == target.namespace;
         whole || one.workload.same_name(target)
     };
     held.iter().find(of).map(|one| {

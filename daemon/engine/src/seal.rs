@@ -127,7 +127,7 @@ pub(crate) fn autoscaled(part: &RawPart, action: &Action) -> bool {
         let field = |name: &str| hpa.pointer(&format!("/spec/scaleTargetRef/{name}")).and_then(Value::as_str);
         field("kind") == Some(target.kind.as_str()) && field("name") == Some(&target.name)
     };
-    list.get("items").and_then(Value::as_array).is_some_and(|items| items.iter().any(scales))
+    items(&list, "the autoscalers").is_ok_and(|items| items.iter().any(scales))
 }
 
 #[cfg(test)]

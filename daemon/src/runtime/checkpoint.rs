@@ -322,13 +322,7 @@ impl Keeper {
     }
 
     async fn record(&self, event: SystemEvent) {
-        let append = SystemAppend {
-            fence: Some((self.me.role, self.me.epoch)),
-            actor: self.me.actor.clone(),
-            at: self.clock.now(),
-            events: vec![event],
-            outbox: Vec::new(),
-        };
+        let append = SystemAppend::by(&self.me, self.clock.now(), event);
         if let Err(error) = self.store.append_system(append).await {
             tracing::warn!(%error, "the executor's own row could not be written");
         }

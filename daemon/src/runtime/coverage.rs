@@ -68,13 +68,7 @@ impl Coverage {
     }
 
     async fn record(&self, gaps: Vec<Gap>) {
-        let append = SystemAppend {
-            fence: Some((self.me.role, self.me.epoch)),
-            actor: self.me.actor.clone(),
-            at: self.clock.now(),
-            events: vec![SystemEvent::CoverageChanged { gaps }],
-            outbox: Vec::new(),
-        };
+        let append = SystemAppend::by(&self.me, self.clock.now(), SystemEvent::CoverageChanged { gaps });
         if let Err(error) = self.store.append_system(append).await {
             tracing::warn!(%error, "what is not seen could not be written down");
         }

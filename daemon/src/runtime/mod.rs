@@ -397,12 +397,5 @@ async fn note_policy(store: &SqliteStore, clock: Clock, me: &Me, rules: &RuleBoo
 }
 
 async fn record(store: &SqliteStore, clock: Clock, me: &Me, event: SystemEvent) -> Result<(), StoreError> {
-    let append = SystemAppend {
-        fence: Some((me.role, me.epoch)),
-        actor: me.actor.clone(),
-        at: clock.now(),
-        events: vec![event],
-        outbox: Vec::new(),
-    };
-    store.append_system(append).await.map(|_| ())
+    store.append_system(SystemAppend::by(me, clock.now(), event)).await.map(drop)
 }

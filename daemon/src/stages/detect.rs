@@ -245,13 +245,7 @@ impl Detect {
 
     async fn record(&mut self, event: SystemEvent) -> Result<(), StoreError> {
         self.inventory.fold(&event);
-        let append = SystemAppend {
-            fence: Some((self.me.role, self.me.epoch)),
-            actor: self.me.actor.clone(),
-            at: self.clock.now(),
-            events: vec![event],
-            outbox: Vec::new(),
-        };
-        self.store.append_system(append).await.map(|_| ())
+        let append = SystemAppend::by(&self.me, self.clock.now(), event);
+        self.store.append_system(append).await.map(drop)
     }
 }

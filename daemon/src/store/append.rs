@@ -2,6 +2,7 @@
 
 use super::StoreError;
 use super::row::{self, SYSTEM, body, column, number, ts_text};
+use nightshift_model::effect::Me;
 use nightshift_model::{
     Actor, Append, Appended, Digest, Epoch, HistoryEvent, IllegalTransition, Incident, IncidentId, Message,
     Phase, Revision, Role, Stream, SystemEvent, Timestamp, canonical,
@@ -23,6 +24,14 @@ pub struct SystemAppend {
     pub events: Vec<SystemEvent>,
     /// Messages that go out because of it.
     pub outbox: Vec<Message>,
+}
+
+impl SystemAppend {
+    /// One event that a role writes for itself.
+    pub fn by(me: &Me, at: Timestamp, event: SystemEvent) -> Self {
+        let (fence, actor) = (Some((me.role, me.epoch)), me.actor.clone());
+        Self { fence, actor, at, events: vec![event], outbox: Vec::new() }
+    }
 }
 
 /// An append as rows, all but what only the writer knows. Made by the caller, so that JSON is not the writer's work.
