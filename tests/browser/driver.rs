@@ -112,6 +112,36 @@ impl Driver {
         self.post(&format!("/element/{element}/value"), json!({"text": text})).await;
     }
 
+    /// A command of the browser's own protocol.
+    pub(crate) async fn command(&self, name: &str, parameters: Value) -> Value {
+        self.post("/goog/cdp/execute", json!({"cmd": name, "params": parameters})).await
+    }
+
+    /// What a script answers that runs beside the page's own, in a world where the page's policy is not in force.
+    pub(crate) async fn beside(&self, script: &str) -> Value {
+        let frames = self.command("Page.getFrameTree", json!({})).await;
+        let frame = frames["frameTree"]["frame"]["id"].clone();
+        let world = self.command("Page.createIsolatedWorld", json!({"frameId": frame})).await;
+        let asked = json!({
+            "expression": script, "contextId": world["executionContextId"],
+            "awaitPromise": true, "returnByValue": true,
+        });
+        let answer = self.command("Runtime.evaluate", asked).await;
+        assert!(answer.get("exceptionDetails").is_none(), "{}", answer["exceptionDetails"]);
+        answer["result"]["value"].clone()
+    }
+
+    /// From now on: so wide, and light or dark.
+    pub(crate) async fn shape(&self, width: u32, scheme: &str) {
+        let metrics = json!({"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false});
+        self.command("Emulation.setDeviceMetricsOverride", metrics).await;
+        let features = json!([
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]);
+        self.command("Emulation.setEmulatedMedia", json!({"features": features})).await;
+    }
+
     /// What the browser complained about, but for the icon that no page has.
     pub(crate) async fn complaints(&self) -> Vec<String> {
         let log = self.post("/se/log", json!({"type": "browser"})).await;

@@ -8,6 +8,7 @@
     reason = "all of it is test code, and a failed assumption is a failed test"
 )]
 
+mod access;
 mod driver;
 mod ends;
 mod fixture;

@@ -25,7 +25,7 @@ fn configure(night: &Night, change: impl FnOnce(&mut Registry)) {
 }
 
 /// The registry's line, as the page shows it.
-fn entry(line: &str) -> PersonKey {
+pub(crate) fn entry(line: &str) -> PersonKey {
     let field = |name: &str| {
         let (_, rest) = line.split_once(&format!("{name}: ")).unwrap();
         rest.split([',', ' ', '}']).next().unwrap().trim_matches('"').to_owned()

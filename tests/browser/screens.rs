@@ -98,7 +98,7 @@ pub(crate) fn grant(proposal: &Proposal) -> Vec<IncidentEvent> {
     vec![IncidentEvent::Voted { vote }, IncidentEvent::Granted { grant }]
 }
 
-fn look(stage: Stage, seconds: u64, red: bool) -> IncidentEvent {
+pub(crate) fn look(stage: Stage, seconds: u64, red: bool) -> IncidentEvent {
     let value = |red_text: &str, text: &str| {
         if red { Value::Fails(red_text.to_owned()) } else { Value::Holds(text.to_owned()) }
     };

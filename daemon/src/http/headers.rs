@@ -3,9 +3,11 @@
 use axum::response::Response;
 use http::header::{HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY};
 
-/// Nothing from elsewhere, no frame around it, forms to itself only.
+/// Nothing from elsewhere, nothing that stands in a page itself, no frame around it, forms to itself only, and no text
+/// that a script makes into a page.
 pub const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
-                          form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+                          form-action 'self'; frame-ancestors 'none'; base-uri 'none'; \
+                          require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// Name and value, the same on every answer. `Referrer-Policy` is `same-origin`: with `no-referrer` browsers send
 /// `Origin: null` and every vote would fail.

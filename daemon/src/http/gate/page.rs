@@ -136,7 +136,7 @@ pub fn proposal_page(story: &Story, desk: Desk<'_>) -> Result<String, askama::Er
         story.incident.phase,
         Phase::Granted { .. } | Phase::Executing { .. } | Phase::Verifying { .. }
     );
-    frame.refresh = (running && story.end.is_none()).then_some(5);
+    frame.reload = (running && story.end.is_none()).then(|| format!("/p/{}", story.proposal.id()));
     html(&ProposalPage { frame, p })
 }
 

@@ -21,8 +21,9 @@ pub struct Frame {
     pub one_identity: bool,
     /// Whether passkeys are used here.
     pub passkeys: bool,
-    /// Seconds until the page is loaded again, while something is under way.
-    pub refresh: Option<u32>,
+    /// Where to look again, while something is under way. The page never does so by itself: who reads it, or has it
+    /// read, would lose the place.
+    pub reload: Option<String>,
 }
 
 /// The person at the page.

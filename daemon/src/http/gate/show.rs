@@ -74,7 +74,7 @@ impl Gate {
             }),
             one_identity: rules.registry.policy.counts_our_word(),
             passkeys: rules.registry.passkeys.is_some(),
-            refresh: None,
+            reload: None,
         }
     }
 
