@@ -26,7 +26,10 @@ impl Digest {
         }
         for (i, byte) in bytes.iter_mut().enumerate() {
             let pair = text.get(i * 2..i * 2 + 2).unwrap_or_default();
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| format!("`{pair}` is not a hex digit pair"))?;
+            // `from_str_radix` alone would take `+f` for a number too.
+            let digits = Some(pair).filter(|pair| pair.bytes().all(|b| b.is_ascii_hexdigit()));
+            let read = digits.and_then(|pair| u8::from_str_radix(pair, 16).ok());
+            *byte = read.ok_or_else(|| format!("`{pair}` is not a hex digit pair"))?;
         }
         Ok(Self(bytes))
     }
@@ -96,5 +99,6 @@ mod tests {
         assert_eq!(d.short().replace(' ', ""), d.to_string()[..20]);
         assert!(Digest::parse("abc").is_err());
         assert!(Digest::parse(&"zz".repeat(32)).is_err());
+        assert!(Digest::parse(&"+5".repeat(32)).is_err(), "a sign is no digit");
     }
 }
