@@ -109,8 +109,8 @@ impl Secret {
         Ok(Self(bytes.into()))
     }
 
-    /// A secret from bytes that were read elsewhere.
-    pub(super) fn of(bytes: &[u8]) -> Self {
+    /// A secret from bytes that were read elsewhere, and found long enough there.
+    pub fn of(bytes: &[u8]) -> Self {
         Self(bytes.to_vec().into())
     }
 

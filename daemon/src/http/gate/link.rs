@@ -7,13 +7,15 @@ use nightshift_model::{Digest, ProposalId, Risk, Seconds, Timestamp};
 use subtle::ConstantTimeEq as _;
 
 /// Domain tag of the MAC.
-const DOMAIN: &str = "nightshift/link/v1";
+pub const DOMAIN: &str = "nightshift/link/v1";
 /// Bytes of a nonce.
 const NONCE: usize = 16;
 /// Bytes of the digest that a token carries.
 const DIGEST: usize = 16;
 /// Bytes of a MAC.
 const MAC: usize = 32;
+/// Characters of a recipient and of a proposal's id that a token carries.
+const CHARACTERS: usize = 60;
 /// A longer token is not ours.
 const LENGTH: usize = 512;
 
@@ -113,7 +115,7 @@ impl LinkToken {
     fn body(&self, kid: [u8; 4]) -> Vec<u8> {
         let mut body = kid.to_vec();
         for text in [&self.recipient, &self.proposal.0] {
-            let text: String = text.chars().take(60).collect();
+            let text: String = text.chars().take(CHARACTERS).collect();
             body.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
             body.extend_from_slice(text.as_bytes());
         }
@@ -138,7 +140,9 @@ impl LinkToken {
 fn text(bytes: &[u8]) -> Option<(String, &[u8])> {
     let (length, rest) = bytes.split_first()?;
     let (text, rest) = rest.split_at_checked(usize::from(*length))?;
-    Some((String::from_utf8(text.to_vec()).ok()?, rest))
+    let text = String::from_utf8(text.to_vec()).ok()?;
+    // What we would not write ourselves is no token of ours, whoever signed it.
+    (text.chars().count() <= CHARACTERS).then_some((text, rest))
 }
 
 #[cfg(test)]
@@ -173,6 +177,26 @@ mod tests {
         assert_eq!(open(&"a".repeat(10_000)), Err(BadLink::Forged));
         let other = Keys::random().unwrap().links;
         assert_eq!(LinkToken::open(&text, &other, &token().proposal, now), Err(BadLink::Forged));
+    }
+
+    #[test]
+    fn what_we_would_not_write_is_no_token_whoever_signed_it() {
+        let keys = Keys::random().unwrap().links;
+        let (now, kid) = (Timestamp::from_second(1_800_000_000), keys.active.kid());
+        let signed = |recipient: usize| {
+            let mut body =
+                [kid.as_slice(), &[u8::try_from(recipient).unwrap()], &vec![b'r'; recipient]].concat();
+            body.extend(token().body(kid).get(19..).unwrap());
+            let mac = keys.active.mac(DOMAIN, &[&body]);
+            LinkToken::open(
+                &URL_SAFE_NO_PAD.encode([body.as_slice(), &mac].concat()),
+                &keys,
+                &token().proposal,
+                now,
+            )
+        };
+        assert!(signed(CHARACTERS).is_ok());
+        assert_eq!(signed(CHARACTERS + 1), Err(BadLink::Forged));
     }
 
     #[test]
