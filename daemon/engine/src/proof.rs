@@ -1,7 +1,7 @@
 //! Whether a vote proves itself. Responder and executor call the same function, each with its own registry.
 
-mod assertion;
-mod cbor;
+pub mod assertion;
+pub mod cbor;
 mod counter;
 pub mod enrol;
 mod key;

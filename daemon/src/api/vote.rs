@@ -130,6 +130,14 @@ pub struct SignedVote {
     pub proof: Proof,
 }
 
+impl SignedVote {
+    /// Reads a body that was sent as `application/json`; `None` for everything else.
+    pub fn read(content_type: &str, body: &[u8]) -> Option<Self> {
+        let kind = content_type.split(';').next().unwrap_or_default();
+        if kind.trim() == "application/json" { serde_json::from_slice(body).ok() } else { None }
+    }
+}
+
 /// Answer to a vote that was taken, when it was posted as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct VoteTaken {

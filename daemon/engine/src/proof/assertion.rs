@@ -27,12 +27,13 @@ struct ClientData {
 
 /// Authenticator data, without its extensions.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct AuthenticatorData<'a> {
+pub struct AuthenticatorData<'a> {
     rp_id_hash: [u8; 32],
     flags: u8,
-    pub(super) counter: u32,
+    /// How often the authenticator has signed; 0 if it does not count.
+    pub counter: u32,
     /// Credential id and COSE key, when one was made.
-    pub(super) credential: Option<(&'a [u8], &'a [u8])>,
+    pub credential: Option<(&'a [u8], &'a [u8])>,
 }
 
 const USER_PRESENT: u8 = 0x01;
@@ -43,8 +44,8 @@ const HAS_CREDENTIAL: u8 = 0x40;
 const HAS_EXTENSIONS: u8 = 0x80;
 
 impl<'a> AuthenticatorData<'a> {
-    /// Reads it to its last byte.
-    pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
+    /// Reads it to its last byte; `None` for what WebAuthn does not describe.
+    pub fn read(bytes: &'a [u8]) -> Option<Self> {
         let (rp_id_hash, rest) = bytes.split_first_chunk::<32>()?;
         let (flags, rest) = rest.split_first()?;
         let (counter, mut rest) = rest.split_first_chunk::<4>()?;
@@ -76,7 +77,10 @@ impl<'a> AuthenticatorData<'a> {
     }
 
     /// Bound to our domain, with a person who was there and was recognised.
-    pub(super) fn check(&self, site: &PasskeySite) -> Result<(), BadProof> {
+    ///
+    /// # Errors
+    /// [`BadProof`] says which of the three is missing.
+    pub fn check(&self, site: &PasskeySite) -> Result<(), BadProof> {
         if self.rp_id_hash != <[u8; 32]>::from(Sha256::digest(site.rp_id.as_bytes())) {
             return Err(BadProof::OtherDomain);
         }
@@ -113,20 +117,21 @@ pub(super) fn client(
     Ok(())
 }
 
-/// The three parts of a passkey's answer, as they were sent.
-pub(super) struct Sent<'a> {
-    pub(super) authenticator_data: &'a str,
-    pub(super) client_data: &'a str,
-    pub(super) signature: &'a str,
+/// The three parts of a passkey's answer, as they were sent: base64url.
+pub struct Sent<'a> {
+    /// authenticatorData.
+    pub authenticator_data: &'a str,
+    /// clientDataJSON.
+    pub client_data: &'a str,
+    /// The signature over both.
+    pub signature: &'a str,
 }
 
-/// Checks an answer to a challenge; what is left to judge is the counter.
-pub(super) fn check(
-    sent: &Sent,
-    key: &PublicKey,
-    challenge: [u8; 32],
-    site: &PasskeySite,
-) -> Result<u32, BadProof> {
+/// Checks an answer to a challenge. The counter that it returns is left to judge.
+///
+/// # Errors
+/// [`BadProof`]: it proves nothing.
+pub fn check(sent: &Sent, key: &PublicKey, challenge: [u8; 32], site: &PasskeySite) -> Result<u32, BadProof> {
     let data = unbase64(sent.authenticator_data, DATA_LONGEST).ok_or(BadProof::Malformed("base64url"))?;
     let said = unbase64(sent.client_data, CLIENT_LONGEST).ok_or(BadProof::Malformed("base64url"))?;
     let signature = unbase64(sent.signature, SIGNATURE_LONGEST).ok_or(BadProof::Malformed("base64url"))?;

@@ -5,11 +5,16 @@ const DEEPEST: u8 = 4;
 
 /// One item, borrowed from its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Item<'a> {
+pub enum Item<'a> {
+    /// A whole number.
     Int(i64),
+    /// Bytes.
     Bytes(&'a [u8]),
+    /// Text.
     Text(&'a str),
+    /// Items in a row.
     Array(Vec<Item<'a>>),
+    /// Keys, each once, with their values, as they stood.
     Map(Vec<(Item<'a>, Item<'a>)>),
     /// `false`, `true`, `null` or `undefined`: nothing that we read.
     Simple,
@@ -17,25 +22,25 @@ pub(super) enum Item<'a> {
 
 impl<'a> Item<'a> {
     /// The value of a key; `None` too when it is no map.
-    pub(super) fn get(&self, key: &Item) -> Option<&Item<'a>> {
+    pub fn get(&self, key: &Item) -> Option<&Item<'a>> {
         let Self::Map(pairs) = self else { return None };
         pairs.iter().find(|(k, _)| k == key).map(|(_, value)| value)
     }
 
     /// The bytes, if it is bytes.
-    pub(super) fn bytes(&self) -> Option<&'a [u8]> {
+    pub fn bytes(&self) -> Option<&'a [u8]> {
         if let Self::Bytes(bytes) = self { Some(bytes) } else { None }
     }
 }
 
 /// Reads one item, and what is left behind it. `None` on anything else than [`Item`] describes, on a key that comes
 /// twice, and on every length that the bytes do not have.
-pub(super) fn read(bytes: &[u8]) -> Option<(Item<'_>, &[u8])> {
+pub fn read(bytes: &[u8]) -> Option<(Item<'_>, &[u8])> {
     item(bytes, 0)
 }
 
 /// Reads one item that is all there is.
-pub(super) fn whole(bytes: &[u8]) -> Option<Item<'_>> {
+pub fn whole(bytes: &[u8]) -> Option<Item<'_>> {
     read(bytes).and_then(|(item, rest)| rest.is_empty().then_some(item))
 }
 

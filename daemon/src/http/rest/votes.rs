@@ -81,9 +81,7 @@ pub(super) async fn cast(
 }
 
 fn read(headers: &HeaderMap, body: &Bytes) -> Option<SignedVote> {
-    let kind = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    let json = kind.split(';').next().is_some_and(|kind| kind.trim() == "application/json");
-    if json { serde_json::from_slice(body).ok() } else { None }
+    SignedVote::read(headers.get(CONTENT_TYPE)?.to_str().ok()?, body)
 }
 
 /// The code was typed, or not, before it was signed: `interactive` says so, and policy judges it.
