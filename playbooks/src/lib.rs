@@ -27,5 +27,5 @@ pub use bind::{BindError, Bound, bind};
 pub use catalog::{Catalog, EMBEDDED};
 pub use load::{LoadError, Source, load};
 pub use schema::{Playbook, json_schema};
-pub use select::{Cause, Selected, Situation, WhyNot, select};
-pub use verification::{Asked, VerificationError, questions, verification};
+pub use select::{Cause, Selected, Situation, WhyNot, for_action, select};
+pub use verification::{Asked, VerificationError, asked_for, questions, verification};

@@ -1,8 +1,8 @@
 //! Which playbook a situation gets, and why not the others.
 
 use crate::catalog::Catalog;
-use crate::schema::{Playbook, WantedCause, When};
-use nightshift_model::{Kind, Reason};
+use crate::schema::{Plan, Playbook, WantedCause, When};
+use nightshift_model::{ActionKind, Kind, Reason};
 use std::fmt;
 
 /// What brought a fault about, as far as evidence shows.
@@ -94,6 +94,12 @@ impl When {
             (WantedCause::Rollout, Cause::Unknown) => Some(WhyNot::NoRollout),
         }
     }
+}
+
+/// The playbook that an action follows where a person asked for it and nothing is wrong: the most specific one.
+pub fn for_action(catalog: &Catalog, action: ActionKind) -> Option<&Playbook> {
+    let plans = |p: &&Playbook| matches!(&p.plan, Plan::Action(kind) if *kind == action);
+    catalog.iter().find(plans)
 }
 
 /// The most specific playbook that fits; of equals the first by name. There always is one.

@@ -98,6 +98,22 @@ pub fn verification(
     })
 }
 
+/// The contract of the same action where a person asked for it. No symptom is there to go away: what fails before the
+/// write is that the asked template does not stand, and it proves nothing alone. All other measures are the playbook's
+/// own and must hold over the whole soak.
+pub fn asked_for(spec: VerificationSpec, target: &ObjectRef, template: Digest) -> VerificationSpec {
+    let condition = ClusterCondition::TemplateIs { template };
+    let stands = |m: &Measure| matches!(&m.check, Check::Cluster { condition: c, .. } if *c == condition);
+    let mut measures: Vec<Measure> =
+        spec.measures.iter().map(|m| Measure { red_first: stands(m), ..m.clone() }).collect();
+    if !measures.iter().any(stands) {
+        let name = Condition::TemplateIs.as_str().to_owned();
+        let check = Check::Cluster { condition, target: target.clone() };
+        measures.push(Measure { name, check, red_first: true });
+    }
+    VerificationSpec { measures, ..spec }
+}
+
 /// The policy's soak. A crash loop looks healthy between two restarts, so it must outlast two gaps.
 fn soak(playbook: &Playbook, policy: &Policy, risk: Risk, longest_gap: Seconds) -> Seconds {
     let by_risk = policy.soak.get(risk);

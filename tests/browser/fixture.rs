@@ -387,7 +387,7 @@ fn changes() -> Vec<FieldChange> {
 pub(crate) fn plan(incident: &IncidentId, policy: Digest) -> Plan {
     let id = ProposalId::of(incident, 12);
     let target = deployment();
-    let healthy_at = start() - Seconds(86_400);
+    let healthy_at = Some(start() - Seconds(86_400));
     let to = RevisionRef {
         replica_set: replica_set("cart-5b8d6f9c7"),
         number: 41,
@@ -464,6 +464,7 @@ pub(crate) fn plan(incident: &IncidentId, policy: Digest) -> Plan {
         policy,
         evidence: (1..=7).map(EvidenceId).collect(),
         proposer: Actor::Nightshift(Role::Responder),
+        wish: None,
         not_after: start() + Seconds(3360),
     }
 }

@@ -1,6 +1,7 @@
 //! Whole nightshifts in this process, over the simulated cluster, through their real doors.
 
 mod alerts;
+mod asking;
 mod closed;
 mod crash;
 mod measures;

@@ -178,7 +178,7 @@ async fn a_vote_replayed_after_it_was_taken_back_is_refused() -> anyhow::Result<
 }
 
 /// What `person key new` printed, as the registry takes it. Its time lies after the proposal's, so it is left out.
-fn entry(line: &str) -> anyhow::Result<Value> {
+pub(crate) fn entry(line: &str) -> anyhow::Result<Value> {
     let field = |name: &str| {
         let rest = line.split_once(&format!("{name}: ")).map(|(_, rest)| rest).context("no such field")?;
         let word = rest.split([',', ' ', '}']).next().unwrap_or_default();

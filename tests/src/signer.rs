@@ -72,6 +72,11 @@ impl Signer {
         vote.proof = Proof::Ed25519 { key: self.id.clone(), signature };
     }
 
+    /// A signature over any statement, base64url.
+    pub fn signed(&self, statement: &[u8]) -> String {
+        base64(self.pair.sign(statement).as_ref())
+    }
+
     /// `Signature-Input` and `Signature` of a GET.
     pub fn headers(&self, path: &str, at: Timestamp) -> (String, String) {
         let parameters = Parameters { created: at.get().as_second(), key: self.id.clone() };

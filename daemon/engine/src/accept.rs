@@ -31,8 +31,11 @@ pub fn accept(
         }
         (Ask::Preview(..), other) => escalated(Escalation::NotSealed { why: failure(other) }),
         (Ask::Recheck(plan, _), Answer::Live(live)) => {
-            let reason = i.symptom.as_ref().map_or(nightshift_model::Reason::CrashLoopBackOff, |s| s.reason);
-            match recheck::recheck(plan, reason, &live, rules.registry.policy.symptom_within) {
+            let symptom = plan
+                .wish
+                .is_none()
+                .then(|| i.symptom.as_ref().map_or(nightshift_model::Reason::CrashLoopBackOff, |s| s.reason));
+            match recheck::recheck(plan, symptom, &live, rules.registry.policy.symptom_within) {
                 Ok(live) => vec![IncidentEvent::Rechecked { live }],
                 Err(why) => escalated(Escalation::RecheckFailed { why }),
             }

@@ -121,6 +121,8 @@ fn messages(before: Option<&Incident>, after: &Incident, rules: &Rules) -> Vec<M
             Mode::Observe => page(),
             Mode::Approve { .. } => MessageBody::Wake { role: Role::Executor, incident: incident() },
         }),
+        // Nothing is broken: it is over with the next step, and whoever was told of the proposal hears that.
+        (_, Phase::Escalated { .. }) if for_the_asker_only(after) => None,
         (_, Phase::Proposed { .. } | Phase::Escalated { .. }) => Some(page()),
         (Some(Phase::Proposed { .. }), Phase::Granted { .. }) => {
             Some(MessageBody::Progress { incident: incident() })
@@ -162,11 +164,17 @@ fn speaks(incident: &Incident, rules: &Rules) -> bool {
     }
 }
 
+/// Whether an incident waits for nobody but who asked for something that is not done.
+fn for_the_asker_only(incident: &Incident) -> bool {
+    incident.only_asked() && !incident.phase.is_unproven()
+}
+
 /// Whether somebody was paged about an incident before: only then is its end worth a message.
 fn was_told(incident: &Incident, rules: &Rules) -> bool {
     if incident.hush.as_ref().is_some_and(|hush| hush.before == Before::Untold) {
         return false;
     }
     let would_have = matches!(incident.phase, Phase::Drafted { .. }) && rules.mode == Mode::Observe;
-    would_have || !incident.proposals.is_empty() || matches!(incident.phase, Phase::Escalated { .. })
+    let escalated = matches!(incident.phase, Phase::Escalated { .. }) && !for_the_asker_only(incident);
+    would_have || !incident.proposals.is_empty() || escalated
 }

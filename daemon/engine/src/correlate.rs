@@ -166,7 +166,8 @@ fn changed(incident: &Incident, findings: Vec<Finding>) -> Vec<IncidentEvent> {
     }
     let revision = |list: &[Finding]| list.first().map(|f| (f.template_hash.clone(), f.container.clone()));
     let before = incident.symptom.as_ref().map(|f| (f.template_hash.clone(), f.container.clone()));
-    let other_revision = revision(&findings) != before;
+    // What a person asked for stands on no finding: the wish is not over because something is seen now.
+    let other_revision = revision(&findings) != before && incident.wished().is_none();
     let mut events = vec![IncidentEvent::FindingsChanged { findings }];
     if other_revision {
         match incident.phase {

@@ -2,7 +2,9 @@
 
 use crate::rules::{KillSwitch, Mode, Rules};
 use crate::tally::decidable;
-use nightshift_model::{Draft, Incident, Seconds, Timestamp, Withdrawal};
+use nightshift_model::{
+    ActionKind, Actor, Draft, Incident, ObjectRef, PersonId, Risk, Seconds, Timestamp, Wish, Withdrawal,
+};
 
 /// The answer of all guards together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +22,7 @@ static GUARDS: &[Guard] = &[
     mode,
     forbidden_namespace,
     kill_switch,
+    asker,
     nobody_can_decide,
     quarantine,
     storm,
@@ -30,23 +33,59 @@ static GUARDS: &[Guard] = &[
 
 /// What a guard may look at.
 struct Case<'a> {
-    draft: &'a Draft,
-    incident: &'a Incident,
+    target: &'a ObjectRef,
+    action: ActionKind,
+    risk: Risk,
+    asked_by: Option<&'a PersonId>,
+    wish: Option<&'a Wish>,
+    /// `None` before there is one.
+    incident: Option<&'a Incident>,
     rules: &'a Rules,
     now: Timestamp,
 }
 
 impl Case<'_> {
     fn namespace(&self) -> &str {
-        &self.draft.action.target().namespace
+        &self.target.namespace
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        GUARDS.iter().filter_map(|guard| guard(self)).collect()
     }
 }
 
 /// Asks every guard about a draft.
 pub fn decide(draft: &Draft, incident: &Incident, rules: &Rules, now: Timestamp) -> Decision {
-    let case = Case { draft, incident, rules, now };
-    let reasons: Vec<String> = GUARDS.iter().filter_map(|guard| guard(&case)).collect();
+    decided(&Case {
+        target: draft.action.target(),
+        action: draft.action.kind(),
+        risk: draft.risk,
+        asked_by: incident.asked_by.as_ref(),
+        wish: incident.wished(),
+        incident: Some(incident),
+        rules,
+        now,
+    })
+}
+
+fn decided(case: &Case) -> Decision {
+    let reasons = case.reasons();
     if reasons.is_empty() { Decision::Propose } else { Decision::Refuse(reasons) }
+}
+
+/// What would refuse a person's wish whatever the cluster says: every reason, or none.
+pub fn asked(wish: &Wish, rules: &Rules, now: Timestamp) -> Vec<String> {
+    let case = Case {
+        target: &wish.target,
+        action: ActionKind::RollbackDeployment,
+        risk: crate::plan::RISK,
+        asked_by: Some(&wish.person),
+        wish: Some(wish),
+        incident: None,
+        rules,
+        now,
+    };
+    case.reasons()
 }
 
 fn mode(case: &Case) -> Option<String> {
@@ -71,13 +110,21 @@ fn kill_switch(case: &Case) -> Option<String> {
     }
 }
 
+/// Whoever wished for it must be somebody who may, also when it is carried out.
+fn asker(case: &Case) -> Option<String> {
+    let wish = case.wish?;
+    if case.asked_by != Some(&wish.person) {
+        return Some(format!("{} is not who proposes what is in this plan", wish.person));
+    }
+    crate::asking::may(&case.rules.registry, &wish.person, case.namespace()).err().map(|why| why.to_string())
+}
+
 fn nobody_can_decide(case: &Case) -> Option<String> {
-    let asked_by = case.incident.asked_by.as_ref();
-    decidable(&case.rules.registry, case.namespace(), case.draft.risk, asked_by, case.now).err()
+    decidable(&case.rules.registry, case.namespace(), case.risk, case.asked_by, case.now).err()
 }
 
 fn quarantine(case: &Case) -> Option<String> {
-    crate::marks::holds(&case.rules.standing.quarantine, case.draft.action.target())
+    crate::marks::holds(&case.rules.standing.quarantine, case.target)
 }
 
 fn storm(case: &Case) -> Option<String> {
@@ -101,8 +148,9 @@ fn daily_limit(case: &Case) -> Option<String> {
 
 /// Earlier writes to the same workload, not counting the incident's own running operation.
 fn executions_here<'a>(case: &'a Case) -> impl Iterator<Item = Timestamp> + 'a {
-    let mine = move |e: &&crate::rules::Execution| !(e.incident == case.incident.id && e.running);
-    let target = case.draft.action.target();
+    let mine =
+        move |e: &&crate::rules::Execution| !(e.running && case.incident.is_some_and(|i| e.incident == i.id));
+    let target = case.target;
     case.rules
         .standing
         .executions
@@ -113,15 +161,15 @@ fn executions_here<'a>(case: &'a Case) -> impl Iterator<Item = Timestamp> + 'a {
 }
 
 fn denied(case: &Case) -> Option<String> {
-    let asked = case.incident.asked_by.is_some();
+    let incident = case.incident.filter(|_| case.asked_by.is_none())?;
     let within = case.rules.registry.policy.denied_for;
     let same = case.rules.standing.denials.iter().find(|d| {
-        d.uid == case.draft.action.target().uid
-            && d.action == case.draft.action.kind()
-            && d.cause == case.incident.cause
+        d.uid == case.target.uid
+            && d.action == case.action
+            && d.cause == incident.cause
             && case.now.since(d.at) < within
     })?;
-    (!asked).then(|| format!("a person denied the same at {}; ask again to get a fresh proposal", same.at))
+    Some(format!("a person denied the same at {}; ask again to get a fresh proposal", same.at))
 }
 
 /// Whether the write must wait for others to finish: one at a time for a workload, few in the cluster.
@@ -150,20 +198,20 @@ pub fn recheck(
     rules: &Rules,
     now: Timestamp,
 ) -> Decision {
-    let draft = Draft {
-        playbook: plan.playbook.clone(),
-        action: plan.action.clone(),
-        cause: plan.cause.clone(),
-        evidence: plan.evidence.clone(),
-        hazards: plan.hazards.clone(),
-        risk: plan.risk,
-        shown: plan.shown.clone(),
-        verification: plan.verification.clone(),
-        inverse: plan.inverse.clone(),
-        selector: plan.preconditions.selector.clone(),
-        blast: plan.blast,
+    let asked_by = match &plan.proposer {
+        Actor::Person(person) => Some(person),
+        Actor::Nightshift(_) | Actor::Operator => None,
     };
-    decide(&draft, incident, rules, now)
+    decided(&Case {
+        target: plan.action.target(),
+        action: plan.action.kind(),
+        risk: plan.risk,
+        asked_by,
+        wish: plan.wish.as_ref(),
+        incident: Some(incident),
+        rules,
+        now,
+    })
 }
 
 #[cfg(test)]

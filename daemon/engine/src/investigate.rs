@@ -9,19 +9,26 @@ use nightshift_playbooks::{Catalog, Cause, Situation};
 /// Questions to ask now; empty when nothing more is worth asking. Bounded: at most four rounds, a dozen questions.
 pub fn investigate(incident: &Incident, playbooks: &Catalog, prometheus: bool) -> Vec<EvidenceRequest> {
     let symptom = incident.findings.first().or(incident.symptom.as_ref());
-    if symptom.is_none() && incident.alerts.is_empty() {
+    let wished = incident.wished().is_some();
+    if symptom.is_none() && incident.alerts.is_empty() && !wished {
         return Vec::new();
     }
     let mut wanted = Vec::new();
     if incident.scope.kind == Kind::Deployment {
         wanted.push(Tool::Workload { target: incident.scope.clone() });
-        wanted.push(Tool::Healthy { target: incident.scope.clone() });
+        // Whoever asks names no uid, and another workload of the same name has another past.
+        if !incident.scope.uid.is_empty() || !wished {
+            wanted.push(Tool::Healthy { target: incident.scope.clone() });
+        }
     }
     if let Some(symptom) = symptom.filter(|s| s.object.kind == Kind::Pod) {
         wanted.push(Tool::PreviousLog { pod: symptom.object.clone(), container: symptom.container.clone() });
         wanted.push(Tool::Events { about: symptom.object.clone() });
     }
     if let Some(workload) = workload(incident) {
+        if incident.scope.uid.is_empty() && wished {
+            wanted.push(Tool::Healthy { target: workload.object.clone() });
+        }
         wanted.extend(about_workload(workload));
     }
     if incident.scope.kind == Kind::Pod && symptom.is_none() {

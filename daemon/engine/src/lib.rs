@@ -18,6 +18,7 @@ pub mod investigate;
 pub mod redact;
 pub mod text;
 
+pub mod asking;
 pub mod guards;
 pub mod plan;
 

@@ -36,6 +36,10 @@ fn step(i: &Incident, rules: &Rules, me: Epoch, now: Timestamp) -> Next {
             let why = i.written.clone().map_or(Closure::Healed, |written| Closure::GoneSince { written });
             record(Role::Responder, IncidentEvent::Closed { why })
         }
+        // Nothing is broken, so nobody is needed: the asker hears why, and may ask anew.
+        Phase::Escalated { why } if i.only_asked() && !i.phase.is_unproven() => {
+            record(Role::Responder, IncidentEvent::Closed { why: Closure::NotDone { why: why.clone() } })
+        }
         Phase::Investigating { .. } | Phase::Escalated { .. } if told_and_over(i) => {
             record(Role::Responder, IncidentEvent::Closed { why: Closure::Resolved })
         }
@@ -54,6 +58,7 @@ fn step(i: &Incident, rules: &Rules, me: Epoch, now: Timestamp) -> Next {
         Phase::Verifying { proposal, applied, measured } => {
             match verify::progress(&proposal.plan().verification, applied, measured, now) {
                 verify::Progress::Judged(outcome) => {
+                    let outcome = verify::while_quiet(outcome, proposal.plan(), &i.findings);
                     record(Role::Responder, IncidentEvent::Judged { outcome })
                 }
                 verify::Progress::Look => Next::Ask(
@@ -71,10 +76,10 @@ fn record(role: Role, event: IncidentEvent) -> Next {
     Next::Record(role, vec![event])
 }
 
-/// The symptom is gone. After a remedy that was not proven it must go *after* the verdict: what was quiet already when
+/// The symptom is gone, and nobody wished for anything else. After a remedy that was not proven it must go *after* the verdict: what was quiet already when
 /// the verdict fell is no news, and closing on it would turn Inconclusive into a success.
 fn healed(i: &Incident) -> bool {
-    let gone = i.findings.is_empty() && i.symptom.is_some();
+    let gone = i.findings.is_empty() && i.symptom.is_some() && i.wished().is_none();
     let unproven = matches!(&i.phase, Phase::Escalated { why: Escalation::NotVerified { .. } });
     let after = match &i.written {
         Some(Written::Judged { at, .. }) => i.findings_at > *at || i.findings_at == i.changed_at,
@@ -85,7 +90,7 @@ fn healed(i: &Incident) -> bool {
 
 /// All that ever was wrong is what alerts said, and they are resolved.
 fn told_and_over(i: &Incident) -> bool {
-    i.symptom.is_none() && i.alerts.resolved()
+    i.symptom.is_none() && i.alerts.resolved() && i.wished().is_none()
 }
 
 fn planning(i: &Incident, rules: &Rules, now: Timestamp) -> Next {
@@ -94,7 +99,7 @@ fn planning(i: &Incident, rules: &Rules, now: Timestamp) -> Next {
         return record(Role::Responder, IncidentEvent::EvidenceWanted { wanted });
     }
     let own_look = i.opened_at + OWN_LOOK;
-    if i.symptom.is_none() && !i.alerts.is_empty() && now < own_look {
+    if i.symptom.is_none() && !i.alerts.is_empty() && i.wished().is_none() && now < own_look {
         return Next::At(own_look);
     }
     if guards::superseded_twice(i, now) {

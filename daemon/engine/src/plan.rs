@@ -1,5 +1,7 @@
 //! From evidence to a draft, or to the reasons why there is none.
 
+mod asked;
+
 use crate::actions::rollback_deployment;
 use crate::investigate::workload;
 use crate::rules::Rules;
@@ -9,7 +11,8 @@ use nightshift_model::evidence::{
 };
 use nightshift_model::plan::Blast;
 use nightshift_model::{
-    Action, ActionKind, Draft, Escalation, Finding, Got, Incident, Kind, Observed, RevisionRef, Risk, Seconds,
+    Action, ActionKind, Draft, Escalation, FieldChange, Finding, Got, Incident, Kind, Observed, RevisionRef,
+    Risk, Seconds, VerificationSpec,
 };
 use nightshift_playbooks::schema::Plan as Allowed;
 use nightshift_playbooks::{Cause, Playbook, Situation};
@@ -20,10 +23,13 @@ use nightshift_playbooks::{Cause, Playbook, Situation};
 /// The escalation: every reason, and what a person can do.
 #[allow(clippy::result_large_err)] // built once an incident
 pub fn plan(incident: &Incident, rules: &Rules) -> Result<Draft, Escalation> {
+    if let Some(wish) = incident.wished() {
+        return asked::plan(incident, wish, rules);
+    }
     let Some(symptom) = incident.symptom.as_ref() else {
         return Err(no_plan(told_only(incident), None));
     };
-    let case = Case::of(incident, symptom);
+    let case = Case::of(incident);
     let situation = situated(incident, symptom, case.as_ref());
     let cause = situation.cause;
     let selected = nightshift_playbooks::select(&rules.playbooks, &situation);
@@ -58,7 +64,7 @@ pub fn plan(incident: &Incident, rules: &Rules) -> Result<Draft, Escalation> {
 /// What a playbook is chosen by, as far as the evidence shows; `None` while nothing is known of the symptom.
 pub fn situation(incident: &Incident) -> Option<Situation> {
     let symptom = incident.symptom.as_ref()?;
-    Some(situated(incident, symptom, Case::of(incident, symptom).as_ref()))
+    Some(situated(incident, symptom, Case::of(incident).as_ref()))
 }
 
 fn situated(incident: &Incident, symptom: &Finding, case: Option<&Case<'_>>) -> Situation {
@@ -91,10 +97,13 @@ fn no_plan(reasons: Vec<String>, handover: Option<String>) -> Escalation {
     Escalation::NoPlan { reasons, handover }
 }
 
+/// A rollback changes one workload, and can change it back.
+pub(crate) const RISK: Risk = Risk::Medium;
+
 /// The answers that a plan rests on.
 struct Case<'a> {
     incident: &'a Incident,
-    symptom: &'a Finding,
+    symptom: Option<&'a Finding>,
     workload: &'a WorkloadFacts,
     rollouts: Option<&'a Rollouts>,
     healthy: &'a [HealthyRevision],
@@ -104,10 +113,10 @@ struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    fn of(incident: &'a Incident, symptom: &'a Finding) -> Option<Self> {
+    fn of(incident: &'a Incident) -> Option<Self> {
         let mut case = Self {
             incident,
-            symptom,
+            symptom: incident.symptom.as_ref(),
             workload: workload(incident)?,
             rollouts: None,
             healthy: &[],
@@ -142,16 +151,21 @@ impl<'a> Case<'a> {
             .max_by_key(|r| r.number)
     }
 
+    /// The broken revision's `pod-template-hash`; empty while nothing is known to be broken.
+    fn broken(&self) -> &'a str {
+        self.symptom.map_or("", |s| s.template_hash.as_str())
+    }
+
     /// *Caused by the rollout* only while the broken revision is the newest one and was never seen healthy.
     fn cause(&self) -> Cause {
-        let newest = self.current().is_some_and(|c| c.template_hash == self.symptom.template_hash);
-        let seen_healthy = self.healthy.iter().any(|h| h.template_hash == self.symptom.template_hash);
+        let newest = self.current().is_some_and(|c| c.template_hash == self.broken());
+        let seen_healthy = self.healthy.iter().any(|h| h.template_hash == self.broken());
         let earlier = self.rollouts.is_some_and(|r| r.revisions.len() > 1);
         if newest && !seen_healthy && earlier { Cause::Rollout } else { Cause::Unknown }
     }
 
     fn why_unknown(&self) -> Vec<String> {
-        let healthy = self.healthy.iter().find(|h| h.template_hash == self.symptom.template_hash);
+        let healthy = self.healthy.iter().find(|h| h.template_hash == self.broken());
         match (self.rollouts, self.current(), healthy) {
             (None, ..) => vec!["the rollout history could not be read".to_owned()],
             (Some(_), None, _) => vec!["the Deployment has no ReplicaSet for its template yet".to_owned()],
@@ -179,7 +193,7 @@ impl<'a> Case<'a> {
         let mut seen: Vec<&HealthyRevision> = self.healthy.iter().collect();
         seen.sort_by_key(|h| std::cmp::Reverse(h.at));
         seen.into_iter()
-            .filter(|h| h.template_hash != self.symptom.template_hash)
+            .filter(|h| h.template_hash != self.broken())
             .find_map(|h| {
                 let kept = rollouts.revisions.iter().find(|r| r.replica_set.uid == h.replica_set.uid)?;
                 (kept.template != self.workload.template).then_some((kept, h))
@@ -197,44 +211,56 @@ impl<'a> Case<'a> {
             return Err(reasons);
         }
         let target = self.workload.object.clone();
-        let risk = Risk::Medium;
-        let verification = nightshift_playbooks::verification(
+        let verification = self.verification(playbook, kept, rules)?;
+        let to = RevisionRef {
+            replica_set: kept.replica_set.clone(),
+            number: kept.number,
+            template: kept.template,
+            images: seen.images.clone(),
+            healthy_at: Some(seen.at),
+        };
+        Ok(Draft {
+            playbook: playbook.name.clone(),
+            action: Action::RollbackDeployment { target: target.clone(), to },
+            cause: self.sentence(current, kept, seen),
+            evidence: self.incident.evidence.iter().map(|e| e.id).collect(),
+            hazards: self.hazards(kept, current, "broken"),
+            risk: RISK,
+            shown: self.shown(kept),
+            verification,
+            inverse: rollback_deployment::inverse(&target, current),
+            selector: self.workload.selector.clone(),
+            blast: self.blast(),
+        })
+    }
+
+    fn verification(
+        &self,
+        playbook: &Playbook,
+        kept: &RevisionLine,
+        rules: &Rules,
+    ) -> Result<VerificationSpec, Vec<String>> {
+        nightshift_playbooks::verification(
             playbook,
             &rules.registry.policy,
-            risk,
-            &target,
+            RISK,
+            &self.workload.object,
             kept.template,
             rules.prometheus,
             self.longest_gap(),
         )
-        .map_err(|why| vec![why.to_string()])?;
-        let shown = self
-            .rollouts
+        .map_err(|why| vec![why.to_string()])
+    }
+
+    fn shown(&self, kept: &RevisionLine) -> Vec<FieldChange> {
+        self.rollouts
             .and_then(|r| r.changes.iter().find(|c| c.number == kept.number))
             .map(|c| c.changes.clone())
-            .unwrap_or_default();
-        Ok(Draft {
-            playbook: playbook.name.clone(),
-            action: Action::RollbackDeployment {
-                target: target.clone(),
-                to: RevisionRef {
-                    replica_set: kept.replica_set.clone(),
-                    number: kept.number,
-                    template: kept.template,
-                    images: seen.images.clone(),
-                    healthy_at: seen.at,
-                },
-            },
-            cause: self.sentence(current, kept, seen),
-            evidence: self.incident.evidence.iter().map(|e| e.id).collect(),
-            hazards: self.hazards(kept, current),
-            risk,
-            shown,
-            verification,
-            inverse: rollback_deployment::inverse(&target, current),
-            selector: self.workload.selector.clone(),
-            blast: Blast { objects: 1, replicas: self.workload.replicas, available: self.workload.available },
-        })
+            .unwrap_or_default()
+    }
+
+    fn blast(&self) -> Blast {
+        Blast { objects: 1, replicas: self.workload.replicas, available: self.workload.available }
     }
 
     /// What forbids this rollback, whatever people say.
@@ -291,12 +317,13 @@ impl<'a> Case<'a> {
         no
     }
 
-    fn hazards(&self, kept: &RevisionLine, current: &RevisionLine) -> Vec<String> {
+    /// `newer` is what the revision that runs now is called.
+    fn hazards(&self, kept: &RevisionLine, current: &RevisionLine, newer: &str) -> Vec<String> {
         let w = self.workload;
         let mut list = vec![
             "Only the pod template returns: not replicas, ConfigMaps, Secrets, or data that the new revision wrote."
                 .to_owned(),
-            "The next deployment brings the broken revision back unless its source is fixed.".to_owned(),
+            format!("The next deployment brings the {newer} revision back unless its source is fixed."),
         ];
         for hint in &current.migration_hints {
             list.push(format!(
@@ -333,16 +360,15 @@ impl<'a> Case<'a> {
     fn sentence(&self, current: &RevisionLine, kept: &RevisionLine, seen: &HealthyRevision) -> String {
         let exit = self
             .symptom
-            .exit
-            .as_ref()
+            .and_then(|s| s.exit.as_ref())
             .map_or_else(String::new, |e| format!(" (exit code {}: {})", e.code, e.class.meaning()));
         format!(
             "Container {} of revision {} ({}) crash-loops since {}{exit}. This revision was never seen healthy; \
              revision {} ({}) was, at {}.",
-            self.symptom.container,
+            self.container(),
             current.number,
             current.images.join(", "),
-            self.symptom.since,
+            self.symptom.map_or(self.incident.opened_at, |s| s.since),
             kept.number,
             kept.images.join(", "),
             seen.at,
@@ -355,11 +381,18 @@ impl<'a> Case<'a> {
         Seconds((10_u64 << restarts.saturating_sub(1).min(5)).min(300))
     }
 
+    fn container(&self) -> &'a str {
+        self.symptom.map_or("", |s| s.container.as_str())
+    }
+
     /// What a person would type, and for GitOps the change to commit.
     fn handover(&self) -> Option<String> {
+        self.by_hand(self.target().ok().map(|(kept, _)| kept))
+    }
+
+    fn by_hand(&self, target: Option<&RevisionLine>) -> Option<String> {
         let w = self.workload;
-        let target = self.target().ok();
-        if let (Some(git), Some((kept, _))) = (self.git, target) {
+        if let (Some(git), Some(kept)) = (self.git, target) {
             let changes = self.rollouts.and_then(|r| r.changes.iter().find(|c| c.number == kept.number))?;
             let lines: Vec<String> = changes
                 .changes
@@ -377,13 +410,15 @@ impl<'a> Case<'a> {
         }
         let object = &w.object;
         Some(match target {
-            Some((kept, _)) => format!(
+            Some(kept) => format!(
                 "kubectl -n {} rollout undo deployment/{} --to-revision={}",
                 object.namespace, object.name, kept.number
             ),
             None => format!(
                 "kubectl -n {} logs deployment/{} -c {} --previous",
-                object.namespace, object.name, self.symptom.container
+                object.namespace,
+                object.name,
+                self.container()
             ),
         })
     }

@@ -13,7 +13,7 @@ pub use key::{BadKey, PublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nightshift_model::vote::Strength;
-use nightshift_model::{KeyKind, Person, PersonKey, Proof, Registry, Timestamp, Vote};
+use nightshift_model::{KeyKind, Person, PersonKey, Proof, Registry, Timestamp, Vote, Wish};
 use sha2::{Digest as _, Sha256};
 
 /// Why a proof counts for nothing.
@@ -125,14 +125,7 @@ pub fn identify<'a>(vote: &Vote, registry: &'a Registry, cluster_uid: &str) -> R
         Proof::Attested { .. } => Ok(Shown::Nothing),
         Proof::Kubernetes { .. } => Err(BadProof::NotCheckedHere),
         Proof::Ed25519 { key, signature } => {
-            let key = own(person()?, key, KeyKind::Ed25519)?;
-            let signature = unbase64(signature, 64).ok_or(BadProof::Malformed("base64url"))?;
-            let public = PublicKey::of(key).map_err(BadProof::Key)?;
-            if public.signed(&statement(), &signature) {
-                Ok(Shown::Key(key))
-            } else {
-                Err(BadProof::BadSignature)
-            }
+            Ok(Shown::Key(by_key_file(person()?, key, signature, &statement())?))
         }
         Proof::Webauthn { credential, authenticator_data, client_data, signature } => {
             let site = registry.passkeys.as_ref().ok_or(BadProof::NoSite)?;
@@ -143,6 +136,33 @@ pub fn identify<'a>(vote: &Vote, registry: &'a Registry, cluster_uid: &str) -> R
             Ok(Shown::Passkey(key, assertion::check(&sent, &public, challenge, site)?))
         }
     }
+}
+
+/// Whose key file signed a wish: the person that it names, with a key that is not taken back.
+///
+/// # Errors
+/// [`BadProof`]: nobody is known by it.
+pub fn wished<'a>(
+    wish: &Wish,
+    key: &str,
+    signature: &str,
+    registry: &'a Registry,
+    cluster_uid: &str,
+) -> Result<&'a Person, BadProof> {
+    let person = registry.person(&wish.person).ok_or(BadProof::UnknownKey)?;
+    by_key_file(person, key, signature, &wish.statement(cluster_uid)).map(|_| person)
+}
+
+fn by_key_file<'a>(
+    person: &'a Person,
+    key: &str,
+    signature: &str,
+    statement: &[u8],
+) -> Result<&'a PersonKey, BadProof> {
+    let key = own(person, key, KeyKind::Ed25519)?;
+    let signature = unbase64(signature, 64).ok_or(BadProof::Malformed("base64url"))?;
+    let public = PublicKey::of(key).map_err(BadProof::Key)?;
+    if public.signed(statement, &signature) { Ok(key) } else { Err(BadProof::BadSignature) }
 }
 
 /// Whether a person has a key that could prove a vote on something sealed then.

@@ -9,13 +9,14 @@ use nightshift_model::finding::Reason;
 use nightshift_model::{LiveFacts, LiveTarget, Plan, Seconds, Timestamp};
 use serde_json::Value;
 
-/// Compares what the executor read with what was sealed.
+/// Compares what the executor read with what was sealed. `symptom` is what must still be seen: `None` for what a person
+/// asked for, which no symptom stands behind.
 ///
 /// # Errors
 /// One sentence that says what differs.
 pub fn recheck(
     plan: &Plan,
-    reason: Reason,
+    symptom: Option<Reason>,
     live: &LiveTarget,
     symptom_within: Seconds,
 ) -> Result<LiveFacts, String> {
@@ -42,8 +43,9 @@ pub fn recheck(
     }
     let source = live.source.as_ref().map(|part| object(part, "the earlier revision")).transpose()?;
     actions::body(&plan.action, &now, source.as_ref())?;
-    match reason {
-        Reason::CrashLoopBackOff => crash_looping(&live.pods, live.at, symptom_within)?,
+    match symptom {
+        None => {}
+        Some(Reason::CrashLoopBackOff) => crash_looping(&live.pods, live.at, symptom_within)?,
     }
     namespace::stays(&live.namespace, &target.namespace)?;
     nodes::calm(&live.nodes)?;

@@ -60,7 +60,7 @@ pub(crate) fn action() -> Action {
             number: 1,
             template: Digest([1; 32]),
             images: Vec::new(),
-            healthy_at: at(0),
+            healthy_at: Some(at(0)),
         },
     }
 }
@@ -146,6 +146,7 @@ pub(crate) fn proposal(risk: Risk, proposer: Actor) -> Proposal {
         policy: rules().policy,
         evidence: Vec::new(),
         proposer,
+        wish: None,
         not_after: at(3600),
     };
     Proposal::seal(plan, at(10))

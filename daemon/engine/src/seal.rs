@@ -65,6 +65,7 @@ pub fn seal(
         policy: rules.policy,
         evidence: draft.evidence.clone(),
         proposer,
+        wish: incident.wished().cloned(),
         not_after: now + rules.registry.policy.open_for.get(draft.risk),
     };
     Ok(Proposal::seal(plan, now))

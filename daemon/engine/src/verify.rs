@@ -11,7 +11,7 @@ use nightshift_model::{
 use serde_json::Value;
 
 mod judge;
-pub use judge::{Progress, progress};
+pub use judge::{Progress, progress, while_quiet};
 
 /// The reads of one measure, in the order in which [`measurement`] reads their answers.
 pub fn reads(measure: &Measure, selector: &str) -> Vec<Read> {

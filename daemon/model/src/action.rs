@@ -74,8 +74,9 @@ pub struct RevisionRef {
     pub template: Digest,
     /// Images with the digests that ran when the revision was seen healthy.
     pub images: Vec<SeenImage>,
-    /// When nightshift last recorded it healthy.
-    pub healthy_at: Timestamp,
+    /// When nightshift last recorded it healthy; `None`, on a person's wish only, when it never did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy_at: Option<Timestamp>,
 }
 
 /// An image as it was seen running.

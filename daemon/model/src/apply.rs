@@ -56,6 +56,7 @@ impl Incident {
                     written: None,
                     proposals: Vec::new(),
                     asked_by: None,
+                    wish: None,
                     held_by: None,
                     hush: None,
                     phase: Phase::Investigating { wanted: Vec::new(), asked: false },
@@ -139,6 +140,11 @@ fn step(i: &mut Incident, at: Timestamp, event: &IncidentEvent) -> Option<Phase>
         ) => {
             i.hush.take()?;
             phase
+        }
+        (P::Investigating { .. } | P::Escalated { .. }, E::Wished { wish }) => {
+            i.asked_by = Some(wish.person.clone());
+            i.wish = Some(wish.clone());
+            investigating(i)
         }
         (P::Investigating { mut wanted, .. }, E::EvidenceWanted { wanted: more }) => {
             wanted.extend(more.iter().cloned());
@@ -227,6 +233,8 @@ fn step(i: &mut Incident, at: Timestamp, event: &IncidentEvent) -> Option<Phase>
             P::Investigating { .. } | P::Drafted { .. } | P::Proposed { .. } | P::Granted { .. },
             E::Escalated { why },
         ) => P::Escalated { why: why.clone() },
+        // Another finding asks for another look; whoever asked for this one has still asked.
+        (P::Drafted { .. }, E::Reopened { why: Reopening::Changed | Reopening::Relapse }) => investigating(i),
         (P::Drafted { .. } | P::Escalated { .. } | P::Closed { .. }, E::Reopened { why }) => reopened(i, why),
         (
             P::Investigating { .. }
@@ -349,7 +357,9 @@ fn withdrawn(i: &mut Incident, at: Timestamp, proposal: &ProposalId, why: &Withd
     }
 }
 
+/// A plain fresh look: what somebody wished for before is over, and with it who may not vote on it.
 fn reopened(i: &mut Incident, why: &Reopening) -> Phase {
+    i.wish = None;
     i.asked_by = match why {
         Reopening::Asked { person } => Some(person.clone()),
         Reopening::Relapse | Reopening::Changed | Reopening::CheckAgain { .. } => None,

@@ -88,6 +88,13 @@ impl SilenceId {
     }
 }
 
+impl IncidentId {
+    /// The incident that a person's wish opens.
+    pub fn of_wish(content: &str) -> Self {
+        Self(format!("inc-{}", short("nightshift/wish", content)))
+    }
+}
+
 impl OpId {
     /// The operation of one step of a proposal.
     pub fn of(proposal: &ProposalId, step: u32) -> Self {

@@ -15,6 +15,7 @@ use crate::operation::{
 use crate::plan::{Draft, Proposal};
 use crate::time::Timestamp;
 use crate::vote::{Grant, Vote};
+use crate::wish::Wish;
 use serde::{Deserialize, Serialize};
 
 /// Fold of one stream of the history. Only [`Incident::apply`] makes one.
@@ -53,8 +54,11 @@ pub struct Incident {
     pub written: Option<Written>,
     /// Proposals so far, oldest first.
     pub proposals: Vec<PastProposal>,
-    /// The person who asked for a fresh look after a denial: never votes on the outcome.
+    /// The person who asked, for a fresh look after a denial or for what [`Self::wish`] says: never votes on the outcome.
     pub asked_by: Option<PersonId>,
+    /// What a person asked for, until the incident is looked at for another reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wish: Option<Wish>,
     /// Who said *I have it*, until the incident is over. It stops pages, and decides nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_by: Option<Holder>,
@@ -66,6 +70,16 @@ pub struct Incident {
 }
 
 impl Incident {
+    /// What a person asked for, while it is on its way.
+    pub fn wished(&self) -> Option<&Wish> {
+        self.wish.as_ref().filter(|_| !matches!(self.phase, Phase::Escalated { .. } | Phase::Closed { .. }))
+    }
+
+    /// Whether a person's wish is all there is: nothing was ever seen to be wrong, and no alert says so.
+    pub fn only_asked(&self) -> bool {
+        self.wish.is_some() && self.symptom.is_none() && self.alerts.is_empty()
+    }
+
     /// Everything that was not checked: at detection, then by the investigation.
     pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
         self.unchecked.iter().chain(&self.coverage)
@@ -287,6 +301,8 @@ pub enum IncidentEvent {
     Unchecked { gaps: Vec<Gap> },
     /// A person said *I have it*. Legal in every phase but the last, and moves none.
     Acknowledged { person: PersonId },
+    /// A person asked for an action. Legal while evidence is gathered or a person is needed, and begins a fresh round.
+    Wished { wish: Wish },
     /// A silence keeps a message back. Legal where an incident waits, and moves no phase.
     Silenced { until: Timestamp, before: Before },
     /// The silence is over: what is still broken is told now.
@@ -338,6 +354,7 @@ impl IncidentEvent {
             Self::AlertsChanged { .. } => "alerts-changed",
             Self::Unchecked { .. } => "unchecked",
             Self::Acknowledged { .. } => "acknowledged",
+            Self::Wished { .. } => "wished",
             Self::Silenced { .. } => "silenced",
             Self::SilenceOver => "silence-over",
             Self::EvidenceWanted { .. } => "evidence-wanted",
@@ -453,6 +470,8 @@ pub enum Closure {
     GoneSince { written: Written },
     /// A person ended it.
     ByPerson { person: PersonId, note: String },
+    /// A person asked for something, nothing was ever wrong, and it was not done.
+    NotDone { why: Escalation },
 }
 
 /// An event that does not fit where the incident stands: a bug, or a history from another program.

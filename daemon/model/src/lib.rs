@@ -20,6 +20,7 @@ pub mod measure;
 pub mod plan;
 pub mod registry;
 pub mod vote;
+pub mod wish;
 
 pub mod apply;
 pub mod incident;
@@ -55,3 +56,4 @@ pub use silence::{BadSilence, Selector, Silence};
 pub use time::{Seconds, Timestamp};
 pub use told::{Manner, Thread, ThreadState, Told, Turn};
 pub use vote::{Grant, Proof, Vote, VoteDecision};
+pub use wish::{Wanted, Wish};

@@ -8,6 +8,7 @@ use crate::ids::{EvidenceId, IncidentId, OpId, ProposalId};
 use crate::measure::VerificationSpec;
 use crate::object::{Cluster, ObjectRef};
 use crate::time::Timestamp;
+use crate::wish::Wish;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Version of the sealed form. A reader that does not know a version refuses it.
@@ -153,6 +154,9 @@ pub struct Plan {
     pub evidence: Vec<EvidenceId>,
     /// Who proposes. A person who does never votes on it.
     pub proposer: Actor,
+    /// What a person asked for, if this is it: then no symptom is needed, and none is looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wish: Option<Wish>,
     /// When the proposal ends by itself.
     pub not_after: Timestamp,
 }

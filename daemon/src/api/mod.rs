@@ -12,3 +12,4 @@ pub mod proposal;
 pub mod ready;
 pub mod status;
 pub mod vote;
+pub mod wish;

@@ -11,6 +11,8 @@ pub struct Status {
     pub version: String,
     /// `cluster.name`.
     pub cluster: String,
+    /// uid of the cluster's namespace kube-system: what a person signs names it.
+    pub cluster_uid: String,
     /// `observe` or `approve`.
     pub mode: String,
     /// The time by nightshift's clock.

@@ -54,6 +54,10 @@ fn event(event: &HistoryEvent) -> String {
             format!("found: {}", all.join(", "))
         }
         E::Silenced { until, .. } => format!("silenced until {until}"),
+        E::Wished { wish } => {
+            let (what, because) = (visible(&wish.sentence(), 400), visible(&wish.because, 300));
+            format!("{} asked to {what}: {because}", visible(wish.person.as_str(), 60))
+        }
         E::SilenceOver => "the silence is over".to_owned(),
         E::Acknowledged { person } => format!("{person} has it"),
         E::AlertsChanged { alerts } => format!("alerts: {}", words::alerts(alerts)),

@@ -8,6 +8,7 @@ mod demo;
 mod digest;
 mod evidence;
 mod failure;
+mod gate;
 mod history;
 mod incidents;
 mod key;
@@ -15,6 +16,7 @@ mod output;
 mod person;
 mod playbooks;
 mod proposals;
+mod propose;
 mod remote;
 mod routes;
 mod run;
@@ -60,6 +62,8 @@ enum Command {
     Incidents(incidents::Args),
     /// Proposals: what waits for a person, and what became of it
     Proposals(proposals::Args),
+    /// Ask for a proposal, signed with your own key; others decide on it
+    Propose(propose::Args),
     /// Approve a proposal, signed with your own key
     Approve(vote::Args),
     /// Deny a proposal, signed with your own key
@@ -128,6 +132,7 @@ async fn carry_out(command: Command, screen: &Screen, clock: Clock) -> Answer {
         Command::Check(args) => check::run(args, screen, clock).await,
         Command::Incidents(args) => incidents::run(args, screen, clock).await,
         Command::Proposals(args) => proposals::run(args, screen, clock).await,
+        Command::Propose(args) => propose::run(args, screen, clock).await,
         Command::Approve(args) => vote::run(args, VoteDecision::Approve, screen, clock).await,
         Command::Deny(args) => vote::run(args, VoteDecision::Deny, screen, clock).await,
         Command::Withdraw(args) => vote::run(args, VoteDecision::Withdraw, screen, clock).await,

@@ -120,6 +120,7 @@ pub(super) fn page(screen: &Screen, story: &Story) -> String {
     let _ = writeln!(out, "\n{} · {} risk · incident {}", proposal.id(), plan.risk, plan.incident);
     let _ =
         writeln!(out, "digest {} · sealed {}", proposal.digest().short(), screen.time(proposal.sealed_at));
+    out.push_str(&wrapped(screen, 0, &format!("proposed by {}", words::proposer(plan))));
     out.push('\n');
     out.push_str(&wrapped(screen, 0, &standing(screen, story)));
     section(screen, &mut out, "Why", &wrapped(screen, 2, &plan.cause));

@@ -43,7 +43,7 @@ pub(super) struct SourceArg {
 
 /// A file that the environment names. Read here and not by clap, for which it would count as written: then
 /// `incidents show` would be an option of the list and a subcommand at once.
-fn environment(name: &str) -> Option<PathBuf> {
+pub(super) fn environment(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 

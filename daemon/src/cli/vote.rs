@@ -1,15 +1,14 @@
 //! `nightshift approve`, `deny`, `withdraw`: a vote that the person's own key signs. What is shown comes from the sealed
 //! bytes that this program fetched and hashed itself, so a gate that lies can hide a proposal, but not change one.
 
-mod gate;
 mod show;
 
+use super::gate::Gate;
 use super::key::{Key, default_path};
 use super::output::{Format, OutputArg, Screen, json};
 use super::{Answer, Exit, Failure};
 use crate::api::vote::SignedVote;
 use crate::clock::Clock;
-use gate::Gate;
 use nightshift_engine::proof::{base64, code};
 use nightshift_model::{Digest, Proof, Proposal, ProposalId, Vote, VoteDecision};
 use std::io::{BufRead as _, IsTerminal as _, Write as _};

@@ -281,7 +281,7 @@ fn stand(incident: &Incident) -> Stand {
             | Closure::Healed
             | Closure::Resolved
             | Closure::GoneSince { .. } => Stand::Over,
-            Closure::Verified { .. } | Closure::ByPerson { .. } => Stand::Ended,
+            Closure::Verified { .. } | Closure::ByPerson { .. } | Closure::NotDone { .. } => Stand::Ended,
         },
     }
 }
@@ -386,6 +386,7 @@ fn closed(trouble: &str, why: &Closure, incident: &Incident) -> (String, Vec<Str
         Closure::Resolved => "Resolved",
         Closure::GoneSince { .. } => "Gone",
         Closure::ByPerson { .. } => "Ended",
+        Closure::NotDone { .. } => "Not done",
     };
     let mut lines = vec![format!("{}.", sentence(&words::closure(why)))];
     lines.extend(words::left_behind(incident).iter().map(|left| format!("{}.", sentence(left))));

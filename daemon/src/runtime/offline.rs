@@ -9,6 +9,7 @@ pub mod rights;
 pub use super::checkpoint::adopt::{AdoptError, Adopted, adopt};
 pub use super::checkpoint::state::{State, StateError, StateFile};
 pub use crate::stages::query::{Course, End, Found, MOST, QueryError, Reader, Reads, Story, explain};
+pub use crate::stages::vote::ask::{AskError, SignedBy};
 pub use crate::stages::vote::people::PeopleError;
 pub use crate::stages::vote::silences::{
     SilenceError, add as silence_add, end as silence_end, in_force as silences,
@@ -32,10 +33,11 @@ use crate::config::{Config, Mode as Wanted, Notify};
 use crate::http::gate::Site;
 use crate::http::tls::{Certificate, TlsError};
 use crate::notify::{Kind, ListNotice, Outgoing};
+use crate::stages::vote::Votes;
 use crate::stages::vote::people::{People, secret};
 use crate::store::doors::hashed;
 use nightshift_engine::Mode;
-use nightshift_model::{Actor, Cluster, Digest, PersonId};
+use nightshift_model::{Actor, Cluster, Digest, IncidentId, PersonId, Wish};
 use nightshift_playbooks::catalog::EMBEDDED;
 use nightshift_playbooks::{Catalog, LoadError, Source};
 use std::path::{Path, PathBuf};
@@ -208,6 +210,23 @@ pub struct MadeToken {
 pub fn token() -> Result<MadeToken, PeopleError> {
     let text = format!("nst_{}", secret()?);
     Ok(MadeToken { sha256: hashed(text.as_bytes()), text })
+}
+
+/// Takes what a person asked for and signed, beside a running nightshift: its next look finds it. Here the signature is
+/// over no cluster, for the history is at hand.
+///
+/// # Errors
+/// [`AskError`]: nothing was asked then.
+pub async fn ask(
+    config: &Config,
+    playbooks: Catalog,
+    store: SqliteStore,
+    clock: Clock,
+    wish: Wish,
+    by: &SignedBy,
+) -> Result<IncidentId, AskError> {
+    let book = rules(config, playbooks, store.clone(), clock);
+    Votes::new(store, super::rules_now(&book), clock, Arc::new(|_| ())).ask_signed(wish, by).await
 }
 
 /// Makes a sign-in link's secret for a person of the registry, beside a running nightshift or without one.

@@ -33,6 +33,7 @@ pub(super) fn of(running: &Running) -> StatusOf {
             Status {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 cluster: rules.cluster.name.clone(),
+                cluster_uid: rules.cluster.uid.clone(),
                 mode: match rules.mode {
                     Mode::Observe => "observe",
                     Mode::Approve { .. } => "approve",

@@ -1,5 +1,6 @@
 //! What people decide: votes, a fresh look, the end of an incident, the kill switch. The engine says what is taken; this appends it.
 
+pub mod ask;
 pub mod end;
 mod have;
 mod lock;

@@ -5,7 +5,7 @@ use super::error::unavailable;
 use super::load::{Cursor, read_snapshot};
 use super::row::{column, number};
 use super::{SqliteStore, StoreError};
-use nightshift_model::{Incident, ProposalId, Timestamp};
+use nightshift_model::{Incident, IncidentId, ObjectRef, ProposalId, Timestamp};
 use sqlx::Row as _;
 
 /// Which incidents, or whose proposals.
@@ -45,6 +45,9 @@ const INCIDENTS: &str = "SELECT snapshot FROM incident WHERE substr(id, 1, lengt
      AND (?7 IS NULL OR json_extract(snapshot, '$.symptom.severity') = ?7) \
      AND (?8 IS NULL OR changed_at >= ?8) ORDER BY opened_at DESC, id DESC LIMIT ?9";
 
+const OPEN_ABOUT: &str = "SELECT id FROM incident WHERE open = 1 AND kind = ?1 AND namespace = ?2 AND name = ?3 \
+     ORDER BY opened_at, id LIMIT 50";
+
 /// A proposal is in force while its incident is in one of four phases and no newer one was sealed for it.
 const PROPOSALS: &str = "SELECT e.seq, e.proposal_id, i.snapshot FROM audit_event e JOIN incident i ON i.id = e.stream \
      WHERE e.kind = 'sealed' AND substr(e.proposal_id, 1, length(?1)) = ?1 AND (?2 IS NULL OR e.seq < ?2) \
@@ -64,6 +67,22 @@ impl SqliteStore {
             .await
             .and_then(|rows| rows.iter().map(|row| row.try_get("namespace")).collect())
             .map_err(unavailable("read the namespaces"))
+    }
+
+    /// Open incidents of an object, by its name: whoever asks for something names no uid.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn open_about(&self, object: &ObjectRef) -> Result<Vec<IncidentId>, StoreError> {
+        let failed = || unavailable("list the open incidents of an object");
+        let rows = sqlx::query(OPEN_ABOUT)
+            .bind(object.kind.as_str())
+            .bind(&object.namespace)
+            .bind(&object.name)
+            .fetch_all(self.readers())
+            .await
+            .map_err(failed())?;
+        rows.iter().map(|row| row.try_get("id").map(IncidentId).map_err(failed())).collect()
     }
 
     /// Incidents, newest first, behind a place in that list.

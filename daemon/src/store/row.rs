@@ -145,6 +145,7 @@ pub(super) fn proposal_of(event: &HistoryEvent) -> Option<ProposalId> {
             | E::AlertsChanged { .. }
             | E::Unchecked { .. }
             | E::Acknowledged { .. }
+            | E::Wished { .. }
             | E::Silenced { .. }
             | E::SilenceOver
             | E::EvidenceWanted { .. }

@@ -181,7 +181,7 @@ fn action() -> Action {
             number: 1,
             template: digest("t", b"template"),
             images: Vec::new(),
-            healthy_at: at(-60),
+            healthy_at: Some(at(-60)),
         },
     }
 }
@@ -250,6 +250,7 @@ fn proposal(incident: &IncidentId, revision: u64) -> Proposal {
         policy: Digest([0; 32]),
         evidence: Vec::new(),
         proposer: Actor::Nightshift(Role::Responder),
+        wish: None,
         not_after: at(3600),
     };
     Proposal::seal(plan, at(2))

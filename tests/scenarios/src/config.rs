@@ -34,8 +34,9 @@ impl Setting {
         let role =
             |owner: &str, may: &[Power]| RoleSpec { owners: vec![owner.to_owned()], may: may.to_vec() };
         let human = PersonKind::Person;
+        let known = |p: &Person| timeline.persons.as_ref().is_none_or(|names| names.contains(&p.name.0));
         let registry = Registry {
-            persons: vec![
+            persons: [
                 person("alice", human, "shop-oncall"),
                 person("bob", human, "shop-oncall"),
                 person("carol", human, "shop-viewer"),
@@ -43,7 +44,10 @@ impl Setting {
                 person("erik", human, "admin"),
                 person("mallory", human, "bank-oncall"),
                 person("robot", PersonKind::Service, "shop-oncall"),
-            ],
+            ]
+            .into_iter()
+            .filter(known)
+            .collect(),
             roles: [
                 ("shop-oncall", role("shop", &[Power::View, Power::Approve])),
                 ("shop-viewer", role("shop", &[Power::View])),

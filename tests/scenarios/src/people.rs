@@ -1,14 +1,15 @@
 //! Persons: they vote, ask and hold things back, through the same functions as the daemon's vote stage.
 
 use crate::machine::Machine;
-use crate::timeline::{KillSwitch, Silence as Quiet, Vote as Cast};
+use crate::timeline::{KillSwitch, Propose, Silence as Quiet, Vote as Cast};
+use nightshift_engine::asking::{self, Asking};
 use nightshift_engine::tally::{Ballot, admit};
 use nightshift_engine::{advance, system};
 use nightshift_model::incident::Reopening;
 use nightshift_model::vote::{Strength, VoteRefusal};
 use nightshift_model::{
-    Actor, Appended, Closure, Digest, Incident, IncidentEvent, PersonId, Phase, Proof, ProposalId, Role,
-    Selector, Silence, Stream, SystemEvent, Vote,
+    Actor, Appended, Closure, Digest, HistoryEvent, Incident, IncidentEvent, Kind, ObjectRef, PersonId,
+    Phase, Proof, ProposalId, Role, Selector, Silence, Stream, SystemEvent, Vote, Wanted, Wish,
 };
 
 /// How often a person's click is tried against a moving incident.
@@ -81,6 +82,66 @@ impl Machine {
             Reopening::CheckAgain { person: person.clone() }
         };
         self.by_person(person, IncidentEvent::Reopened { why });
+    }
+
+    /// A person asks for a rollback.
+    pub(crate) fn propose(&mut self, step: &Propose) {
+        let wish = Wish {
+            person: PersonId(step.person.clone()),
+            target: ObjectRef::new(Kind::Deployment, &step.namespace, &step.deployment, ""),
+            wanted: Wanted::RollbackTo { revision: step.to },
+            because: step.because.clone(),
+            at: self.world.now(),
+            undoes: None,
+        };
+        self.wish(&wish);
+    }
+
+    /// A person asks to take the newest incident's last write back.
+    pub(crate) fn propose_inverse(&mut self, person: &str) {
+        let incident = self.newest().expect("a finished write");
+        let past = incident.proposals.last().expect("a proposal").id.clone();
+        let plan = {
+            let log = self.world.log();
+            let mut sealed = log.rows.iter().filter_map(|row| match &row.event {
+                HistoryEvent::Incident(IncidentEvent::Sealed { proposal }) => Some(proposal.plan()),
+                HistoryEvent::Incident(_) | HistoryEvent::System(_) => None,
+            });
+            sealed.find(|plan| plan.proposal == past).expect("it was sealed").clone()
+        };
+        let now = self.world.now();
+        match asking::inverse(&incident, &plan, &PersonId(person.to_owned()), "it made things worse", now) {
+            Some(wish) => self.wish(&wish),
+            None => self.world.tell(&format!("  ({person} is offered no inverse now)")),
+        }
+    }
+
+    fn wish(&mut self, wish: &Wish) {
+        for _ in 0..TRIES {
+            let rules = self.rules();
+            let now = self.world.now();
+            let known: Vec<Incident> = {
+                let log = self.world.log();
+                let all = log.incidents.values().map(|p| &p.incident);
+                all.filter(|i| i.scope.same_name(&wish.target)).cloned().collect()
+            };
+            let asking = match asking::judge(&known, wish, &rules, now) {
+                Ok(asking) => asking,
+                Err(why) => {
+                    self.world.tell(&format!("  ({} is told: {why})", wish.person));
+                    return;
+                }
+            };
+            let (Asking::Opens(id) | Asking::Joins(id) | Asking::Taken(id)) = &asking;
+            let before = known.iter().find(|i| i.id == *id);
+            let by = Actor::Person(wish.person.clone());
+            let events = asking::events(&asking, wish);
+            let append = advance(before, id, events, None, by, now, &rules).expect("a wish that fits");
+            match self.world.commit(append) {
+                Ok(Appended::Conflict) => {}
+                Ok(Appended::Committed | Appended::Fenced | Appended::Unknown) | Err(_) => return,
+            }
+        }
     }
 
     /// A person has it from now on.

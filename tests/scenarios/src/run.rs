@@ -191,6 +191,17 @@ impl Machine {
             Step::Vote(vote) => self.vote(vote),
             Step::CheckAgain(ask) => self.reopen(&ask.person, false),
             Step::AskFor(ask) => self.reopen(&ask.person, true),
+            Step::Propose(propose) => {
+                tell(&format!(
+                    "{}: nightshift propose rollback deploy/{} -n {} --to {}",
+                    propose.person, propose.deployment, propose.namespace, propose.to
+                ));
+                self.propose(propose);
+            }
+            Step::ProposeInverse(ask) => {
+                tell(&format!("{} presses: propose the inverse", ask.person));
+                self.propose_inverse(&ask.person);
+            }
             Step::HaveIt(ask) => self.have(&ask.person),
             Step::Silence(silence) => self.silence(silence),
             Step::EndSilence(ask) => self.end_silence(&ask.person),

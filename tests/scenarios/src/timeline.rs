@@ -21,6 +21,9 @@ pub struct Timeline {
     /// Fields of the policy that differ from the defaults.
     #[serde(default)]
     pub policy: Policy,
+    /// The persons of the registry, by name; all of them when it is left out.
+    #[serde(default)]
+    pub persons: Option<Vec<String>>,
     /// Seed of ids and of the cluster's own names.
     #[serde(default)]
     pub seed: u64,
@@ -116,6 +119,10 @@ pub enum Step {
     CheckAgain(Ask),
     /// A person asks for a proposal, and may then not vote on it.
     AskFor(Ask),
+    /// A person asks for a rollback, at the door that commands and pages use.
+    Propose(Propose),
+    /// A person asks to take the newest write back.
+    ProposeInverse(Ask),
     /// A person says *I have it*.
     HaveIt(Ask),
     /// A silence of namespace `shop`.
@@ -360,6 +367,23 @@ pub struct Vote {
     /// Whether the person posts the digest of other bytes.
     #[serde(default)]
     pub other_digest: bool,
+}
+
+/// A wish.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Propose {
+    /// Who.
+    pub person: String,
+    /// The Deployment.
+    pub deployment: String,
+    /// Its namespace.
+    #[serde(default = "shop")]
+    pub namespace: String,
+    /// The revision that is to return.
+    pub to: u64,
+    /// Why.
+    pub because: String,
 }
 
 /// A person and a reason.

@@ -4,7 +4,7 @@ use super::{ActionFile, Right};
 use crate::normal::template_digest;
 use nightshift_model::evidence::RevisionLine;
 use nightshift_model::plan::Inverse;
-use nightshift_model::{Action, ActionKind, ObjectRef, RevisionRef, Timestamp};
+use nightshift_model::{Action, ActionKind, ObjectRef, RevisionRef};
 use serde_json::{Value, json};
 
 /// What it is.
@@ -18,7 +18,7 @@ pub static FILE: ActionFile = ActionFile {
         Right { group: "", resource: "pods", verbs: &["list"] },
         Right { group: "autoscaling", resource: "horizontalpodautoscalers", verbs: &["list"] },
     ],
-    doc: "Puts the pod template of the last revision that nightshift saw healthy back, with one JSON Patch that \
+    doc: "Puts the pod template of the last revision that nightshift saw healthy back, or of one that a person asked for, with one JSON Patch that \
           tests the uid, the mark and the whole current template first. Sealed by reference to the ReplicaSet's uid \
           and the SHA-256 of its template: the template is never stored, because it may hold secrets.\n\n\
           **What returns:** the pod template. **What does not:** replicas, strategy, ConfigMaps, Secrets, volumes, \
@@ -46,10 +46,7 @@ pub(super) fn body(
     }
     let source = source.ok_or_else(|| format!("{} could not be read", to.replica_set))?;
     if text(source, "/metadata/uid") != to.replica_set.uid {
-        return Err(format!(
-            "{} was replaced: it is no longer the revision that was seen healthy",
-            to.replica_set
-        ));
+        return Err(format!("{} was replaced: it is no longer the revision that was chosen", to.replica_set));
     }
     let old = live.pointer("/spec/template").ok_or_else(|| format!("{target} has no pod template"))?;
     let kept =
@@ -80,7 +77,7 @@ pub fn inverse(target: &ObjectRef, current: &RevisionLine) -> Inverse {
         number: current.number,
         template: current.template,
         images: Vec::new(),
-        healthy_at: Timestamp::EPOCH,
+        healthy_at: None,
     };
     Inverse {
         action: Action::RollbackDeployment { target: target.clone(), to },

@@ -9,7 +9,7 @@ use nightshift_model::measure::Stage;
 use nightshift_model::{
     Alerts, Closure, Draft, Escalation, Evidence, Finding, Gap, Got, Grant, Incident, IncidentEvent,
     IncidentId, Measurement, ObjectRef, OperationState, Outcome, PersonId, Phase, Proposal, Recovered, Sent,
-    Timestamp, Withdrawal,
+    Timestamp, Wish, Withdrawal,
 };
 use std::borrow::Cow;
 
@@ -22,6 +22,8 @@ pub(super) struct Story<'a> {
     pub(super) name: String,
     pub(super) symptom: Option<&'a Finding>,
     pub(super) alerts: Option<&'a Alerts>,
+    /// What a person asked for last.
+    pub(super) wish: Option<&'a Wish>,
     pub(super) standing: Standing<'a>,
     /// Who has it, while it is open.
     pub(super) held_by: Option<&'a PersonId>,
@@ -120,7 +122,7 @@ impl<'a> Story<'a> {
             Closure::Verified { .. } => Ended::Verified,
             Closure::Healed | Closure::Resolved => Ended::Healed,
             Closure::GoneSince { .. } => Ended::GoneSince,
-            Closure::ByPerson { .. } => Ended::ByPerson,
+            Closure::ByPerson { .. } | Closure::NotDone { .. } => Ended::ByPerson,
         };
         let standing = match &fold.phase {
             Phase::Investigating { .. } => Standing::Investigating,
@@ -157,6 +159,7 @@ impl<'a> Story<'a> {
             name: visible(&fold.scope.to_string()),
             symptom: fold.symptom.as_ref(),
             alerts: Some(&fold.alerts).filter(|a| !a.is_empty()),
+            wish: fold.wish.as_ref(),
             standing,
             held_by: fold.held_by.as_ref().map(|holder| &holder.person),
             silenced: fold.hush.as_ref().map(|hush| hush.until),
@@ -190,6 +193,7 @@ impl<'a> Story<'a> {
             name: visible(&scope.to_string()),
             symptom: None,
             alerts: None,
+            wish: None,
             standing: Standing::Investigating,
             held_by: None,
             silenced: None,
@@ -221,6 +225,11 @@ impl<'a> Story<'a> {
             E::Acknowledged { person } => {
                 self.act(at);
                 self.held_by = Some(person);
+            }
+            E::Wished { wish } => {
+                self.act(at);
+                self.wish = Some(wish);
+                self.standing = Standing::Investigating;
             }
             E::Silenced { until, .. } => self.silenced = Some(*until),
             E::SilenceOver => self.silenced = None,
@@ -292,6 +301,7 @@ impl<'a> Story<'a> {
                 Closure::Verified { .. } => self.end(revision, at, Ended::Verified),
                 Closure::Healed | Closure::Resolved => self.end(revision, at, Ended::Healed),
                 Closure::GoneSince { .. } => self.end(revision, at, Ended::GoneSince),
+                Closure::NotDone { .. } => self.end(revision, at, Ended::ByPerson),
                 Closure::ByPerson { .. } => {
                     self.act(at);
                     self.by_person = Some((at, why));
@@ -394,10 +404,11 @@ impl<'a> Story<'a> {
     /// What is wrong with what.
     pub(super) fn trouble(&self) -> String {
         let alert = self.alerts.and_then(|a| a.names().first().copied().map(visible));
-        match (self.symptom, alert) {
-            (Some(found), _) => format!("{} in {}", found.reason, self.name),
-            (None, Some(alert)) => format!("alert {alert} on {}", self.name),
-            (None, None) => self.name.clone(),
+        match (self.symptom, alert, self.wish) {
+            (Some(found), _, _) => format!("{} in {}", found.reason, self.name),
+            (None, Some(alert), _) => format!("alert {alert} on {}", self.name),
+            (None, None, Some(wish)) => words::asked(wish),
+            (None, None, None) => self.name.clone(),
         }
     }
 

@@ -3,8 +3,8 @@
 use crate::digest::schema::NotDoneReason;
 use nightshift_model::measure::Value;
 use nightshift_model::{
-    Action, Alert, Alerts, Closure, Escalation, Finding, Incident, ObjectRef, Outcome, Phase, Timestamp,
-    Withdrawal, Written,
+    Action, Actor, Alert, Alerts, Closure, Escalation, Finding, Incident, ObjectRef, Outcome, Phase, Plan,
+    Timestamp, Wish, Withdrawal, Written,
 };
 
 /// Longest text of foreign origin in one place.
@@ -37,7 +37,23 @@ pub fn trouble_of(incident: &Incident) -> String {
     let scope = visible(&incident.scope.to_string());
     match (&incident.symptom, incident.alerts.names().first()) {
         (None, Some(name)) => format!("alert {} on {scope}", visible(name)),
+        (None, None) => incident.wish.as_ref().map_or(scope, asked),
         (symptom, _) => trouble(&incident.scope, symptom.as_ref()),
+    }
+}
+
+/// Who asked for what.
+pub fn asked(wish: &Wish) -> String {
+    format!("{} asked to {}", visible(wish.person.as_str()), visible(&wish.sentence()))
+}
+
+/// Who proposes a plan: nightshift itself, or the person who asked for it.
+pub fn proposer(plan: &Plan) -> String {
+    let because = plan.wish.as_ref().map_or_else(String::new, |w| format!(": {}", visible(&w.because)));
+    match &plan.proposer {
+        Actor::Person(person) => format!("{}, who asked for it{because}", visible(person.as_str())),
+        Actor::Nightshift(_) => "nightshift".to_owned(),
+        Actor::Operator => "the operator of nightshift's own machine".to_owned(),
     }
 }
 
@@ -124,6 +140,7 @@ pub fn closure(why: &Closure) -> String {
         Closure::GoneSince { written: Written::Perhaps } => {
             "the symptom is gone; nobody can tell whether the write before that took effect".to_owned()
         }
+        Closure::NotDone { why } => format!("what was asked for was not done: {}", escalation(why)),
         Closure::ByPerson { person, note } if note.is_empty() => {
             format!("ended by {}", visible(person.as_str()))
         }

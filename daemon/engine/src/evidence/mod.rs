@@ -135,7 +135,7 @@ fn list_of(api: &str, namespace: &str, plural: &str) -> Option<String> {
 }
 
 /// Whether a name may be a segment of a path: names also come from annotations, which anybody may write.
-fn segment(name: &str) -> bool {
+pub(crate) fn segment(name: &str) -> bool {
     let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
     name.len() <= 253
         && edge(name.as_bytes().first())

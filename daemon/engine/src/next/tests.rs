@@ -55,6 +55,7 @@ fn incident(votes: Vec<Vote>, mark: &Mark, state: OperationState) -> Incident {
         written: None,
         proposals: Vec::new(),
         asked_by: None,
+        wish: None,
         held_by: None,
         hush: None,
         opened_at: at(0),

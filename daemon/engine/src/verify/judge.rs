@@ -1,8 +1,8 @@
 //! What all looks together mean.
 
 use super::{Applied, Measurement, Outcome, Seconds, Stage, Timestamp, VerificationSpec};
-use nightshift_model::Reading;
 use nightshift_model::measure::Value as Said;
+use nightshift_model::{Finding, Plan, Reading};
 
 /// How verification stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,18 @@ pub fn progress(
     }
     let due = last.at + spec.every;
     if now >= due { Progress::Look } else { Progress::Wait(due) }
+}
+
+/// Nothing was red before what a person asked for, so that everything is quiet afterwards is part of its proof: what
+/// nightshift sees to be wrong with the workload when the soak is over is a failure, whatever the measures say.
+pub fn while_quiet(outcome: Outcome, plan: &Plan, findings: &[Finding]) -> Outcome {
+    match (outcome, findings.first()) {
+        (Outcome::Successful, Some(found)) if plan.wish.is_some() => Outcome::Failed {
+            why: format!("the measures held, but nightshift sees {} on {}", found.reason, found.object),
+            reverted_by: None,
+        },
+        (outcome, _) => outcome,
+    }
 }
 
 fn reverted(look: &Measurement) -> Option<String> {

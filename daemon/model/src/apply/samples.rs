@@ -16,6 +16,7 @@ use crate::operation::{Epoch, LiveFacts, Mark, Recovered, Revision, Role, Sent};
 use crate::plan::{Blast, Draft, Inverse, PLAN_VERSION, Plan, Preconditions, Proposal, Request, Sealed};
 use crate::time::{Seconds, Timestamp};
 use crate::vote::{Grant, Proof, Vote, VoteDecision};
+use crate::wish::{Wanted, Wish};
 
 pub(super) fn id() -> IncidentId {
     IncidentId::from("inc-sample")
@@ -35,7 +36,7 @@ fn revision_ref() -> RevisionRef {
         number: 1,
         template: Digest([1; 32]),
         images: Vec::new(),
-        healthy_at: at(0),
+        healthy_at: Some(at(0)),
     }
 }
 
@@ -117,6 +118,7 @@ pub(super) fn proposal() -> Proposal {
         policy: Digest([4; 32]),
         evidence: vec![EvidenceId(1)],
         proposer: Actor::Nightshift(Role::Responder),
+        wish: None,
         not_after: at(3600),
     };
     Proposal::seal(plan, at(5))
@@ -158,6 +160,17 @@ pub(super) fn alerts() -> Alerts {
         flags: Vec::new(),
     };
     Alerts { shown: vec![alert], firing: 1, total: 1 }
+}
+
+pub(super) fn wish() -> Wish {
+    Wish {
+        person: "carol".into(),
+        target: scope(),
+        wanted: Wanted::RollbackTo { revision: 1 },
+        because: "it is slow".into(),
+        at: at(2),
+        undoes: None,
+    }
 }
 
 /// One event of every kind, and where a kind has several effects one of each, with a label for the matrix.
@@ -207,6 +220,7 @@ pub(super) fn events() -> Vec<(&'static str, IncidentEvent)> {
         ("findings-changed: gone", E::FindingsChanged { findings: Vec::new() }),
         ("unchecked", E::Unchecked { gaps: vec![Gap { what: "watch nodes".into(), why: "403".into() }] }),
         ("acknowledged", E::Acknowledged { person: person.clone() }),
+        ("wished", E::Wished { wish: wish() }),
         ("silenced", E::Silenced { until: at(90), before: Before::Untold }),
         ("silence-over", E::SilenceOver),
         ("evidence-wanted", E::EvidenceWanted { wanted: vec![request] }),
@@ -254,6 +268,7 @@ pub(super) fn events() -> Vec<(&'static str, IncidentEvent)> {
             },
         ),
         ("closed: by-person", E::Closed { why: Closure::ByPerson { person, note: String::new() } }),
+        ("closed: not-done", E::Closed { why: Closure::NotDone { why: Escalation::GrantExpired } }),
     ]
 }
 

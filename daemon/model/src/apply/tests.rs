@@ -73,6 +73,31 @@ fn a_fresh_round_forgets_old_evidence_and_a_denial_remembers_itself() {
     assert_eq!(again.asked_by, Some("bob".into()));
 }
 
+/// The person who asked stays the asker until a plain look takes the wish's place: else asking would be a way to vote.
+#[test]
+fn a_wish_and_its_asker_go_together() {
+    let asker = |i: &Incident| (i.asked_by.as_ref().map(ToString::to_string), i.wish.is_some());
+    let carol = (Some("carol".to_owned()), true);
+    let wished = fold(&["opened", "wished"]);
+    assert_eq!((asker(&wished), wished.wished().is_some(), wished.only_asked()), (carol.clone(), true, true));
+    for more in
+        [&["planned", "reopened"][..], &["planned", "sealed", "withdrawn: others"], &["findings-changed"]]
+    {
+        let on = fold(&[&["opened", "wished"], more].concat());
+        assert_eq!((asker(&on), on.wished().is_some()), (carol.clone(), true), "{more:?}");
+    }
+    let denied = fold(&["opened", "wished", "findings-changed", "planned", "sealed", "withdrawn: denied"]);
+    assert_eq!((denied.wished(), denied.only_asked()), (None, false), "denied is over");
+    for why in [Reopening::CheckAgain { person: "bob".into() }, Reopening::Changed, Reopening::Relapse] {
+        let plain =
+            Incident::apply(Some(&denied), &place(&denied), &IncidentEvent::Reopened { why }).unwrap();
+        assert_eq!(asker(&plain), (None, false));
+    }
+    let why = Reopening::Asked { person: "bob".into() };
+    let asked = Incident::apply(Some(&denied), &place(&denied), &IncidentEvent::Reopened { why }).unwrap();
+    assert_eq!(asker(&asked), (Some("bob".to_owned()), false));
+}
+
 #[test]
 fn a_sealed_proposal_reads_back_byte_for_byte_and_any_other_byte_is_refused() {
     let proposal = samples::proposal();
@@ -89,7 +114,7 @@ proptest! {
     /// Whatever arrives in whatever order: only legal steps are taken, each is one revision, a claim never goes
     /// back to a lower mark, and what was sent is never sent again under the same mark.
     #[test]
-    fn any_sequence_keeps_the_laws(picks in prop::collection::vec(0_usize..43, 0..60)) {
+    fn any_sequence_keeps_the_laws(picks in prop::collection::vec(0_usize..45, 0..60)) {
         let all = events();
         let mut incident = fold(&["opened"]);
         let mut sent = std::collections::BTreeSet::new();

@@ -336,7 +336,7 @@ fn draft(name: &str) -> Draft {
             number,
             template: digest("t", template),
             images: Vec::new(),
-            healthy_at: at(-6_900),
+            healthy_at: Some(at(-6_900)),
         },
     };
     let query = Check::Query {
@@ -419,6 +419,7 @@ fn proposal(incident: &IncidentId, revision: u64, draft: &Draft) -> Proposal {
         policy: Digest([0; 32]),
         evidence: draft.evidence.clone(),
         proposer: Actor::Nightshift(Role::Responder),
+        wish: None,
         not_after: at(4_200),
     };
     Proposal::seal(plan, at(650))

@@ -148,7 +148,10 @@ fn titled(incident: &Incident) -> String {
     match (&incident.symptom, incident.alerts.names().first()) {
         (Some(found), _) => format!("{} on {}", found.reason, incident.scope),
         (None, Some(name)) => format!("Alert {name} on {}", incident.scope),
-        (None, None) => format!("Trouble on {}", incident.scope),
+        (None, None) => match &incident.wish {
+            Some(wish) => words::asked(wish),
+            None => format!("Trouble on {}", incident.scope),
+        },
     }
 }
 
@@ -298,6 +301,9 @@ fn told(event: &HistoryEvent) -> String {
                 format!("sealed {}, digest {}", proposal.id(), proposal.digest().short())
             }
         },
+        IncidentEvent::Wished { wish } => {
+            format!("{}: {}", words::asked(wish), words::visible(&wish.because))
+        }
         IncidentEvent::Silenced { .. } => "silenced: nobody is told for now".to_owned(),
         IncidentEvent::Acknowledged { person } => format!("{person} has it"),
         IncidentEvent::Voted { vote } => format!("{} voted {}", vote.person, vote.decision.as_str()),

@@ -25,6 +25,8 @@ pub enum Purpose<'a> {
     Have(&'a IncidentId),
     /// An incident's workload is silenced.
     Silence(&'a IncidentId),
+    /// The inverse of this proposal is asked for.
+    Inverse(&'a ProposalId),
     /// The kill switch.
     Switch,
     /// A new passkey, on a page of that time.
@@ -54,6 +56,9 @@ fn sign(key: &Key, session: Digest, purpose: &Purpose<'_>) -> String {
             key.mac(DOMAIN, &parts)
         }
         Purpose::Again(proposal) => key.mac(DOMAIN, &[&session.0, b"again", proposal.as_str().as_bytes()]),
+        Purpose::Inverse(proposal) => {
+            key.mac(DOMAIN, &[&session.0, b"inverse", proposal.as_str().as_bytes()])
+        }
         Purpose::Enrol(at) => key.mac(DOMAIN, &[&session.0, b"enrol", &at.micros().to_be_bytes()]),
         Purpose::End(incident, seen) => {
             let seen = seen.to_string();

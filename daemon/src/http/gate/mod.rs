@@ -7,6 +7,7 @@ mod end;
 mod evidence;
 pub mod forms;
 mod hold;
+mod inverse;
 pub mod link;
 mod page;
 mod passkey;
@@ -176,6 +177,7 @@ impl Gate {
             .route("/p/{proposal}/votes", post(vote::cast))
             .route("/i/{incident}/end", post(end::post))
             .route("/p/{proposal}/again", post(vote::again))
+            .route("/p/{proposal}/inverse", post(inverse::post))
             .route("/i/{incident}/have", post(hold::have))
             .route("/i/{incident}/silence", post(hold::silence))
             .route("/killswitch", post(vote::switch))

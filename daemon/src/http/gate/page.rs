@@ -4,6 +4,7 @@ use super::end::{self, EndView};
 use super::evidence::{self, EvidenceView};
 use super::forms::{self, Purpose};
 use super::hold::HoldView;
+use super::inverse::{self, InverseView};
 use super::passkey;
 use super::proof::{self, MeasureView, ProgressView};
 use super::render::{Frame, ago, clock, html, span};
@@ -11,6 +12,7 @@ use crate::config::Keys;
 use crate::stages::query::{End, Story};
 use crate::stages::vote::people::Visitor;
 use askama::Template;
+use nightshift_engine::digest::words;
 use nightshift_engine::proof::can_sign;
 use nightshift_engine::rules::{KillSwitch, Rules};
 use nightshift_engine::tally::{Ballot, Tally, admit, eligibility, min_proof, tally};
@@ -18,8 +20,8 @@ use nightshift_model::operation::OperationState;
 use nightshift_model::registry::{PersonKind, Power};
 use nightshift_model::vote::{Strength, VoteRefusal};
 use nightshift_model::{
-    Action, Closure, Escalation, Got, Observed, Outcome, Phase, Proposal, Sealed, Shown, Timestamp,
-    VoteDecision, Withdrawal,
+    Action, Closure, Escalation, Got, Observed, Outcome, Phase, Proposal, Sealed, SeenImage, Shown,
+    Timestamp, VoteDecision, Withdrawal,
 };
 
 /// Who looks, when, and by which rules.
@@ -61,6 +63,7 @@ struct ProposalView {
     last_words: String,
     sealed_at: String,
     cause: String,
+    proposer: String,
     digest: String,
     digest_whole: String,
     request: String,
@@ -74,6 +77,7 @@ struct ProposalView {
     cluster_only: String,
     progress: Option<ProgressView>,
     inverse: String,
+    take_back: Option<InverseView>,
     approvers: Vec<String>,
     needed: String,
     votes: Vec<VoteView>,
@@ -187,6 +191,7 @@ fn view(story: &Story, desk: &Desk<'_>) -> ProposalView {
         last_words: last_words(story),
         sealed_at: clock(story.proposal.sealed_at, now, zone),
         cause: plan.cause.clone(),
+        proposer: words::proposer(plan),
         digest: digest.short(),
         digest_whole: digest.to_string(),
         request: format!("{} {}", plan.request.method, plan.request.path),
@@ -205,6 +210,7 @@ fn view(story: &Story, desk: &Desk<'_>) -> ProposalView {
         cluster_only: plan.verification.cluster_only.clone().unwrap_or_default(),
         progress: proof::progress(story, zone),
         inverse: plan.inverse.sentence.clone(),
+        take_back: inverse::view(story, desk.visitor, desk.rules, desk.keys, now),
         approvers: approvers(story, desk),
         needed: needed(story, desk),
         votes: story
@@ -412,6 +418,10 @@ fn ended(end: &End, story: &Story) -> State {
                 };
                 told("Ended", "over", format!("{person} ended the incident. {left}"), note)
             }
+            Closure::NotDone { why } => {
+                let sentence = "What was asked for was not done. Nothing was written.".to_owned();
+                State { badge: "Closed".to_owned(), tone: "over", sentence, more: reasons(why) }
+            }
             Closure::Verified { .. } | Closure::Healed | Closure::Resolved | Closure::GoneSince { .. } => {
                 let sentence = "The symptom went away before anything of this proposal was done.".to_owned();
                 told("Closed", "good", sentence, "")
@@ -475,10 +485,9 @@ fn by_reference(proposal: &Proposal, desk: &Desk<'_>) -> String {
     let plan = proposal.plan();
     let Sealed::Reference { source, pointers, .. } = &plan.request.body else { return String::new() };
     let Action::RollbackDeployment { to, .. } = &plan.action;
-    let seen = format!(
-        "Recorded healthy {} ({}).",
-        clock(to.healthy_at, desk.now, desk.zone),
-        ago(to.healthy_at, desk.now)
+    let seen = to.healthy_at.map_or_else(
+        || "nightshift never saw it healthy.".to_owned(),
+        |at| format!("Recorded healthy {} ({}).", clock(at, desk.now, desk.zone), ago(at, desk.now)),
     );
     let fields = if pointers.len() == 1 { "field" } else { "fields" };
     format!(
@@ -490,7 +499,10 @@ fn by_reference(proposal: &Proposal, desk: &Desk<'_>) -> String {
 fn images(action: &Action) -> Vec<String> {
     match action {
         Action::RollbackDeployment { to, .. } => {
-            to.images.iter().map(|i| format!("{}: {} ({})", i.container, i.image, i.image_id)).collect()
+            let id = |i: &SeenImage| {
+                if i.image_id.is_empty() { String::new() } else { format!(" ({})", i.image_id) }
+            };
+            to.images.iter().map(|i| format!("{}: {}{}", i.container, i.image, id(i))).collect()
         }
     }
 }

@@ -17,6 +17,7 @@ use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use http::header::SET_COOKIE;
 use http::{HeaderMap, Method, StatusCode};
+use nightshift_engine::digest::words;
 use nightshift_engine::drive::StoreError;
 use nightshift_engine::rules::{KillSwitch, Rules};
 use nightshift_model::registry::Power;
@@ -147,7 +148,10 @@ impl Gate {
         let reason = story.sealed_on.symptom.as_ref().map_or("", |f| f.reason.as_str());
         let teaser = TeaserPage {
             frame: Frame::anonymous(&sentence(&plan.action)),
-            title: format!("{reason} on {}", plan.action.target()),
+            title: match &plan.wish {
+                Some(wish) if reason.is_empty() => words::asked(wish),
+                Some(_) | None => format!("{reason} on {}", plan.action.target()),
+            },
             cluster: rules.cluster.name.clone(),
             target: plan.action.target().to_string(),
             reason: reason.to_owned(),

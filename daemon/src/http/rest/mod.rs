@@ -1,6 +1,6 @@
 //! `/v1`: what the pages show, for programs. One file a resource; `openapi.json` is generated from them.
 //!
-//! Everything here is read, but for votes with proofs of their own ([`votes`]). A bearer token never reaches another
+//! Everything here is read, but for votes and wishes with proofs of their own ([`votes`], [`wishes`]). A bearer token never reaches another
 //! method than GET and HEAD. An incident's events as a stream belong beside it, as
 //! `/v1/incidents/{id}/events`; until then clients poll with `since` and `If-None-Match`.
 
@@ -14,6 +14,7 @@ mod playbooks;
 mod proposals;
 mod status;
 mod votes;
+mod wishes;
 
 pub use openapi::document;
 
@@ -48,7 +49,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 const ADDRESS: (u64, u64) = (600, 2_400);
 /// Requests of one token or session at once, and a minute.
 const CALLER: (u64, u64) = (300, 1_200);
-/// Signed votes of one person at once, and a minute.
+/// Signed votes and wishes of one person at once, and a minute.
 const VOTER: (u64, u64) = (20, 40);
 
 /// Which digest is asked for.
@@ -141,7 +142,7 @@ impl Rest {
             .route("/v1/incidents", get(incidents::list))
             .route("/v1/incidents/{id}", get(incidents::one))
             .route("/v1/incidents/{id}/playbook", get(playbooks::explain))
-            .route("/v1/proposals", get(proposals::list))
+            .route("/v1/proposals", get(proposals::list).post(wishes::ask))
             .route("/v1/proposals/{id}", get(proposals::one))
             .route("/v1/proposals/{id}/sealed", get(proposals::sealed))
             .route("/v1/proposals/{id}/votes", get(proposals::votes).post(votes::cast))

@@ -24,7 +24,7 @@ fn draft() -> Draft {
         number,
         template: hash,
         images: Vec::new(),
-        healthy_at: at(0),
+        healthy_at: Some(at(0)),
     };
     Draft {
         playbook: "rollback".to_owned(),
@@ -91,6 +91,7 @@ fn proposal() -> Proposal {
         policy: hash,
         evidence: Vec::new(),
         proposer: Actor::Nightshift(Role::Responder),
+        wish: None,
         not_after: at(3600),
     };
     Proposal::seal(plan, at(0))
@@ -125,6 +126,7 @@ fn incident(phase: Phase) -> Incident {
         evidence: Vec::new(),
         proposals: Vec::new(),
         asked_by: None,
+        wish: None,
         held_by: None,
         hush: None,
         phase,

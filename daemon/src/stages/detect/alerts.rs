@@ -195,6 +195,14 @@ impl Detect {
         for id in self.known.get(filed).into_iter().flatten() {
             incidents.push(self.store.load(id).await?);
         }
+        // What a person asked for is opened at the door; what is seen or told of the same object joins it.
+        let asked = if is_wide(filed) { Vec::new() } else { self.store.open_about(filed).await? };
+        for id in asked {
+            if !incidents.iter().any(|known: &Incident| known.id == id) {
+                let incident = self.store.load(&id).await?;
+                incidents.extend(incident.scope.uid.is_empty().then_some(incident));
+            }
+        }
         Ok(incidents)
     }
 }

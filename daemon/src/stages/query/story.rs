@@ -111,6 +111,7 @@ impl Story {
             | E::AlertsChanged { .. }
             | E::Unchecked { .. }
             | E::Acknowledged { .. }
+            | E::Wished { .. }
             | E::Silenced { .. }
             | E::SilenceOver
             | E::EvidenceWanted { .. }

@@ -4,8 +4,8 @@ use super::look;
 use nightshift_model::change::Shown;
 use nightshift_model::incident::Reopening;
 use nightshift_model::{
-    Alert, Alerts, Closure, Draft, Escalation, Evidence, Finding, Got, IncidentEvent as E, Recovered, Sent,
-    SystemEvent as S, Withdrawal, Written,
+    Actor, Alert, Alerts, Closure, Draft, Escalation, Evidence, Finding, Got, IncidentEvent as E, Recovered,
+    Sent, SystemEvent as S, Withdrawal, Written,
 };
 
 /// An event of an incident.
@@ -20,6 +20,9 @@ pub(super) fn incident(event: &E) -> String {
         E::Silenced { until, .. } => format!("until {until}"),
         E::SilenceOver => "what is still broken is told".to_owned(),
         E::Acknowledged { person } => format!("{person} has it"),
+        E::Wished { wish } => {
+            format!("{} asks to {}: {}", wish.person, wish.sentence(), wish.because)
+        }
         E::EvidenceWanted { wanted } => wanted.iter().map(|w| w.tool.name()).collect::<Vec<_>>().join(", "),
         E::EvidenceGot { evidence } => got(evidence),
         E::Planned { draft } => draft_of(draft),
@@ -30,7 +33,11 @@ pub(super) fn incident(event: &E) -> String {
                 .iter()
                 .map(|c| format!("\n  {}: {} -> {}", c.path, value(&c.before), value(&c.after)))
                 .collect();
-            format!("{} until {}{}", plan.proposal, plan.not_after, changes.concat())
+            let by = match &plan.proposer {
+                Actor::Person(person) => format!(" by {person}"),
+                Actor::Nightshift(_) | Actor::Operator => String::new(),
+            };
+            format!("{}{by} until {}{}", plan.proposal, plan.not_after, changes.concat())
         }
         E::Voted { vote } => {
             let why = if vote.reason.is_empty() { String::new() } else { format!(" ({})", vote.reason) };
@@ -76,6 +83,7 @@ pub(super) fn incident(event: &E) -> String {
                 Written::Judged { outcome, .. } => format!("gone after a write that was {}", outcome.word()),
             },
             Closure::ByPerson { person, note } => format!("by {person}: {note}"),
+            Closure::NotDone { why } => format!("not done: {}", escalation(why)),
         },
     };
     format!("{}: {more}", event.kind())

@@ -60,7 +60,7 @@ fn action(approved: &Approved) -> Action {
             number: 6,
             template,
             images: Vec::new(),
-            healthy_at: Timestamp::EPOCH,
+            healthy_at: None,
         },
     }
 }

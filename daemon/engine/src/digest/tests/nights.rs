@@ -246,7 +246,7 @@ impl Script {
             number,
             template,
             images: Vec::new(),
-            healthy_at: at(0),
+            healthy_at: Some(at(0)),
         };
         let action = |number| Action::RollbackDeployment { target: self.scope(), to: revision(number) };
         let measure = |name: &str, red_first| Measure {
@@ -326,6 +326,7 @@ impl Script {
             policy: digest("test", b"policy"),
             evidence: draft.evidence,
             proposer: Actor::Nightshift(Role::Responder),
+            wish: None,
             not_after: at(self.second + 36_000),
         };
         Proposal::seal(plan, at(self.second))

@@ -1,16 +1,20 @@
-//! The gate as this command asks it: sealed bytes and votes, fetched with a request that the person's key signs, and one
-//! vote. Certificates are checked, no redirect is followed, answers are capped.
+//! The gate as a person's own key asks it: what is fetched with a request that the key signs, one vote, one wish.
+//! Certificates are checked, no redirect is followed, answers are capped.
 
+use super::Failure;
+use super::failure::causes;
+use super::key::Key;
+use crate::api::incident::IncidentDetail;
 use crate::api::problem::Problem;
 use crate::api::proposal::VoteList;
+use crate::api::status::Status;
 use crate::api::vote::{SignedVote, VoteTaken};
-use crate::cli::Failure;
-use crate::cli::failure::causes;
-use crate::cli::key::Key;
+use crate::api::wish::{SignedWish, WishTaken};
 use nightshift_engine::proof::request::Parameters;
 use nightshift_engine::text::visible;
-use nightshift_model::{Proposal, ProposalId, Timestamp, Vote};
+use nightshift_model::{IncidentId, Proposal, ProposalId, Timestamp, Vote};
 use reqwest::{Certificate, Client, RequestBuilder, redirect};
+use serde::de::DeserializeOwned;
 use std::path::Path;
 use std::time::Duration;
 use url::{Host, Url};
@@ -62,7 +66,7 @@ impl Gate {
         key: &Key,
         now: Timestamp,
     ) -> Result<Proposal, Failure> {
-        let bytes = self.get(id, "sealed", key, now).await?;
+        let bytes = self.get(&["proposals", id.as_str(), "sealed"], key, now).await?;
         let text = String::from_utf8(bytes).map_err(|_| bad_plan(id, "it is not text"))?;
         let proposal = Proposal::open(text, now).map_err(|what| bad_plan(id, &what))?;
         if proposal.id() == id { Ok(proposal) } else { Err(bad_plan(id, "it is another proposal's")) }
@@ -75,27 +79,47 @@ impl Gate {
         key: &Key,
         now: Timestamp,
     ) -> Result<Vec<Vote>, Failure> {
-        let bytes = self.get(id, "votes", key, now).await?;
-        let list: VoteList = serde_json::from_slice(&bytes)
-            .map_err(|error| Failure::io(format!("the gate's list of votes cannot be read: {error}")))?;
+        let bytes = self.get(&["proposals", id.as_str(), "votes"], key, now).await?;
+        let list: VoteList = read(&bytes, "the gate's list of votes")?;
         Ok(list.items)
+    }
+
+    /// Which cluster it is, and how it is.
+    pub(super) async fn status(&self, key: &Key, now: Timestamp) -> Result<Status, Failure> {
+        read(&self.get(&["status"], key, now).await?, "the gate's status")
+    }
+
+    /// One incident from its first event on.
+    pub(super) async fn incident(
+        &self,
+        id: &IncidentId,
+        key: &Key,
+        now: Timestamp,
+    ) -> Result<IncidentDetail, Failure> {
+        read(&self.get(&["incidents", id.as_str()], key, now).await?, "the gate's incident")
+    }
+
+    /// Sends one wish. Sent twice it is taken once.
+    pub(super) async fn ask(&self, wish: &SignedWish) -> Result<IncidentId, Failure> {
+        let answer = answered(self.client.post(self.url(&["proposals"])?).json(wish)).await?;
+        let taken: WishTaken = read(&answer, "the gate's answer")?;
+        Ok(IncidentId(taken.incident))
     }
 
     /// Sends one vote, once. A lost answer is told and never repeated.
     pub(super) async fn cast(&self, id: &ProposalId, vote: &SignedVote) -> Result<VoteTaken, Failure> {
-        let request = self.client.post(self.url(id, "votes")?).json(vote);
+        let request = self.client.post(self.url(&["proposals", id.as_str(), "votes"])?).json(vote);
         let answer = answered(request).await.map_err(|failure| {
             let next = "look at the proposal before you try again: the vote may have been taken";
             if failure.next.is_empty() { failure.then(next) } else { failure }
         })?;
-        serde_json::from_slice(&answer)
-            .map_err(|error| Failure::io(format!("the gate's answer cannot be read: {error}")))
+        read(&answer, "the gate's answer")
     }
 
-    fn url(&self, id: &ProposalId, what: &str) -> Result<Url, Failure> {
+    fn url(&self, under: &[&str]) -> Result<Url, Failure> {
         let mut url = self.base.clone();
         let whole = url.path_segments_mut().map(|mut path| {
-            path.clear().extend(["v1", "proposals", id.as_str(), what]);
+            path.clear().push("v1").extend(under);
         });
         whole.map_err(|()| {
             Failure::usage(format!("`{}` is not a URL", self.base), "name the gate as https://HOST")
@@ -103,13 +127,17 @@ impl Gate {
         Ok(url)
     }
 
-    async fn get(&self, id: &ProposalId, what: &str, key: &Key, now: Timestamp) -> Result<Vec<u8>, Failure> {
-        let url = self.url(id, what)?;
+    async fn get(&self, under: &[&str], key: &Key, now: Timestamp) -> Result<Vec<u8>, Failure> {
+        let url = self.url(under)?;
         let parameters = Parameters { created: now.get().as_second(), key: key.id.clone() };
         let signature = key.sign(&parameters.base("GET", url.path()));
         let (input, signature) = parameters.headers(&signature);
         answered(self.client.get(url).header("signature-input", input).header("signature", signature)).await
     }
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, Failure> {
+    serde_json::from_slice(bytes).map_err(|error| Failure::io(format!("{what} cannot be read: {error}")))
 }
 
 fn bad_plan(id: &ProposalId, what: &str) -> Failure {

@@ -1,0 +1,250 @@
+//! `nightshift propose`: a person asks for an action, signed with their own key. Nothing is decided by it: the answer is
+//! a proposal like any other, on which the asker does not vote.
+
+use super::gate::Gate;
+use super::key::{Key, default_path};
+use super::output::{Format, OutputArg, Screen, json};
+use super::source::{ConfigArg, environment};
+use super::{Answer, Exit, Failure};
+use crate::api::wish::SignedWish;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::runtime::offline::{self, AskError, Course, OpenMode, Reads, SignedBy, SqliteStore};
+use clap::Subcommand;
+use nightshift_engine::digest::words;
+use nightshift_engine::proof::base64;
+use nightshift_model::{Closure, Incident, IncidentId, Phase, Seconds, Timestamp};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Kinds as people write them before a slash.
+const DEPLOYMENT: [&str; 4] = ["deploy", "deployment", "deployments", "deployment.apps"];
+/// How often an answer is looked for.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Ask to put an earlier revision of a Deployment back
+    Rollback(RollbackArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct RollbackArgs {
+    /// The Deployment, as `deploy/payments`
+    #[arg(value_name = "deploy/NAME")]
+    workload: String,
+    /// Its namespace
+    #[arg(short, long, value_name = "NAME")]
+    namespace: String,
+    /// The revision that is to return, as `kubectl rollout history` counts them
+    #[arg(long, value_name = "REVISION")]
+    to: u64,
+    /// Why, for whoever approves it
+    #[arg(long, value_name = "TEXT")]
+    because: String,
+    /// Your key [default: ~/.config/nightshift/key.pem, or what NIGHTSHIFT_KEY names]
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// How long to wait for the answer
+    #[arg(long, value_name = "TIME", default_value = "20s")]
+    wait: String,
+    #[command(flatten)]
+    config: ConfigArg,
+    /// A running nightshift instead of the history's file, as https://HOST [default: what NIGHTSHIFT_SERVER names]
+    #[arg(long, value_name = "URL", conflicts_with = "config")]
+    server: Option<String>,
+    /// A certificate authority that the gate's certificate comes from (PEM)
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    out: OutputArg,
+}
+
+pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
+    match args.what {
+        What::Rollback(args) => rollback(args, screen, clock).await,
+    }
+}
+
+async fn rollback(args: RollbackArgs, screen: &Screen, clock: Clock) -> Answer {
+    let deployment = deployment(&args.workload)?;
+    if args.because.trim().is_empty() {
+        let what = "--because is empty: whoever approves it must be able to read why";
+        return Err(Failure::usage(what, "say why, in a sentence"));
+    }
+    let wait: Seconds = args.wait.parse().map_err(|why| {
+        Failure::usage(format!("--wait {}: {why}", words::visible(&args.wait)), "write it as 20s or 2m")
+    })?;
+    let path = args.key.or_else(|| environment("NIGHTSHIFT_KEY")).unwrap_or_else(default_path);
+    let key = Key::read(&path)?;
+    let server = args.server.or_else(|| {
+        let from = environment("NIGHTSHIFT_SERVER").filter(|_| args.config.named().is_none())?;
+        from.into_os_string().into_string().ok()
+    });
+    let desk = match server {
+        Some(server) => Desk::Server(Gate::new(&server, args.ca_file.as_deref())?),
+        None if args.ca_file.is_some() => {
+            let what = "--ca-file is for a server";
+            return Err(Failure::usage(what, "name the server with --server URL"));
+        }
+        None => Desk::file(&args.config).await?,
+    };
+    let mut wish = SignedWish {
+        person: key.person.clone(),
+        namespace: args.namespace,
+        deployment: deployment.to_owned(),
+        rollback_to: args.to,
+        because: args.because,
+        ts: clock.now(),
+        key: key.id.clone(),
+        signature: String::new(),
+    };
+    let uid = desk.cluster(&key, clock.now()).await?;
+    wish.signature = base64(&key.sign(&wish.wish().statement(&uid)));
+    let id = desk.ask(&wish, clock).await?;
+    let until = clock.now() + wait;
+    let mut incident = desk.incident(&id, &key, clock).await?;
+    while is_pending(&incident.phase) && clock.now() < until {
+        clock.sleep(LOOK).await;
+        incident = desk.incident(&id, &key, clock).await?;
+    }
+    desk.close().await;
+    told(&incident, args.out.output, screen)
+}
+
+/// `payments` of `deploy/payments`.
+fn deployment(workload: &str) -> Result<&str, Failure> {
+    let named = workload.split_once('/').filter(|(kind, _)| DEPLOYMENT.contains(kind)).map(|(_, name)| name);
+    named.filter(|name| !name.is_empty() && !name.contains('/')).ok_or_else(|| {
+        let what = format!("`{}` names no Deployment", words::visible(workload));
+        Failure::usage(what, "write it as deploy/NAME; nothing else can be rolled back")
+    })
+}
+
+/// Whether nobody can say yet what comes of it.
+fn is_pending(phase: &Phase) -> bool {
+    matches!(phase, Phase::Investigating { .. } | Phase::Drafted { .. })
+}
+
+/// What came of it.
+fn told(incident: &Incident, format: Format, screen: &Screen) -> Answer {
+    let id = &incident.id;
+    let refused = match &incident.phase {
+        Phase::Escalated { why } | Phase::Closed { why: Closure::NotDone { why } } => Some(why),
+        Phase::Investigating { .. }
+        | Phase::Drafted { .. }
+        | Phase::Proposed { .. }
+        | Phase::Granted { .. }
+        | Phase::Executing { .. }
+        | Phase::Verifying { .. }
+        | Phase::Closed { .. } => None,
+    };
+    if let Some(why) = refused {
+        let what = format!("nothing is proposed: {}", words::escalation(why));
+        return Err(Failure::found(what, format!("`nightshift incidents show {id}` has what was looked at")));
+    }
+    let proposal = incident.phase.proposal();
+    let text = match (format, proposal) {
+        (Format::Json, _) => json(&serde_json::json!({
+            "incident": id, "phase": incident.phase.word(), "proposal": proposal.map(nightshift_model::Proposal::id),
+        })),
+        (Format::Text, Some(proposal)) => format!(
+            "Proposal {} waits until {}. You asked for it, so others decide on it.\n`nightshift proposals show {}` has \
+             the change and who approves it.\n",
+            proposal.id(),
+            screen.time(proposal.plan().not_after),
+            proposal.id()
+        ),
+        (Format::Text, None) => format!(
+            "Incident {id} has it, and there is no answer yet.\n`nightshift incidents show {id}` says what comes of it.\n"
+        ),
+    };
+    Ok((text, Exit::Done))
+}
+
+/// Where a person asks.
+enum Desk {
+    Server(Gate),
+    File(Box<Config>, SqliteStore),
+}
+
+impl Desk {
+    async fn file(config: &ConfigArg) -> Result<Self, Failure> {
+        let config = Config::load(&config.path())?;
+        if !config.store.path.exists() {
+            let what = format!("there is no history at {}", config.store.path.display());
+            return Err(Failure::io(what).then("start nightshift once: it makes the file"));
+        }
+        let store = SqliteStore::open(&config.store.path, OpenMode::ReadWrite).await?;
+        Ok(Self::File(Box::new(config), store))
+    }
+
+    /// What a signature is bound to.
+    async fn cluster(&self, key: &Key, now: Timestamp) -> Result<String, Failure> {
+        match self {
+            Self::Server(gate) => Ok(gate.status(key, now).await?.cluster_uid),
+            Self::File(..) => Ok(String::new()),
+        }
+    }
+
+    async fn ask(&self, wish: &SignedWish, clock: Clock) -> Result<IncidentId, Failure> {
+        match self {
+            Self::Server(gate) => gate.ask(wish).await,
+            Self::File(config, store) => {
+                let playbooks = offline::catalog(&config.playbooks)
+                    .map_err(|e| Failure::usage(e.to_string(), "see `nightshift playbooks check`"))?;
+                let by = SignedBy { key: wish.key.clone(), signature: wish.signature.clone() };
+                let asked = offline::ask(config, playbooks, store.clone(), clock, wish.wish(), &by).await;
+                asked.map_err(|why| match why {
+                    AskError::Store(error) => Failure::from(error),
+                    AskError::Unproven(_) => {
+                        Failure::found(format!("{why}"), "put your key's line into the registry first")
+                    }
+                    AskError::Refused(_) | AskError::Moving => {
+                        Failure::found(format!("{why}"), "nothing was asked; mend that and ask again")
+                    }
+                })
+            }
+        }
+    }
+
+    async fn incident(&self, id: &IncidentId, key: &Key, clock: Clock) -> Result<Incident, Failure> {
+        match self {
+            Self::Server(gate) => Ok(Course::from(gate.incident(id, key, clock.now()).await?).incident),
+            Self::File(_, store) => {
+                let course = Reads::new(store.clone(), clock).incident(id).await?;
+                let lost = || Failure::io(format!("the events of incident {id} do not add up"));
+                course.map(|course| course.incident).ok_or_else(lost)
+            }
+        }
+    }
+
+    async fn close(self) {
+        if let Self::File(_, store) = self {
+            store.close().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deployment_is_named_as_kubectl_takes_it() {
+        for good in ["deploy/web", "deployment/web", "deployments/web", "deployment.apps/web"] {
+            assert_eq!(deployment(good).ok(), Some("web"), "{good}");
+        }
+        for bad in ["web", "deploy/", "sts/web", "deploy/web/x", "/web", "pod/web", ""] {
+            let failure = deployment(bad).err();
+            assert!(failure.is_some_and(|f| f.what.contains("names no Deployment")), "{bad}");
+        }
+    }
+}
