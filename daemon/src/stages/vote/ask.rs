@@ -7,7 +7,7 @@ use nightshift_engine::drive::{Store as _, StoreError};
 use nightshift_engine::proof::{self, BadProof};
 use nightshift_engine::redact::redactor;
 use nightshift_engine::{advance, text};
-use nightshift_model::{Actor, Appended, Incident, IncidentId, Wish};
+use nightshift_model::{Actor, Appended, Incident, IncidentId, Message, MessageBody, Role, Wish};
 
 /// Why nothing was asked.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +65,11 @@ impl Votes {
             }
             let before = known.iter().find(|i| i.id == *id);
             let actor = Actor::Person(wish.person.clone());
-            let append = advance(before, id, events, None, actor, now, &rules).map_err(StoreError::from)?;
+            let mut append =
+                advance(before, id, events, None, actor, now, &rules).map_err(StoreError::from)?;
+            // Also for a process that runs beside this one.
+            let body = MessageBody::Wake { role: Role::Responder, incident: id.clone() };
+            append.outbox.push(Message { key: format!("{id}:{}:asked", append.expect.0), body });
             match self.store.append(append).await? {
                 Appended::Committed => {
                     tracing::info!(person = %wish.person, workload = %wish.target, incident = %id, "a person asked for a rollback");
