@@ -4,6 +4,7 @@ mod alerts;
 mod asking;
 mod closed;
 mod crash;
+mod hush;
 mod measures;
 mod path;
 mod process;

@@ -79,11 +79,20 @@ pub struct Plan {
     pub prometheus: bool,
     /// Patience of the watches.
     pub timing: Timing,
+    /// What opens no incident.
+    pub ignore: nightshift_model::Ignore,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { registry: registry(), speed: SPEED, start: None, prometheus: true, timing: Timing::default() }
+        Self {
+            registry: registry(),
+            speed: SPEED,
+            start: None,
+            prometheus: true,
+            timing: Timing::default(),
+            ignore: nightshift_model::Ignore::default(),
+        }
     }
 }
 
@@ -201,6 +210,7 @@ impl House {
     fn setup(&self) -> anyhow::Result<impl FnOnce(SqliteStore) -> Setup + Send + 'static> {
         let registry: Registry = serde_json::from_value(self.plan.registry.clone()).context("registry")?;
         let (clock, url, timing) = (self.clock, self.door.url(), self.plan.timing);
+        let ignore = self.plan.ignore.clone();
         let signing = self.folder.path().join("executor-keys");
         let prometheus = self.plan.prometheus.then(|| Settings { url: url.clone(), ..Settings::default() });
         let access = move |user: &str| Access::Url { url: url.clone(), token: Some(user.to_owned()) };
@@ -217,6 +227,7 @@ impl House {
             playbooks: Catalog::embedded(),
             prometheus,
             kill_switch: false,
+            ignore,
             home: String::new(),
             timing,
             signing: Some(Signing { folder: signing, say: Arc::new(|_| {}) }),

@@ -12,9 +12,10 @@ mod trend;
 pub mod words;
 
 pub use schema::{
-    Acting, AfterFix, Audit, Compared, Count, Deed, Digest, EndedStanding, Ending, Found, InventoryLine,
-    Ledger, LeftOut, Moment, Need, NeedKind, NotDone, NotDoneReason, Quality, Relapse, Repeated, Stat, Trend,
-    Unanswered, Undelivered, Upcoming, VERSION, Verdict, Waiting, Walked, Watch, Watched,
+    Acting, AfterFix, Audit, Compared, Count, Deed, Digest, EndedStanding, Ending, Found, Ignoring,
+    InventoryLine, Ledger, LeftOut, Moment, Need, NeedKind, NotDone, NotDoneReason, Quality, Relapse,
+    Repeated, Stat, Trend, Unanswered, Undelivered, Upcoming, VERSION, Verdict, Waiting, Walked, Watch,
+    Watched,
 };
 pub use sections::{About, Entry, Section, sections};
 pub use text::{text, top};
@@ -57,7 +58,7 @@ impl Window {
 /// Tells a night from the history.
 ///
 /// - `rows`: whole streams of the incidents that had an event since `window.known_from`, and the system stream's
-///   events since then; older `CoverageChanged`, `Inventory`, `InventoryCleared` and `KillSwitch…` and `Silence…` events too. In any
+///   events since then; older `CoverageChanged`, `Inventory`, `InventoryCleared` and `KillSwitch…`, `Silence…` and `IgnoreChanged` events too. In any
 ///   order, repeats and rows after the window are ignored.
 /// - `open`: folds, as of the window's end, of incidents that are open and have no row among `rows`.
 ///

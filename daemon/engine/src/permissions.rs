@@ -45,7 +45,13 @@ use Reach::{Cluster, Namespaces};
 
 /// The responder: it reads, and that is all.
 pub const RESPONDER: &[Need] = &[
-    need("", "namespaces", &["get"], Cluster, "its uid names the cluster in every approval"),
+    need(
+        "",
+        "namespaces",
+        &["get"],
+        Cluster,
+        "its uid names the cluster in every approval; whether a namespace asks for silence",
+    ),
     need("", "nodes", &["get", "list", "watch"], Cluster, "conditions of the nodes that pods run on"),
     need("", "pods", &["list", "watch"], Namespaces, "what crashes, and whether it stopped"),
     need("", "events", &["list", "watch"], Namespaces, "what kubelet and controllers say about it"),
@@ -56,7 +62,7 @@ pub const RESPONDER: &[Need] = &[
         "statefulsets",
         &["get"],
         Namespaces,
-        "whether the owner of a pod that an alert names agrees",
+        "whether the owner of a pod that an alert names agrees, and whether it asks for silence",
     )),
     optional(need("apps", "daemonsets", &["get"], Namespaces, "the same")),
     optional(need("batch", "jobs", &["get"], Namespaces, "the same")),

@@ -7,6 +7,7 @@ use nightshift_model::{
     ActionKind, Cluster, Digest, Fingerprint, IncidentId, ObjectRef, Registry, Silence, Timestamp,
 };
 use nightshift_playbooks::Catalog;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Everything that [`crate::next`] may look at. Built anew for every drive from configuration and projections.
@@ -77,6 +78,8 @@ pub struct Standing {
     pub counters: Arc<Counters>,
     /// Silences in force: they keep messages back and decide nothing.
     pub silences: Vec<Silence>,
+    /// Annotations that ask for a silence and are none, by object, with the reason.
+    pub unread: BTreeMap<ObjectRef, String>,
     /// Nodes that are not Ready: more than one is a storm.
     pub nodes_not_ready: u32,
 }

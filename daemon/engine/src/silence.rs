@@ -2,6 +2,8 @@
 //!
 //! It never touches a vote, and never keeps quiet what nightshift wrote and cannot prove.
 
+pub mod annotation;
+
 use crate::rules::{Mode, Rules};
 use nightshift_model::incident::Before;
 use nightshift_model::{Incident, IncidentEvent, Message, MessageBody, Next, Phase, Role, Timestamp};
@@ -9,6 +11,16 @@ use nightshift_model::{Incident, IncidentEvent, Message, MessageBody, Next, Phas
 /// Until when an incident is silenced now.
 pub fn until(i: &Incident, rules: &Rules, now: Timestamp) -> Option<Timestamp> {
     rules.standing.silences.iter().filter(|silence| silence.covers(i, now)).map(|silence| silence.until).max()
+}
+
+/// Objects that ask for a silence of an incident in words that are none, each in one sentence.
+pub fn unread(i: &Incident, rules: &Rules) -> Vec<String> {
+    let asked = annotation::places(&i.scope);
+    let said = rules.standing.unread.iter().filter(|(object, _)| asked.iter().any(|o| o.same_name(object)));
+    said.map(|(object, why)| {
+        format!("The annotation {} of {object} silences nothing: {why}.", annotation::ANNOTATION)
+    })
+    .collect()
 }
 
 /// What becomes of what one step would tell.

@@ -4,8 +4,8 @@ use crate::inventory::Inventory;
 use crate::rules::{Denial, Execution, KillSwitch, Standing};
 use nightshift_model::history::{Quarantine, Row};
 use nightshift_model::{
-    Actor, Digest, HistoryEvent, Incident, IncidentEvent, Phase, Seconds, Silence, Stream, SystemEvent,
-    Timestamp, Withdrawal,
+    Actor, Digest, HistoryEvent, Ignored, Incident, IncidentEvent, ObjectRef, Phase, Seconds, Silence,
+    SilenceId, Source, Stream, SystemEvent, Timestamp, Withdrawal,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +27,12 @@ pub struct System {
     pub quarantine: Vec<Quarantine>,
     /// Silences that were not ended, in the order in which they were added.
     pub silences: Vec<Silence>,
+    /// Silences of an annotation that somebody ended before their time.
+    pub lifted: Vec<Silence>,
+    /// Annotations that ask for a silence and are none, by object, with the reason.
+    pub unread: BTreeMap<ObjectRef, String>,
+    /// What the configuration of the last start ignores.
+    pub ignored: Vec<Ignored>,
     /// Why the executor is closed, if it said so.
     pub closed: Option<String>,
 }
@@ -55,13 +61,31 @@ impl System {
                 self.silences.retain(|known| known.id != silence.id && known.until > at);
                 self.silences.push(silence.clone());
             }
-            SystemEvent::SilenceEnded { silence, .. } => self.silences.retain(|known| known.id != *silence),
+            SystemEvent::SilenceEnded { silence, by } => self.end(silence, by, at),
+            SystemEvent::SilenceUnread { object, why: Some(why) } => {
+                self.unread.insert(object.clone(), why.clone());
+            }
+            SystemEvent::SilenceUnread { object, why: None } => {
+                self.unread.remove(object);
+            }
+            SystemEvent::IgnoreChanged { entries } => self.ignored.clone_from(entries),
             SystemEvent::AuditClosed { why } => self.closed = Some(why.clone()),
             SystemEvent::AuditAdopted { .. } => {
                 self.closed = None;
                 self.cleared_at = Some(at);
             }
             _ => {}
+        }
+    }
+
+    /// An annotation still stands when its silence was ended by somebody else.
+    fn end(&mut self, id: &SilenceId, by: &Actor, at: Timestamp) {
+        self.lifted.retain(|known| known.until > at);
+        if let Some(place) = self.silences.iter().position(|known| known.id == *id) {
+            let silence = self.silences.remove(place);
+            if silence.source == Source::Annotation && !matches!(by, Actor::Nightshift(_)) {
+                self.lifted.push(silence);
+            }
         }
     }
 
@@ -135,6 +159,7 @@ pub fn standing(
         quarantine: system.quarantine.clone(),
         counters: Arc::default(),
         silences: system.silences.iter().filter(|silence| silence.until > now).cloned().collect(),
+        unread: system.unread.clone(),
         nodes_not_ready,
     }
 }

@@ -5,6 +5,7 @@ use crate::coverage::Gap;
 use crate::evidence::HealthyRevision;
 use crate::finding::{Reason, Severity};
 use crate::ids::{IncidentId, PersonId, ProposalId, SilenceId};
+use crate::ignore::Ignored;
 use crate::incident::{Incident, IncidentEvent};
 use crate::object::ObjectRef;
 use crate::operation::{Epoch, Revision, Role};
@@ -74,6 +75,10 @@ pub enum SystemEvent {
     SilenceAdded { silence: Silence },
     /// A silence was ended before its time.
     SilenceEnded { silence: SilenceId, by: Actor },
+    /// An object asks for a silence in words that are none, so it is not silenced; without `why` it no longer does.
+    SilenceUnread { object: ObjectRef, why: Option<String> },
+    /// What the configuration ignores differs from the last run.
+    IgnoreChanged { entries: Vec<Ignored> },
     /// What was broken before first sight.
     Inventory { entries: Vec<InventoryEntry> },
     /// Entries of the inventory that changed or healed.
@@ -137,6 +142,8 @@ impl SystemEvent {
             Self::KillSwitchCleared => "kill-switch-cleared",
             Self::SilenceAdded { .. } => "silence-added",
             Self::SilenceEnded { .. } => "silence-ended",
+            Self::SilenceUnread { .. } => "silence-unread",
+            Self::IgnoreChanged { .. } => "ignore-changed",
             Self::Inventory { .. } => "inventory",
             Self::InventoryCleared { .. } => "inventory-cleared",
             Self::HealthySeen { .. } => "healthy-seen",
@@ -187,12 +194,20 @@ pub struct Quarantine {
 }
 
 /// What was watched and needed nobody.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuietNight {
     /// Rolling updates that finished well.
     pub rollouts: u32,
     /// Crashes that healed before they were a finding.
     pub self_healed: u32,
+    /// Findings and alerts that opened nothing, because the configuration ignores what they are about.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ignored: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref)] // serde's signature
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// Who did it.

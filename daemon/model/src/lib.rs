@@ -28,6 +28,7 @@ pub mod operation;
 
 pub mod effect;
 pub mod history;
+pub mod ignore;
 pub mod silence;
 pub mod told;
 
@@ -41,6 +42,7 @@ pub use evidence::{Evidence, EvidenceRequest, Got, NotChecked, Observed, Tool};
 pub use finding::{Exit, ExitClass, Finding, Origin, Reason, Severity};
 pub use history::{Actor, Append, Appended, HistoryEvent, Message, MessageBody, Stream, SystemEvent};
 pub use ids::{EvidenceId, Fingerprint, Ids, IncidentId, OpId, PersonId, ProposalId, SilenceId};
+pub use ignore::{BadIgnore, Ignore, Ignored};
 pub use incident::{
     Closure, Ending, Escalation, IllegalTransition, Incident, IncidentEvent, Phase, Withdrawal, Written,
 };
@@ -52,7 +54,7 @@ pub use operation::{
 };
 pub use plan::{Draft, Plan, Proposal, Request, Sealed};
 pub use registry::{Person, Policy, Registry};
-pub use silence::{BadSilence, Selector, Silence};
+pub use silence::{BadSilence, Selector, Silence, Source};
 pub use time::{Seconds, Timestamp};
 pub use told::{Manner, Thread, ThreadState, Told, Turn};
 pub use vote::{Grant, Proof, Vote, VoteDecision};

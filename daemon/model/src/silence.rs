@@ -4,6 +4,7 @@ use crate::finding::Reason;
 use crate::history::Actor;
 use crate::ids::SilenceId;
 use crate::incident::Incident;
+use crate::object::{Kind, ObjectRef};
 use crate::time::{Seconds, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,27 @@ pub struct Silence {
     pub because: String,
     /// Who.
     pub by: Actor,
+    /// Where it is kept.
+    #[serde(default, skip_serializing_if = "Source::is_here")]
+    pub source: Source,
+}
+
+/// Where a silence is kept, and so where it is ended or changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// In the history alone.
+    #[default]
+    Here,
+    /// In an annotation of the object that it is about.
+    Annotation,
+}
+
+impl Source {
+    #[expect(clippy::trivially_copy_pass_by_ref)] // serde's signature
+    fn is_here(&self) -> bool {
+        *self == Self::Here
+    }
 }
 
 /// What a silence is about: exact names, never patterns.
@@ -40,6 +62,15 @@ pub enum Selector {
     Namespace(String),
     /// One workload, whatever its kind.
     Workload {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+    /// One workload, and none of another kind that has its name.
+    Object {
+        /// Its kind.
+        kind: Kind,
         /// Its namespace.
         namespace: String,
         /// Its name.
@@ -90,13 +121,32 @@ impl Silence {
         }
         let named = match &of {
             Selector::Namespace(namespace) => is_name(namespace),
-            Selector::Workload { namespace, name } => is_name(namespace) && is_name(name),
+            Selector::Workload { namespace, name } | Selector::Object { namespace, name, .. } => {
+                is_name(namespace) && is_name(name)
+            }
             Selector::Reason(_) => true,
         };
         if !named {
             return Err(BadSilence::BadName);
         }
-        Ok(Self { id: SilenceId::of(&format!("{of} {from} {until} {by}")), of, from, until, because, by })
+        let id = SilenceId::of(&format!("{of} {from} {until} {by}"));
+        Ok(Self { id, of, from, until, because, by, source: Source::Here })
+    }
+
+    /// A silence that an annotation of its object asks for. Its id is the same whenever it is read.
+    ///
+    /// # Errors
+    /// [`BadSilence`] says which rule it does not keep.
+    pub fn annotated(
+        object: &ObjectRef,
+        from: Timestamp,
+        until: Timestamp,
+        because: &str,
+        by: Actor,
+    ) -> Result<Self, BadSilence> {
+        let silence = Self::new(Selector::object(object), from, until, because, by)?;
+        let id = SilenceId::of(&format!("{} {until} annotation", silence.of));
+        Ok(Self { id, source: Source::Annotation, ..silence })
     }
 
     /// Whether it holds for an incident at an instant.
@@ -106,12 +156,31 @@ impl Silence {
 }
 
 impl Selector {
+    /// All of a namespace, or one object.
+    pub fn object(object: &ObjectRef) -> Self {
+        if object.kind == Kind::Namespace {
+            return Self::Namespace(object.name.clone());
+        }
+        let (kind, namespace, name) = (object.kind.clone(), object.namespace.clone(), object.name.clone());
+        Self::Object { kind, namespace, name }
+    }
+
+    /// Whether an object is meant, whatever is wrong with it. A namespace is part of itself.
+    pub fn holds(&self, scope: &ObjectRef) -> bool {
+        match self {
+            Self::Namespace(namespace) => scope.owned_in() == namespace,
+            Self::Workload { namespace, name } => scope.namespace == *namespace && scope.name == *name,
+            Self::Object { kind, namespace, name } => {
+                (&scope.kind, &scope.namespace, &scope.name) == (kind, namespace, name)
+            }
+            Self::Reason(_) => false,
+        }
+    }
+
     /// Whether an incident is meant.
     pub fn covers(&self, incident: &Incident) -> bool {
-        let scope = &incident.scope;
         match self {
-            Self::Namespace(namespace) => scope.namespace == *namespace,
-            Self::Workload { namespace, name } => scope.namespace == *namespace && scope.name == *name,
+            Self::Namespace(_) | Self::Workload { .. } | Self::Object { .. } => self.holds(&incident.scope),
             Self::Reason(reason) => incident.symptom.as_ref().is_some_and(|f| f.reason == *reason),
         }
     }
@@ -122,12 +191,14 @@ impl std::fmt::Display for Selector {
         match self {
             Self::Namespace(namespace) => write!(f, "namespace {namespace}"),
             Self::Workload { namespace, name } => write!(f, "workload {namespace}/{name}"),
+            Self::Object { kind, namespace, name } => write!(f, "{kind} {namespace}/{name}"),
             Self::Reason(reason) => write!(f, "reason {reason}"),
         }
     }
 }
 
-fn is_name(text: &str) -> bool {
+/// Whether an object may have this name.
+pub(crate) fn is_name(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
     !text.is_empty() && text.len() <= 253 && text.chars().all(plain)
 }

@@ -70,7 +70,7 @@ pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
     let path = args.config.path();
     let config = Config::load(&path)?;
     let mut found = vec![Finding::ok("configuration", path.display().to_string())];
-    found.extend(files::look(&config).await);
+    found.extend(files::look(&config, clock.now()).await);
     if args.send_test {
         found.extend(files::send_test(&config, clock.now()).await);
     }

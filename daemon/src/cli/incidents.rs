@@ -130,6 +130,9 @@ pub(super) fn page(screen: &Screen, course: &Course) -> String {
             screen.time(holder.at)
         );
     }
+    if let Some(hush) = &i.hush {
+        let _ = writeln!(out, "silenced until {}: nobody is told before", screen.time(hush.until));
+    }
     out.push('\n');
     out.push_str(&wrapped(screen, 0, &state(screen, i)));
     let findings: String = i.findings.iter().map(|f| wrapped(screen, 2, &finding(screen, f))).collect();

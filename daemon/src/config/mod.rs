@@ -6,6 +6,7 @@ mod alerts;
 mod audit;
 mod cluster;
 mod gate;
+mod ignore;
 mod keys;
 mod log;
 mod notify;
@@ -18,6 +19,7 @@ pub use alerts::{Alerts, Basic};
 pub use audit::{Audit, CheckpointKeys, Seed};
 pub use cluster::Cluster;
 pub use gate::{Gate, Health, PublicUrl, Tls};
+pub use ignore::{Ignore, IgnoredNamespace, IgnoredWorkload, WorkloadKind};
 pub use keys::{Key, KeyError, KeyRing, Keys, Secret};
 pub use log::{Log, LogFormat};
 pub use notify::{
@@ -43,6 +45,7 @@ const SECTIONS: &[&str] = &[
     "gate",
     "health",
     "alerts",
+    "ignore",
     "prometheus",
     "notify",
     "registry",
@@ -70,6 +73,8 @@ pub struct Config {
     pub health: Health,
     /// Where Alertmanager delivers; absent means *no alerts*.
     pub alerts: Option<Alerts>,
+    /// What opens no incident.
+    pub ignore: Ignore,
     /// Where measurements come from; absent means *cluster only*.
     pub prometheus: Option<Prometheus>,
     /// Who is told, and when the digest goes out.
@@ -149,6 +154,7 @@ impl Config {
             gate: file.section("gate", problems).unwrap_or_default(),
             health: file.section("health", problems).unwrap_or_default(),
             alerts: file.section("alerts", problems),
+            ignore: file.section("ignore", problems).unwrap_or_default(),
             prometheus: file.section("prometheus", problems),
             notify: file.section("notify", problems).unwrap_or_default(),
             registry: Registry::default(),
@@ -175,6 +181,7 @@ impl Config {
             gate: Gate::default(),
             health: Health::default(),
             alerts: None,
+            ignore: Ignore::default(),
             prometheus: None,
             notify: Notify::default(),
             registry: Registry::default(),
@@ -231,6 +238,7 @@ impl Config {
         if let Some(alerts) = &self.alerts {
             alerts.check(file, problems);
         }
+        self.ignore.check(file, problems);
         self.notify.check(file, problems);
         if let Some(prometheus) = &self.prometheus {
             prometheus.check(file, problems);

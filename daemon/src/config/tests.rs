@@ -326,3 +326,44 @@ fn a_key_that_could_prove_nothing_keeps_it_from_starting() {
         assert_eq!(site(rp_id, origin), 1, "{rp_id} {origin}");
     }
 }
+
+#[test]
+fn what_is_ignored_is_named_exactly_and_says_why() {
+    let text = "ignore:\n  namespaces:\n    - { name: sandbox, because: play }\n  workloads:\n    \
+                - { namespace: shop, kind: StatefulSet, name: db, because: old }\n";
+    let config = Config::parse(Path::new("n.yaml"), text).unwrap();
+    let entries: Vec<String> = config.ignore.entries().0.iter().map(|e| e.of.to_string()).collect();
+    assert_eq!(entries, ["namespace sandbox", "StatefulSet shop/db"]);
+    for (text, line, part) in [
+        ("ignore:\n  namespace: []\n", 2, "unknown field"),
+        ("ignore:\n  namespaces:\n    - { name: sandbox }\n", 3, "because"),
+        (
+            "ignore:\n  namespaces:\n    - { name: \"sand*\", because: x }\n",
+            2,
+            "`sand*`: write the exact name",
+        ),
+        ("ignore:\n  namespaces:\n    - { name: sandbox, because: \" \" }\n", 2, "needs a reason"),
+        ("ignore:\n  namespaces:\n    - { name: sandbox, because: x, until: never }\n", 3, "unknown field"),
+        (
+            "ignore:\n  workloads:\n    - { namespace: shop, kind: Secret, name: db, because: x }\n",
+            3,
+            "unknown variant",
+        ),
+        (
+            "ignore:\n  workloads:\n    - { namespace: shop, kind: Pod, name: \"\", because: x }\n",
+            2,
+            "write the exact name",
+        ),
+        ("ignore: [sandbox]\n", 1, "ignore"),
+    ] {
+        let told = problems(text);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].starts_with(&format!("nightshift.yaml:{line}: ignore")) && told[0].contains(part),
+            "{text}: {told:?}"
+        );
+    }
+    let many: Vec<String> = (0..501).map(|n| format!("{{ name: n{n}, because: x }}")).collect();
+    let told = problems(&format!("ignore:\n  namespaces: [{}]\n", many.join(", ")));
+    assert!(told[0].contains("more than 500 entries"), "{told:?}");
+}

@@ -3,6 +3,7 @@
 mod rest;
 mod turns;
 
+use super::annotations::Looking;
 use super::checkpoint::Keeper;
 use super::rules::RuleBook;
 use super::world::{Outside, RoleWorld};
@@ -43,6 +44,8 @@ pub struct Drives {
     pub hold: tokio::sync::watch::Receiver<bool>,
     /// The executor's: it drives nothing on a history that is not the one it signed.
     pub keeper: Option<Arc<Keeper>>,
+    /// The responder's: whether an annotation silences an incident is known before anybody is told of it.
+    pub looking: Option<Looking>,
     /// The rules.
     pub rules: RuleBook,
     /// The history.
@@ -68,16 +71,19 @@ impl Drives {
             metrics: self.outside.metrics.clone(),
         };
         let (me, rules, store, outside) = (self.me, self.rules, self.store, self.outside);
-        let keeper = self.keeper;
-        let drive = move |id, panics| {
-            let one = one(me.clone(), rules.clone(), store.clone(), outside.clone(), id, panics);
-            let keeper = keeper.clone();
+        let (keeper, looking) = (self.keeper, self.looking);
+        let drive = move |id: IncidentId, panics| {
+            let one = one(me.clone(), rules.clone(), store.clone(), outside.clone(), id.clone(), panics);
+            let (keeper, looking) = (keeper.clone(), looking.clone());
             async move {
                 // All that are open are woken when a person opened the executor.
                 if let Some(keeper) = keeper
                     && !keeper.trusts().await
                 {
                     return;
+                }
+                if let Some(looking) = looking {
+                    looking.before(&id).await;
                 }
                 one.await;
             }

@@ -1,6 +1,7 @@
 //! The wiring of a running nightshift, readable top to bottom.
 
 pub mod alerts;
+pub mod annotations;
 pub mod channels;
 pub mod checkpoint;
 pub mod coverage;
@@ -24,9 +25,11 @@ use crate::cluster::stream::Timing;
 use crate::cluster::{Access, ClientError, Reader, Watch, Writer, identity, watch};
 use crate::prometheus::{Prometheus, PrometheusError, Settings};
 use crate::stages::RulesNow;
+use crate::stages::annotations::Annotations;
 use crate::stages::detect::{Detect, Setup as DetectSetup};
 use crate::store::{HistoryStore as _, SqliteStore, SystemAppend};
 use crate::telemetry::{IntakeMetrics, Metrics};
+use annotations::Looking;
 use checkpoint::{Integrity, Keeper, Signing, SigningError};
 use coverage::Coverage;
 use incidents::{Drives, Waker, queue};
@@ -34,7 +37,7 @@ use nightshift_detectors::Params;
 use nightshift_engine::drive::StoreError;
 use nightshift_engine::rules::{Mode, Rules};
 use nightshift_model::effect::Me;
-use nightshift_model::{Actor, Cluster, Epoch, IncidentId, Registry, Role, SystemEvent};
+use nightshift_model::{Actor, Cluster, Epoch, Ignore, IncidentId, Registry, Role, SystemEvent};
 use nightshift_playbooks::Catalog;
 use rules::{Fixed, RuleBook};
 use std::sync::Arc;
@@ -76,6 +79,8 @@ pub struct Setup {
     pub prometheus: Option<Settings>,
     /// `kill_switch: true`.
     pub kill_switch: bool,
+    /// What opens no incident.
+    pub ignore: Ignore,
     /// Our own namespace; empty outside a cluster.
     pub home: String,
     /// Patience of the watches.
@@ -204,12 +209,16 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     let (mut wakers, mut roles) = (Vec::new(), Vec::new());
     let (hold, held) = tokio::sync::watch::channel(false);
     let (_, never) = tokio::sync::watch::channel(false);
-    let mut spawn = |me: Me, at_once: usize, keeper: Option<Arc<Keeper>>, outside: Outside| {
+    let mut spawn = |me: Me,
+                     (waker, woken),
+                     at_once: usize,
+                     keeper: Option<Arc<Keeper>>,
+                     looking: Option<Looking>,
+                     outside: Outside| {
         let hold = if keeper.is_some() { held.clone() } else { never.clone() };
-        let (waker, woken) = queue();
         wakers.push(waker);
         let (rules, store) = (rules.clone(), store.clone());
-        let drives = Drives { me, at_once, hold, keeper, rules, store, outside };
+        let drives = Drives { me, at_once, hold, keeper, looking, rules, store, outside };
         tasks.spawn(drives.run(woken, stop.clone()));
     };
     let (arrived, intake) = (Arc::new(Notify::new()), IntakeMetrics::default());
@@ -218,12 +227,32 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     if setup.parts.responder {
         let me = take_role(&store, clock, Role::Responder, Epoch(0)).await?;
         note_policy(&store, clock, &me, &rules).await?;
-        spawn(me.clone(), RESPONDER_AT_ONCE, None, outside(reader.clone(), None));
+        note_ignored(&store, clock, &me, &setup.ignore).await?;
+        let (waker, woken) = queue();
+        let wakes = waker.clone();
+        let annotations = Annotations::new(store.clone(), me.clone(), Box::new(move |id| wakes.wake(id)));
+        let annotations = Arc::new(annotations);
+        let looking = Looking { outside: outside(reader.clone(), None), annotations };
+        tasks.spawn(looking.clone().run(stop.clone()));
+        spawn(
+            me.clone(),
+            (waker, woken),
+            RESPONDER_AT_ONCE,
+            None,
+            Some(looking),
+            outside(reader.clone(), None),
+        );
         roles.push(me.clone());
         let healthy_after = rules.fixed.registry.policy.healthy_after;
         let cluster = rules.fixed.cluster.name.clone();
-        let detect =
-            DetectSetup { me: me.clone(), cluster, seed: setup.seed, params: setup.params, healthy_after };
+        let detect = DetectSetup {
+            me: me.clone(),
+            cluster,
+            seed: setup.seed,
+            params: setup.params,
+            healthy_after,
+            ignore: setup.ignore,
+        };
         let detect = Detect::load(store.clone(), clock, detect).await?;
         let watching = watch::start(&reader, clock, setup.timing, &setup.namespaces, setup.seed);
         coverage = watching.coverage.clone();
@@ -257,7 +286,7 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         let (running, until) = (Arc::clone(&signs), stop.clone());
         tasks.spawn(async move { running.run(until).await });
         keeper = Some(Arc::clone(&signs));
-        spawn(me, 1, Some(signs), outside(reader, Some(writer)));
+        spawn(me, queue(), 1, Some(signs), None, outside(reader, Some(writer)));
     }
     if keeper.is_some() {
         tasks.spawn(wake_when_open(integrity.clone(), store.clone(), wakers.clone(), stop.clone()));
@@ -392,6 +421,14 @@ async fn note_policy(store: &SqliteStore, clock: Clock, me: &Me, rules: &RuleBoo
     let after = Rules::policy_digest(&fixed.registry, &fixed.playbooks, &fixed.mode);
     if before != Some(after) {
         record(store, clock, me, SystemEvent::PolicyChanged { before, after }).await?;
+    }
+    Ok(())
+}
+
+/// What the configuration ignores is history when it changed since the last run: the digest tells it.
+async fn note_ignored(store: &SqliteStore, clock: Clock, me: &Me, ignore: &Ignore) -> Result<(), StoreError> {
+    if rules::system(store).await?.ignored != ignore.0 {
+        record(store, clock, me, SystemEvent::IgnoreChanged { entries: ignore.0.clone() }).await?;
     }
     Ok(())
 }

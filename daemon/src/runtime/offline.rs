@@ -37,7 +37,9 @@ use crate::stages::vote::Votes;
 use crate::stages::vote::people::{People, secret};
 use crate::store::doors::hashed;
 use nightshift_engine::Mode;
-use nightshift_model::{Actor, Cluster, Digest, IncidentId, PersonId, Wish};
+use nightshift_model::{
+    Actor, Cluster, Digest, HistoryEvent, IncidentId, PersonId, Seconds, SystemEvent, Timestamp, Wish,
+};
 use nightshift_playbooks::catalog::EMBEDDED;
 use nightshift_playbooks::{Catalog, LoadError, Source};
 use std::path::{Path, PathBuf};
@@ -70,6 +72,19 @@ pub enum CatalogError {
     /// Everything that is wrong with them.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Wrong(Vec<LoadError>),
+}
+
+/// How many findings and alerts opened nothing within a day, because they are ignored.
+///
+/// # Errors
+/// Those of the store.
+pub async fn ignored(store: &SqliteStore, now: Timestamp) -> Result<u32, StoreError> {
+    let rows = store.events(now - Seconds(86_400), now + Seconds(1), &["quiet"]).await?;
+    let counts = rows.iter().filter_map(|row| match &row.event {
+        HistoryEvent::System(SystemEvent::Quiet { seen }) => Some(seen.ignored),
+        HistoryEvent::System(_) | HistoryEvent::Incident(_) => None,
+    });
+    Ok(counts.fold(0, u32::saturating_add))
 }
 
 /// Opens a history to look at it. Nothing is changed, also when it is damaged.

@@ -121,6 +121,8 @@ pub async fn system(store: &SqliteStore) -> Result<System, StoreError> {
         "policy-changed",
         "silence-added",
         "silence-ended",
+        "silence-unread",
+        "ignore-changed",
         "kill-switch-set",
         "kill-switch-clearing",
         "kill-switch-cleared",

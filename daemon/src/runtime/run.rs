@@ -117,6 +117,7 @@ pub async fn setup(config: &Config, parts: Parts) -> anyhow::Result<Setup> {
         playbooks: playbooks(&config.playbooks)?,
         prometheus: config.prometheus.as_ref().map(settings),
         kill_switch: config.kill_switch,
+        ignore: config.ignore.entries(),
         home: std::fs::read_to_string(HOME).map(|text| text.trim().to_owned()).unwrap_or_default(),
         timing: Timing::default(),
         params: Params::default(),

@@ -7,15 +7,15 @@ use crate::clock::Clock;
 use crate::store::{Filter, HistoryStore as _, SqliteStore, SystemAppend};
 use nightshift_detectors::rollout::{healthy, rollout_state};
 use nightshift_detectors::{Detection, Params, View, detect};
-use nightshift_engine::correlate::{correlate, remembered};
+use nightshift_engine::correlate::{Correlated, correlate, remembered};
 use nightshift_engine::drive::{Store as _, StoreError};
 use nightshift_engine::inventory::Inventory;
 use nightshift_engine::{Rules, advance};
 use nightshift_model::effect::Me;
 use nightshift_model::history::QuietNight;
 use nightshift_model::{
-    Appended, Finding, Gap, Ids, Incident, IncidentEvent, IncidentId, Kind, ObjectRef, Seconds, SystemEvent,
-    Timestamp,
+    Appended, Finding, Gap, Ids, Ignore, Incident, IncidentEvent, IncidentId, Kind, ObjectRef, Phase, Reason,
+    Seconds, SystemEvent, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,6 +41,9 @@ pub struct Detect {
     /// Scopes that look bad and are no finding yet.
     worried: BTreeSet<ObjectRef>,
     quiet: QuietNight,
+    ignore: Ignore,
+    /// Findings there that were counted and stand still.
+    ignoring: BTreeSet<(ObjectRef, Reason)>,
 }
 
 /// What the stage needs besides the store.
@@ -55,6 +58,8 @@ pub struct Setup {
     pub params: Params,
     /// When a revision counts as healthy.
     pub healthy_after: Seconds,
+    /// What opens nothing.
+    pub ignore: Ignore,
 }
 
 impl Detect {
@@ -94,7 +99,9 @@ impl Detect {
             cluster: setup.cluster,
             openings: alerts::Openings::default(),
             worried: BTreeSet::new(),
-            quiet: QuietNight { rollouts: 0, self_healed: 0 },
+            quiet: QuietNight::default(),
+            ignore: setup.ignore,
+            ignoring: BTreeSet::new(),
         })
     }
 
@@ -132,6 +139,7 @@ impl Detect {
         let now = self.clock.now();
         let Detection { findings, recheck_at, unchecked } = detect(view, scope, now, &self.params);
         self.count_self_healed(view, scope, &findings, recheck_at);
+        self.count_ignored(scope, &findings);
         let split = self.inventory.split(scope, findings);
         if !split.cleared.is_empty() {
             self.record(SystemEvent::InventoryCleared { entries: split.cleared }).await?;
@@ -153,7 +161,10 @@ impl Detect {
         for _ in 0..TRIES {
             let now = self.clock.now();
             let incidents = self.incidents(scope).await?;
-            let changes = correlate(&incidents, scope, findings, unchecked, now, &mut self.ids);
+            let mut changes = correlate(&incidents, scope, findings, unchecked, now, &mut self.ids);
+            if self.ignore.of(scope).is_some() {
+                changes.retain(|change| goes_on(change, &incidents));
+            }
             if changes.is_empty() {
                 return Ok(());
             }
@@ -230,16 +241,31 @@ impl Detect {
         }
     }
 
+    /// Counts what opens nothing because it is ignored, once as long as it stands.
+    fn count_ignored(&mut self, scope: &ObjectRef, findings: &[Finding]) {
+        if self.ignore.of(scope).is_none() {
+            return;
+        }
+        let now: BTreeSet<Reason> = findings.iter().map(|f| f.reason).collect();
+        self.ignoring.retain(|(known, reason)| known != scope || now.contains(reason));
+        for reason in now {
+            if self.ignoring.insert((scope.clone(), reason)) {
+                tracing::info!(%scope, %reason, "a finding opens nothing: the configuration ignores it");
+                self.quiet.ignored = self.quiet.ignored.saturating_add(1);
+            }
+        }
+    }
+
     /// Records what needed nobody since the last call, for the digest.
     ///
     /// # Errors
     /// Those of the store; then it is counted on.
     pub async fn flush_quiet(&mut self) -> Result<(), StoreError> {
-        if self.quiet.rollouts == 0 && self.quiet.self_healed == 0 {
+        if self.quiet == QuietNight::default() {
             return Ok(());
         }
         self.record(SystemEvent::Quiet { seen: self.quiet.clone() }).await?;
-        self.quiet = QuietNight { rollouts: 0, self_healed: 0 };
+        self.quiet = QuietNight::default();
         Ok(())
     }
 
@@ -248,4 +274,11 @@ impl Detect {
         let append = SystemAppend::by(&self.me, self.clock.now(), event);
         self.store.append_system(append).await.map(drop)
     }
+}
+
+/// Whether a change is about an incident that is open: where nothing may open, that one goes on until it is over.
+fn goes_on(change: &Correlated, known: &[Incident]) -> bool {
+    let closed = |i: &&Incident| i.id == change.id && matches!(i.phase, Phase::Closed { .. });
+    let again = matches!(change.events.first(), Some(IncidentEvent::Reopened { .. }));
+    known.iter().any(|i| i.id == change.id) && !(again && known.iter().any(|i| closed(&i)))
 }

@@ -24,13 +24,14 @@ use tokio_util::sync::CancellationToken;
 /// As far back as days are compared.
 const COMPARED: Seconds = Seconds(7 * 86_400);
 /// What stands at a window's end may have begun long before.
-const STANDING: [&str; 10] = [
+const STANDING: [&str; 11] = [
     "coverage-changed",
     "quarantined",
     "inventory",
     "inventory-cleared",
     "silence-added",
     "silence-ended",
+    "ignore-changed",
     "kill-switch-set",
     "kill-switch-cleared",
     "audit-closed",

@@ -3,9 +3,9 @@
 use crate::alert::MISSING;
 use crate::digest::night::Night;
 use crate::digest::schema::{
-    AfterFix, Audit, Compared, Deed, Digest, EndedStanding, Ending, Found, InventoryLine, Need, NeedKind,
-    NotDone, NotDoneReason, Quality, Relapse, Unanswered, Undelivered, Upcoming, VERSION, Verdict, Waiting,
-    Watch, Watched,
+    AfterFix, Audit, Compared, Deed, Digest, EndedStanding, Ending, Found, Ignoring, InventoryLine, Need,
+    NeedKind, NotDone, NotDoneReason, Quality, Relapse, Unanswered, Undelivered, Upcoming, VERSION, Verdict,
+    Waiting, Watch, Watched,
 };
 use crate::digest::story::{Began, Ended, Episode, Standing, Story, Written};
 use crate::digest::trend::{number, sleep_interruptions, trend};
@@ -20,6 +20,9 @@ const RELAPSE: Seconds = Seconds(86_400);
 
 /// A silence that ends within so long after the window is told.
 const SOON: Seconds = Seconds(86_400);
+
+/// Entries of what is ignored that are told.
+const IGNORED: usize = 20;
 
 /// What the format has a place for and this version does not look at.
 const NOT_CHECKED: [&str; 4] =
@@ -72,7 +75,12 @@ fn upcoming(night: &Night<'_>, window: &Window) -> Upcoming {
         })
         .collect();
     silences.sort_by(|a, b| (a.until.at, &a.id).cmp(&(b.until.at, &b.id)));
-    Upcoming { silences, not_checked: NOT_CHECKED.map(str::to_owned).to_vec() }
+    let mut what: Vec<String> =
+        night.ignore.iter().take(IGNORED).map(|e| visible(&format!("{} ({})", e.of, e.because))).collect();
+    let more = night.ignore.len().saturating_sub(IGNORED);
+    what.extend((more > 0).then(|| format!("{more} more")));
+    let ignoring = Ignoring { what, findings: night.ignored };
+    Upcoming { silences, ignoring, not_checked: NOT_CHECKED.map(str::to_owned).to_vec() }
 }
 
 /// When people were paged, in order: every message about an incident that did not tell its end.

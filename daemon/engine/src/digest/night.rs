@@ -2,7 +2,7 @@
 
 use crate::digest::Window;
 use nightshift_model::history::{InventoryEntry, Quarantine};
-use nightshift_model::{Gap, Role, Silence, SilenceId, SystemEvent, Timestamp, Turn};
+use nightshift_model::{Gap, Ignored, Role, Silence, SilenceId, SystemEvent, Timestamp, Turn};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the system stream adds up to at the window's end.
@@ -16,6 +16,10 @@ pub(super) struct Night<'a> {
     pub(super) lists: u32,
     pub(super) rollouts: u32,
     pub(super) self_healed: u32,
+    /// What opened nothing because it is ignored.
+    pub(super) ignored: u32,
+    /// What is ignored.
+    pub(super) ignore: &'a [Ignored],
     pub(super) starts: u32,
     pub(super) gaps: &'a [Gap],
     pub(super) quarantine: &'a [Quarantine],
@@ -61,6 +65,7 @@ impl<'a> Night<'a> {
             E::Quiet { seen } if within => {
                 self.rollouts = self.rollouts.saturating_add(seen.rollouts);
                 self.self_healed = self.self_healed.saturating_add(seen.self_healed);
+                self.ignored = self.ignored.saturating_add(seen.ignored);
             }
             // Both roles start with a process; who tells the night counts itself.
             E::Started { role: Role::Responder, .. } if within => self.starts += 1,
@@ -80,6 +85,7 @@ impl<'a> Night<'a> {
             E::SilenceEnded { silence, .. } => {
                 self.silences.remove(silence);
             }
+            E::IgnoreChanged { entries } => self.ignore = entries,
             E::KillSwitchSet { reason, .. } => self.stopped = Some((at, reason)),
             E::KillSwitchCleared => self.stopped = None,
             E::AuditClosed { why } => self.closed = Some((at, why)),
@@ -101,6 +107,7 @@ impl<'a> Night<'a> {
             | E::AnonymousRefused { .. }
             | E::DigestSent { .. }
             | E::AuditRead { .. }
+            | E::SilenceUnread { .. }
             | E::CheckpointKey { .. } => {}
         }
     }

@@ -438,8 +438,27 @@ pub struct Upcoming {
     /// Silences that end within a day, soonest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub silences: Vec<Ending>,
+    /// What the configuration ignores, and how much of that there was in the window.
+    #[serde(default, skip_serializing_if = "Ignoring::is_empty")]
+    pub ignoring: Ignoring,
     /// What this version does not look at.
     pub not_checked: Vec<String>,
+}
+
+/// What opens nothing, because the configuration says so.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ignoring {
+    /// Each entry with its reason.
+    pub what: Vec<String>,
+    /// Findings and alerts of the window that opened nothing.
+    pub findings: u32,
+}
+
+impl Ignoring {
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.what.is_empty() && self.findings == 0
+    }
 }
 
 /// A silence that is over soon.

@@ -211,6 +211,13 @@ fn quality(digest: &Digest) -> impl Iterator<Item = Entry> {
             many(quality.lists, "list", "lists"),
         ));
     }
+    let ignoring = &digest.upcoming.ignoring;
+    if !ignoring.is_empty() {
+        let what =
+            if ignoring.what.is_empty() { "nothing any more".to_owned() } else { ignoring.what.join(", ") };
+        let n = many(ignoring.findings, "finding or alert", "findings or alerts");
+        lines.push(format!("ignored by the configuration: {what}; {n} opened nothing"));
+    }
     if quality.starts > 0 {
         lines.push(format!("nightshift started {}", many(quality.starts, "time", "times")));
     }

@@ -55,6 +55,56 @@ fn a_closed_executor_stands_before_everything_else_until_somebody_adopts() {
 }
 
 #[test]
+fn silences_that_end_within_a_day_are_told_soonest_first() {
+    use nightshift_model::{Actor, Selector, Silence};
+    let mut night = Night::quiet();
+    let to = window().to;
+    let silence = |name: &str, until: Timestamp, because: &str| {
+        let of = Selector::Namespace(name.to_owned());
+        Silence::new(of, window().from, until, because, Actor::Operator).unwrap()
+    };
+    let all = [
+        silence("later", to + Seconds(7_200), "a move\u{1b}[31m"),
+        silence("soon", to + Seconds(1), "x"),
+        silence("a-day", to + Seconds(86_400), "x"),
+        silence("beyond", to + Seconds(86_401), "x"),
+        silence("over", to, "x"),
+        silence("ended", to + Seconds(60), "x"),
+    ];
+    let ended = all[5].id.clone();
+    for silence in all {
+        night.system(60, SystemEvent::SilenceAdded { silence });
+    }
+    night.system(70, SystemEvent::SilenceEnded { silence: ended, by: Actor::Operator });
+    let digest = told(&night);
+    let of: Vec<&str> = digest.upcoming.silences.iter().map(|s| s.of.as_str()).collect();
+    assert_eq!(of, ["namespace soon", "namespace later", "namespace a-day"]);
+    let text = text(&digest, 120);
+    let upcoming = text.split("Upcoming").nth(1).unwrap();
+    assert!(upcoming.contains("silence of namespace soon ends: x (operator)"), "{upcoming}");
+    assert!(!text.contains('\u{1b}'));
+}
+
+#[test]
+fn what_is_ignored_is_told_with_its_reason_and_how_much_there_was() {
+    use nightshift_model::history::QuietNight;
+    use nightshift_model::{Ignored, Selector};
+    let entry = |n: u32| Ignored::new(Selector::Namespace(format!("n{n}")), "play").unwrap();
+    let mut night = Night::quiet();
+    night.system(60, SystemEvent::IgnoreChanged { entries: (0..22).map(entry).collect() });
+    night.system(70, SystemEvent::IgnoreChanged { entries: vec![entry(7)] });
+    night.system(80, SystemEvent::Quiet { seen: QuietNight { ignored: 3, ..QuietNight::default() } });
+    night.system(90, SystemEvent::Quiet { seen: QuietNight { ignored: 1, ..QuietNight::default() } });
+    let line = "ignored by the configuration: namespace n7 (play); 4 findings or alerts opened nothing";
+    assert!(text(&told(&night), 120).contains(line), "{}", text(&told(&night), 120));
+    night.system(95, SystemEvent::IgnoreChanged { entries: (0..22).map(entry).collect() });
+    assert!(text(&told(&night), 2_000).contains("namespace n19 (play), 2 more; 4 findings"));
+    night.system(96, SystemEvent::IgnoreChanged { entries: Vec::new() });
+    assert!(text(&told(&night), 120).contains("ignored by the configuration: nothing any more; 4 findings"));
+    assert!(!text(&told(&Night::quiet()), 120).contains("ignored"));
+}
+
+#[test]
 fn a_night_without_incidents_is_one_line_of_proof_that_somebody_watched() {
     let digest = golden(&Night::quiet(), "0");
     assert_eq!(digest.verdict.healthy_rollouts, 12);

@@ -7,18 +7,23 @@ use crate::config::{Config, Mode, Secret};
 use crate::runtime::offline::{self, State, StateError, StateFile};
 use nightshift_engine::alert::WATCHDOG;
 use nightshift_engine::note::Note;
+use nightshift_model::Timestamp;
 use nightshift_model::registry::matches;
 use nightshift_playbooks::Catalog;
 use std::net::TcpListener;
 use std::path::Path;
 
+/// Entries of `ignore` that are named.
+const IGNORED: usize = 20;
+
 /// Everything but the playbooks.
-pub(super) async fn look(config: &Config) -> Vec<Finding> {
+pub(super) async fn look(config: &Config, now: Timestamp) -> Vec<Finding> {
     let (last, signing) = signing(config);
     let mut found = vec![people(config), keys(config), signing];
     found.extend(store(config, last).await);
     found.extend(doors(config));
     found.extend(alerts(config).await);
+    found.extend(ignored(config, now).await);
     found.extend(endpoints(config));
     found
 }
@@ -256,6 +261,30 @@ async fn alerts(config: &Config) -> Vec<Finding> {
     found
 }
 
+/// What opens no incident, and how much of that there was lately.
+async fn ignored(config: &Config, now: Timestamp) -> Option<Finding> {
+    let entries = config.ignore.entries().0;
+    let first = entries.first()?;
+    let mut what: Vec<String> =
+        entries.iter().take(IGNORED).map(|e| format!("{} ({})", e.of, e.because)).collect();
+    let more = entries.len().saturating_sub(IGNORED);
+    what.extend((more > 0).then(|| format!("{more} more")));
+    let what = what.join(", ");
+    let count = match history(&config.store.path).await {
+        Ok(store) => offline::ignored(&store, now).await.map_err(|e| e.to_string()),
+        Err(failure) => Err(failure.what),
+    };
+    Some(match count {
+        Ok(n) => Finding::ok("ignored", format!("{what}; {n} findings or alerts opened nothing in a day"))
+            .hint(format!("take {} out of `ignore` when its reason is gone", first.of)),
+        Err(why) => Finding::not_checked(
+            "ignored",
+            format!("{what}; how many opened nothing: {why}"),
+            "start nightshift once",
+        ),
+    })
+}
+
 fn endpoints(config: &Config) -> Vec<Finding> {
     let channels = offline::endpoints(&config.notify);
     if channels.is_empty() {
@@ -289,7 +318,7 @@ fn endpoints(config: &Config) -> Vec<Finding> {
 }
 
 /// One marked message to every channel, for whoever asked for it.
-pub(super) async fn send_test(config: &Config, now: nightshift_model::Timestamp) -> Vec<Finding> {
+pub(super) async fn send_test(config: &Config, now: Timestamp) -> Vec<Finding> {
     let next = "see that the address and its secret are right, and that it can be reached from here";
     match offline::send_test(&config.notify, &config.cluster.name, now).await {
         Err(error) => vec![Finding::missing("test messages", causes(&error), next)],

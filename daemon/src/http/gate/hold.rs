@@ -26,6 +26,7 @@ pub(super) struct HoldView {
     pub(super) have: Option<String>,
     pub(super) silence: Option<String>,
     pub(super) silenced: String,
+    pub(super) unread: Vec<String>,
 }
 
 impl HoldView {
@@ -52,6 +53,7 @@ impl HoldView {
             have: have.then(|| token(Purpose::Have(&incident.id))),
             silence: silence.then(|| token(Purpose::Silence(&incident.id))),
             silenced: silenced.unwrap_or_default(),
+            unread: if open { silence::unread(incident, rules) } else { Vec::new() },
         }
     }
 }

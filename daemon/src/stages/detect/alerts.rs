@@ -108,10 +108,16 @@ impl Detect {
             ..alert.clone()
         };
         let first = named(newest(true).unwrap_or(any));
+        let ignored = self.ignore.of(scope).is_some();
         let known = self.incidents(&filed(scope, &cause_of(scope, &first.name))).await?;
         let opening = newest(true).is_some();
         match belongs(&known, scope, &first, now) {
             Belongs::Joins(id) => self.join(&id, told, false, rules).await,
+            Belongs::Opens | Belongs::Reopens(_) if ignored && opening => {
+                tracing::info!(%scope, alert = first.name, "an alert opens nothing: the configuration ignores it");
+                self.quiet.ignored = self.quiet.ignored.saturating_add(1);
+                self.store.alerts_heard(told).await
+            }
             Belongs::Reopens(id) if opening => self.join(&id, told, true, rules).await,
             Belongs::Opens | Belongs::Reopens(_) if !opening => self.store.alerts_heard(told).await,
             Belongs::Opens | Belongs::Reopens(_) => self.open(scope, &first, told, rules).await,

@@ -38,6 +38,15 @@ fn part(event: &mut SystemEvent, mine: &BTreeSet<String>, sees: Sees<'_>) -> boo
             entries.retain(|entry| sees(&entry.workload.namespace));
             true
         }
+        E::IgnoreChanged { entries } => {
+            entries.retain(|entry| match &entry.of {
+                Selector::Namespace(namespace)
+                | Selector::Workload { namespace, .. }
+                | Selector::Object { namespace, .. } => sees(namespace),
+                Selector::Reason(_) => true,
+            });
+            true
+        }
         // A watch of one namespace says so; a watch of all of them is everybody's.
         E::CoverageChanged { gaps } => {
             gaps.retain(|gap: &Gap| {
@@ -58,10 +67,13 @@ fn part(event: &mut SystemEvent, mine: &BTreeSet<String>, sees: Sees<'_>) -> boo
         | E::SilenceEnded { .. } => true,
         // One kind of fault is silenced for everybody.
         E::SilenceAdded { silence } => match &silence.of {
-            Selector::Namespace(namespace) | Selector::Workload { namespace, .. } => sees(namespace),
+            Selector::Namespace(namespace)
+            | Selector::Workload { namespace, .. }
+            | Selector::Object { namespace, .. } => sees(namespace),
             Selector::Reason(_) => true,
         },
-        E::HealthySeen { .. }
+        E::SilenceUnread { .. }
+        | E::HealthySeen { .. }
         | E::Invited { .. }
         | E::SessionOpened { .. }
         | E::PageViewed { .. }
@@ -119,7 +131,7 @@ mod tests {
             SystemEvent::Inventory { entries: vec![entry("shop"), entry("bank")] },
             SystemEvent::CoverageChanged { gaps },
             SystemEvent::Quiet {
-                seen: nightshift_model::history::QuietNight { rollouts: 7, self_healed: 1 },
+                seen: nightshift_model::history::QuietNight { rollouts: 7, self_healed: 1, ignored: 0 },
             },
         ];
         let mut rows = vec![opened("inc-a", "shop"), opened("inc-b", "bank")];

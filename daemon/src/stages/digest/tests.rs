@@ -117,7 +117,7 @@ async fn a_digest_is_queued_once_a_date_and_told_from_the_store() {
 
     let started = SystemEvent::Started { role: Role::Responder, epoch: Epoch(1), version: "0".to_owned() };
     store.append_system(seen("2026-03-01T10:00:00Z", started)).await.unwrap();
-    let quiet = SystemEvent::Quiet { seen: QuietNight { rollouts: 2, self_healed: 1 } };
+    let quiet = SystemEvent::Quiet { seen: QuietNight { rollouts: 2, self_healed: 1, ignored: 0 } };
     store.append_system(seen("2026-03-01T20:00:00Z", quiet)).await.unwrap();
     let now = at("2026-03-02T07:00:01Z");
     assert_eq!(first.queue(now).await.unwrap(), at("2026-03-03T07:00:00Z"));

@@ -347,3 +347,34 @@ async fn a_pager_that_does_not_answer_is_stood_in_for_once() {
     let whys: Vec<String> = bench.kinds(&["routed"]).await.into_iter().map(why).collect();
     assert!(whys[0].starts_with("row 1") && whys[1].contains("did not take it"), "{whys:?}");
 }
+
+#[tokio::test]
+async fn a_page_that_was_on_its_way_when_a_silence_began_wakes_nobody_and_is_owed() {
+    let bench = bench(&[]).await;
+    bench.queue("late", page("late")).await;
+    let id = IncidentId("inc-late".to_owned());
+    let before = bench.outbox.store.load(&id).await.unwrap();
+    let now = bench.outbox.clock.now();
+    let before_it = nightshift_model::incident::Before::Told;
+    let told = IncidentEvent::Escalated { why: nightshift_model::Escalation::SupersededTwice };
+    let silenced = IncidentEvent::Silenced { until: now + Seconds(3_600), before: before_it };
+    let place = |revision| Place { id: id.clone(), revision: Revision(revision), at: now };
+    let escalated = Incident::apply(Some(&before), &place(2), &told).unwrap();
+    let quiet = Incident::apply(Some(&escalated), &place(3), &silenced).unwrap();
+    let append = Append {
+        stream: Stream::Incident(id.clone()),
+        expect: Revision(1),
+        fence: None,
+        actor: Actor::Operator,
+        at: now,
+        snapshot: Some(quiet),
+        events: [told, silenced].map(HistoryEvent::Incident).to_vec(),
+        wake_at: None,
+        outbox: Vec::new(),
+    };
+    bench.outbox.store.append(append).await.unwrap();
+    bench.outbox.turn().await.unwrap();
+    assert_eq!(*bench.printed.lock().unwrap(), Vec::<String>::new());
+    assert_eq!(bench.told().await, Vec::<String>::new());
+    assert_eq!(bench.outbox.store.outbox_next().await.unwrap(), None, "it does not come again by itself");
+}

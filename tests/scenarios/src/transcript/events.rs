@@ -178,6 +178,10 @@ pub(super) fn system(event: &S) -> Option<String> {
         S::SilenceAdded { silence } => {
             format!("{kind}: {} until {} ({}, {})", silence.of, silence.until, silence.because, silence.by)
         }
+        S::SilenceUnread { object, why } => {
+            format!("{kind}: {object}: {}", why.as_deref().unwrap_or("no longer"))
+        }
+        S::IgnoreChanged { entries } => format!("{kind}: {} entries", entries.len()),
         S::KillSwitchCleared => kind.to_owned(),
         S::Inventory { entries } | S::InventoryCleared { entries } => match entries.as_slice() {
             [] => format!("{kind}: nothing"),

@@ -85,7 +85,10 @@ impl Night {
         night.system(0, SystemEvent::Started { role, epoch: Epoch(1), version: "0.1.0".to_owned() });
         night.system(1, SystemEvent::Inventory { entries: vec![entry("a"), entry("b"), entry("c")] });
         night.system(3000, SystemEvent::InventoryCleared { entries: vec![entry("b")] });
-        night.system(9000, SystemEvent::Quiet { seen: QuietNight { rollouts: 12, self_healed: 3 } });
+        night.system(
+            9000,
+            SystemEvent::Quiet { seen: QuietNight { rollouts: 12, self_healed: 3, ignored: 0 } },
+        );
         night
     }
 
