@@ -2,6 +2,7 @@
 
 mod alerts;
 mod asking;
+mod bridges;
 mod closed;
 mod crash;
 mod hush;

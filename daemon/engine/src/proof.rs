@@ -1,6 +1,7 @@
 //! Whether a vote proves itself. Responder and executor call the same function, each with its own registry.
 
 pub mod assertion;
+pub mod bridge;
 pub mod cbor;
 mod counter;
 pub mod enrol;
@@ -13,7 +14,7 @@ pub use key::{BadKey, PublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nightshift_model::vote::Strength;
-use nightshift_model::{KeyKind, Person, PersonKey, Proof, Registry, Timestamp, Vote, Wish};
+use nightshift_model::{BridgeKey, KeyKind, Person, PersonKey, Proof, Registry, Timestamp, Vote, Wish};
 use sha2::{Digest as _, Sha256};
 
 /// Why a proof counts for nothing.
@@ -64,6 +65,9 @@ pub enum BadProof {
     /// The passkey was copied.
     #[error("the passkey's counter went back: there may be a copy of it")]
     CounterWentBack,
+    /// A bridge's message is about another vote, or names nobody.
+    #[error("the bridge's message says something else than this vote")]
+    OtherMessage,
     /// A proof that only the cluster could confirm.
     #[error("votes as objects of the cluster are not checked here")]
     NotCheckedHere,
@@ -83,13 +87,15 @@ pub struct Context<'a> {
 }
 
 /// What a vote's proof is worth, if it holds. An attested one rests on the responder's word: there is nothing to verify,
-/// and it is worth no more than that.
+/// and it is worth no more than that. A bridge's is verified, and worth no more either.
 ///
 /// # Errors
 /// [`BadProof`]: the vote counts for nothing.
 pub fn verify(vote: &Vote, context: &Context) -> Result<Strength, BadProof> {
     let (key, count) = match identify(vote, context.registry, context.cluster_uid)? {
         Shown::Nothing => return Ok(Strength::Attested),
+        Shown::Bridge(key) if key.counts_for(context.sealed_at) => return Ok(Strength::Attested),
+        Shown::Bridge(_) => return Err(BadProof::KeyNotInForce),
         Shown::Key(key) => (key, None),
         Shown::Passkey(key, count) => (key, Some(count)),
     };
@@ -107,6 +113,8 @@ pub fn verify(vote: &Vote, context: &Context) -> Result<Strength, BadProof> {
 pub enum Shown<'a> {
     /// Attested: nothing.
     Nothing,
+    /// A bridge's key: who decided is the bridge's word.
+    Bridge(&'a BridgeKey),
     /// A key file's key.
     Key(&'a PersonKey),
     /// A passkey, with its counter.
@@ -123,6 +131,9 @@ pub fn identify<'a>(vote: &Vote, registry: &'a Registry, cluster_uid: &str) -> R
     let person = || registry.person(&vote.person).ok_or(BadProof::UnknownKey);
     match &vote.proof {
         Proof::Attested { .. } => Ok(Shown::Nothing),
+        Proof::Bridge { bridge: name, id, body, signature } => {
+            bridge::identify(vote, name, (id, body, signature), registry).map(Shown::Bridge)
+        }
         Proof::Kubernetes { .. } => Err(BadProof::NotCheckedHere),
         Proof::Ed25519 { key, signature } => {
             Ok(Shown::Key(by_key_file(person()?, key, signature, &statement())?))

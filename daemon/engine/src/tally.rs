@@ -5,8 +5,10 @@ use crate::rules::{KillSwitch, Rules};
 use nightshift_model::history::Actor;
 use nightshift_model::registry::{Approval, Person, PersonKind, Power};
 use nightshift_model::vote::{Strength, VoteRefusal};
-use nightshift_model::{Digest, Grant, PersonId, Proposal, Registry, Risk, Timestamp, Vote, VoteDecision};
-use std::collections::BTreeMap;
+use nightshift_model::{
+    Bridge, BridgeId, Digest, Grant, PersonId, Proof, Proposal, Registry, Risk, Timestamp, Vote, VoteDecision,
+};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the votes add up to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +32,8 @@ pub enum Tally {
 }
 
 /// Counts the votes on a proposal from their proofs, each verified here and now. A vote that is not eligible, not about
-/// these bytes or not proven counts for nothing; of the others one counts for each person.
+/// these bytes or not proven counts for nothing; of the others one counts for each person, and of the approvals that one
+/// bridge carried one at all.
 pub fn tally(proposal: &Proposal, votes: &[Vote], rules: &Rules) -> Tally {
     count(proposal, votes, &context(proposal, rules))
 }
@@ -43,9 +46,12 @@ pub fn count(proposal: &Proposal, votes: &[Vote], context: &proof::Context) -> T
         .iter()
         .filter(|v| v.proposal == *proposal.id() && v.digest == proposal.digest())
         .filter(|v| registry.person(&v.person).is_some_and(|p| eligibility(proposal, p, registry).is_ok()))
+        .filter(|v| v.proof.bridge().is_none_or(|name| carries(proposal, registry.bridge(name), registry)))
         .filter_map(|v| proof::verify(v, context).ok().map(|strength| (v, strength)))
         .collect();
     proven.sort_by_key(|(v, _)| v.no);
+    let mut messages = BTreeSet::new();
+    proven.retain(|(v, _)| message(v).is_none_or(|message| messages.insert(message)));
     let mut counted: BTreeMap<&PersonId, (&Vote, Strength)> = BTreeMap::new();
     for (vote, strength) in proven {
         match counted.get(&vote.person) {
@@ -66,6 +72,8 @@ pub fn count(proposal: &Proposal, votes: &[Vote], context: &proof::Context) -> T
         .filter(|v| v.at < plan.not_after && (v.interactive || registry.policy.accept_non_interactive))
         .collect();
     yes.sort_by_key(|v| v.at);
+    let mut bridges = BTreeSet::new();
+    yes.retain(|v| v.proof.bridge().is_none_or(|bridge| bridges.insert(bridge)));
     let needed = usize::try_from(rule.approve).unwrap_or(usize::MAX);
     let approved: Vec<PersonId> = yes.iter().map(|v| v.person.clone()).collect();
     match yes.get(needed - 1) {
@@ -82,6 +90,23 @@ pub fn count(proposal: &Proposal, votes: &[Vote], context: &proof::Context) -> T
         }
         None => Tally::Waiting { approved, needed: rule.approve },
     }
+}
+
+/// The message that a bridge's vote came with: it is one vote, once.
+fn message(vote: &Vote) -> Option<(&BridgeId, &str)> {
+    match &vote.proof {
+        Proof::Bridge { bridge, id, .. } => Some((bridge, id)),
+        Proof::Attested { .. }
+        | Proof::Ed25519 { .. }
+        | Proof::Webauthn { .. }
+        | Proof::Kubernetes { .. } => None,
+    }
+}
+
+/// Whether a bridge may carry votes on a proposal: it is known, and its roles approve there.
+fn carries(proposal: &Proposal, bridge: Option<&Bridge>, registry: &Registry) -> bool {
+    let namespace = &proposal.plan().action.target().namespace;
+    bridge.is_some_and(|bridge| registry.roles_may(&bridge.roles, Power::Approve, namespace))
 }
 
 /// Whether a later vote of a person takes an earlier one's place. What the person signed is not undone by our word,
@@ -195,6 +220,43 @@ pub fn admit(
         }
     }
     Ok(mine.map_or(1, |v| v.no + 1))
+}
+
+/// The same for a vote that a bridge carries. It approves once, whoever it names, and its no is taken where the person
+/// said yes before: that only stops things.
+///
+/// # Errors
+/// The refusal, told to the bridge.
+pub fn admit_carried(
+    bridge: &Bridge,
+    proposal: &Proposal,
+    votes: &[Vote],
+    ballot: &Ballot,
+    rules: &Rules,
+    now: Timestamp,
+) -> Result<u32, VoteRefusal> {
+    let admitted = admit(proposal, votes, ballot, rules, now);
+    if !carries(proposal, Some(bridge), &rules.registry) {
+        return Err(VoteRefusal::NoRole);
+    }
+    let last = |person: &PersonId| votes.iter().filter(|v| v.person == *person).max_by_key(|v| v.no);
+    let own = last(&ballot.person.name);
+    let no = match (admitted, ballot.decision, own) {
+        (Err(VoteRefusal::AlreadyVoted), VoteDecision::Deny, Some(own))
+            if own.decision == VoteDecision::Approve =>
+        {
+            own.no + 1
+        }
+        (admitted, _, _) => admitted?,
+    };
+    let standing = votes.iter().filter(|v| v.proof.bridge() == Some(&bridge.name));
+    let counted = standing
+        .filter(|v| v.decision == VoteDecision::Approve)
+        .any(|v| last(&v.person).is_some_and(|last| last.no == v.no));
+    if ballot.decision == VoteDecision::Approve && counted {
+        return Err(VoteRefusal::BridgeCounted);
+    }
+    Ok(no)
 }
 
 /// The weakest proof that counts for approving at a risk.

@@ -4,7 +4,7 @@ use crate::canonical::Digest;
 use crate::coverage::Gap;
 use crate::evidence::HealthyRevision;
 use crate::finding::{Reason, Severity};
-use crate::ids::{IncidentId, PersonId, ProposalId, SilenceId};
+use crate::ids::{BridgeId, IncidentId, PersonId, ProposalId, SilenceId};
 use crate::ignore::Ignored;
 use crate::incident::{Incident, IncidentEvent};
 use crate::object::ObjectRef;
@@ -94,7 +94,14 @@ pub enum SystemEvent {
     /// An identified person saw a proposal's page; once a person, proposal and hour.
     PageViewed { person: PersonId, proposal: ProposalId },
     /// An identified person's vote was not taken.
-    VoteRefused { person: PersonId, proposal: ProposalId, why: VoteRefusal },
+    VoteRefused {
+        person: PersonId,
+        proposal: ProposalId,
+        why: VoteRefusal,
+        /// The bridge that named the person, if one did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bridge: Option<BridgeId>,
+    },
     /// Anonymous requests that were refused, one row a minute and reason.
     AnonymousRefused { reason: String, count: u32 },
     /// Where a message about an incident goes, and why; what goes into a list was held back by the hour's budget.

@@ -59,6 +59,10 @@ text_id!(
     PersonId
 );
 text_id!(
+    /// A bridge's name in the registry.
+    BridgeId
+);
+text_id!(
     /// What makes two findings the same fault: a hash of scope and reason, 16 hex digits.
     Fingerprint
 );

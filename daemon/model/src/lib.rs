@@ -14,6 +14,7 @@ pub mod evidence;
 pub mod finding;
 
 pub mod action;
+pub mod bridge;
 pub mod change;
 pub mod key;
 pub mod measure;
@@ -34,6 +35,7 @@ pub mod told;
 
 pub use action::{Action, ActionKind, RevisionRef, Risk, SeenImage};
 pub use alert::{Alert, Alerts};
+pub use bridge::{Bridge, BridgeKey};
 pub use canonical::{Digest, canonical, digest, digest_of};
 pub use change::{FieldChange, Shown};
 pub use coverage::Gap;
@@ -41,7 +43,7 @@ pub use effect::{Answer, Ask, LiveTarget, Next, Nodes, Preview, Raw, RawPart, Re
 pub use evidence::{Evidence, EvidenceRequest, Got, NotChecked, Observed, Tool};
 pub use finding::{Exit, ExitClass, Finding, Origin, Reason, Severity};
 pub use history::{Actor, Append, Appended, HistoryEvent, Message, MessageBody, Stream, SystemEvent};
-pub use ids::{EvidenceId, Fingerprint, Ids, IncidentId, OpId, PersonId, ProposalId, SilenceId};
+pub use ids::{BridgeId, EvidenceId, Fingerprint, Ids, IncidentId, OpId, PersonId, ProposalId, SilenceId};
 pub use ignore::{BadIgnore, Ignore, Ignored};
 pub use incident::{
     Closure, Ending, Escalation, IllegalTransition, Incident, IncidentEvent, Phase, Withdrawal, Written,

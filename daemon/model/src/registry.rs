@@ -1,8 +1,9 @@
 //! Persons, roles, owners and policy: read from configuration files, never from the database.
 
 use crate::action::Risk;
+use crate::bridge::Bridge;
 use crate::canonical::{Digest, digest_of};
-use crate::ids::PersonId;
+use crate::ids::{BridgeId, PersonId};
 use crate::key::{PasskeySite, PersonKey};
 use crate::time::{Seconds, Timestamp};
 use crate::vote::Strength;
@@ -28,6 +29,9 @@ pub struct Registry {
     /// Where passkeys are used; without it none can be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passkeys: Option<PasskeySite>,
+    /// Programs that carry votes; none unless named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bridges: Vec<Bridge>,
     /// Credentials that read. They decide nothing, so they are no part of the digest: a new one voids no vote.
     #[serde(default, skip_serializing)]
     pub tokens: Vec<Token>,
@@ -263,6 +267,11 @@ impl Registry {
         self.persons.iter().find_map(|p| p.keys.iter().find(|k| k.id == id).map(|k| (p, k)))
     }
 
+    /// A bridge by name.
+    pub fn bridge(&self, name: &BridgeId) -> Option<&Bridge> {
+        self.bridges.iter().find(|b| &b.name == name)
+    }
+
     /// The owner of a namespace: the first in the list whose pattern matches.
     pub fn owner_of(&self, namespace: &str) -> Option<&Owner> {
         self.owners.iter().find(|o| o.namespaces.iter().any(|pattern| matches(pattern, namespace)))
@@ -351,6 +360,10 @@ mod tests {
         let mut changed = registry();
         changed.persons.pop();
         assert_ne!(before, changed.digest(playbooks));
+        let mut changed = registry();
+        let bridge = serde_json::json!({"name": "chatbot", "keys": [{"public": "whpk_"}]});
+        changed.bridges.push(serde_json::from_value(bridge).unwrap());
+        assert_ne!(before, changed.digest(playbooks), "a bridge decides who decides");
         assert_ne!(before, registry().digest(Digest([1; 32])));
     }
 

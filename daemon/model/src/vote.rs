@@ -1,7 +1,7 @@
 //! Votes: a person's decision about the digest of the exact bytes, with its proof.
 
 use crate::canonical::{Digest, canonical};
-use crate::ids::{PersonId, ProposalId};
+use crate::ids::{BridgeId, PersonId, ProposalId};
 use crate::time::{Seconds, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -57,10 +57,21 @@ pub struct Vote {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "proof", rename_all = "lowercase")]
 pub enum Proof {
-    /// The responder's word: a session on the page, or a bridge.
+    /// The responder's word: a session on the page.
     Attested {
-        /// SHA-256 of the session's id, or the bridge's name.
+        /// SHA-256 of the session's id.
         by: String,
+    },
+    /// A bridge's word: `attested` as well, but whoever counts can see that the bridge said it.
+    Bridge {
+        /// Its name in the registry.
+        bridge: BridgeId,
+        /// The message's id; one message is one vote.
+        id: String,
+        /// The message as it was signed, with the vote's second as its time.
+        body: String,
+        /// Signature over id, time and message, base64 as it came.
+        signature: String,
     },
     /// A signature by the person's own key over the statement.
     Ed25519 {
@@ -96,7 +107,7 @@ pub const STATEMENT_LASTS: Seconds = Seconds(300);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Strength {
-    /// The responder's word.
+    /// The responder's word, or a bridge's.
     Attested,
     /// The person's own key, passkey or cluster identity.
     Signed,
@@ -106,15 +117,34 @@ impl Proof {
     /// What it is worth once verified.
     pub fn strength(&self) -> Strength {
         match self {
-            Self::Attested { .. } => Strength::Attested,
+            Self::Attested { .. } | Self::Bridge { .. } => Strength::Attested,
             Self::Ed25519 { .. } | Self::Webauthn { .. } | Self::Kubernetes { .. } => Strength::Signed,
+        }
+    }
+
+    /// The bridge that said it, if one did.
+    pub fn bridge(&self) -> Option<&BridgeId> {
+        match self {
+            Self::Bridge { bridge, .. } => Some(bridge),
+            Self::Attested { .. }
+            | Self::Ed25519 { .. }
+            | Self::Webauthn { .. }
+            | Self::Kubernetes { .. } => None,
+        }
+    }
+
+    /// The proof's name for a person, with the bridge that said it.
+    pub fn told(&self) -> String {
+        match self.bridge() {
+            Some(bridge) => format!("{} by bridge {bridge}", self.name()),
+            None => self.name().to_owned(),
         }
     }
 
     /// The proof's name.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Attested { .. } => "attested",
+            Self::Attested { .. } | Self::Bridge { .. } => "attested",
             Self::Ed25519 { .. } => "ed25519",
             Self::Webauthn { .. } => "webauthn",
             Self::Kubernetes { .. } => "kubernetes",
@@ -189,6 +219,10 @@ pub enum VoteRefusal {
     NotNext,
     /// The statement was signed too long ago, or by a clock that runs ahead.
     StaleStatement,
+    /// The bridge has said yes to this proposal in another name.
+    BridgeCounted,
+    /// The message's id stood on another message before.
+    IdUsed,
     /// Nobody was at a terminal, and policy does not take such a yes.
     NotInteractive,
     /// Policy asks for a stronger proof than this one.
@@ -219,6 +253,8 @@ impl VoteRefusal {
             Self::BadProof => "bad-proof",
             Self::NotNext => "not-next",
             Self::StaleStatement => "stale-statement",
+            Self::BridgeCounted => "bridge-counted",
+            Self::IdUsed => "id-used",
             Self::NotInteractive => "not-interactive",
             Self::ControlsMissing => "controls-missing",
             Self::KillSwitch => "kill-switch",
@@ -249,6 +285,10 @@ impl VoteRefusal {
             Self::StaleStatement => {
                 "The vote was signed more than 5 minutes ago, or your clock is wrong. Sign it again."
             }
+            Self::BridgeCounted => {
+                "This bridge has approved the proposal already, and counts once whoever it names. Approve on the page."
+            }
+            Self::IdUsed => "The id of this message stood on another one before. Give each message its own.",
             Self::NotInteractive => {
                 "Policy takes no approval that was given without a person at a terminal. Approve at a terminal."
             }

@@ -59,6 +59,10 @@ pub enum Refusal {
     BadBody,
     /// A vote whose proof shows nobody.
     BadProof,
+    /// A bridge's message with a shared secret only.
+    SymmetricSignature,
+    /// A bridge's message that no key of the registry signed.
+    UnknownBridge,
     /// The path is there, the method is not.
     BadMethod,
     /// A bearer credential reads and never decides.
@@ -77,7 +81,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::NoSession,
         Self::BadToken,
         Self::NotFound,
@@ -85,6 +89,8 @@ impl Refusal {
         Self::BadQuery,
         Self::BadBody,
         Self::BadProof,
+        Self::SymmetricSignature,
+        Self::UnknownBridge,
         Self::BadMethod,
         Self::TokenNeverVotes,
         Self::RateLimited,
@@ -104,6 +110,8 @@ impl Refusal {
             Self::BadQuery => "bad-query",
             Self::BadBody => "bad-body",
             Self::BadProof => "bad-proof",
+            Self::SymmetricSignature => "symmetric-signature",
+            Self::UnknownBridge => "unknown-bridge",
             Self::BadMethod => "bad-method",
             Self::TokenNeverVotes => "token-never-votes",
             Self::RateLimited => "rate-limited",
@@ -118,7 +126,11 @@ impl Refusal {
     pub fn status(self) -> u16 {
         match self {
             Self::BadQuery | Self::BadBody => 400,
-            Self::NoSession | Self::BadToken | Self::BadProof => 401,
+            Self::NoSession
+            | Self::BadToken
+            | Self::BadProof
+            | Self::SymmetricSignature
+            | Self::UnknownBridge => 401,
             Self::NoRole | Self::TokenNeverVotes => 403,
             Self::NotFound => 404,
             Self::BadMethod => 405,
@@ -154,6 +166,14 @@ impl Refusal {
             Self::BadProof => (
                 "The vote does not prove who votes.",
                 "Vote with `nightshift approve`, `deny` or `withdraw` and a key that the registry has.",
+            ),
+            Self::SymmetricSignature => (
+                "A signature `v1` is made with a shared secret: whoever can check it can make it, so it carries no vote.",
+                "Sign with an Ed25519 key as `v1a`, and put its `whpk_` line under `bridges` in the registry.",
+            ),
+            Self::UnknownBridge => (
+                "No bridge of the registry signed this message.",
+                "Compare the key with its line under `bridges` in the registry: not revoked, and the same id, time and body signed.",
             ),
             Self::BadMethod => ("This path has no such method.", "See the header `Allow`."),
             Self::TokenNeverVotes => (

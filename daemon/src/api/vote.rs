@@ -1,8 +1,8 @@
 //! A posted vote, as a form or as JSON, and its answer.
 
-use nightshift_model::{Digest, PersonId, Proof, Timestamp, VoteDecision};
+use nightshift_model::{Digest, PersonId, Proof, ProposalId, Timestamp, VoteDecision};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// Body of `POST /p/<proposal>/votes`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,9 +133,75 @@ pub struct SignedVote {
 impl SignedVote {
     /// Reads a body that was sent as `application/json`; `None` for everything else.
     pub fn read(content_type: &str, body: &[u8]) -> Option<Self> {
-        let kind = content_type.split(';').next().unwrap_or_default();
-        if kind.trim() == "application/json" { serde_json::from_slice(body).ok() } else { None }
+        if is_json(content_type) { serde_json::from_slice(body).ok() } else { None }
     }
+}
+
+/// Whether a `Content-Type` is JSON's.
+pub fn is_json(content_type: &str) -> bool {
+    content_type.split(';').next().is_some_and(|kind| kind.trim() == "application/json")
+}
+
+/// What `POST /v1/proposals/{id}/votes` takes: a person's own vote, or a bridge's message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum VoteBody {
+    /// By a person with a key.
+    Signed(SignedVote),
+    /// By a bridge, with the three headers of Standard Webhooks.
+    Bridge(BridgeMessage),
+}
+
+/// Headers of a bridge's message. A person's own vote has none of them.
+#[derive(Clone, Debug, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code)] // read by the generator only
+pub struct BridgeHeaders {
+    /// The same for every attempt to send one message; no dot in it.
+    #[param(rename = "webhook-id", max_length = 128)]
+    pub id: Option<String>,
+    /// When this attempt was signed, in seconds since 1970; at most 300 s from now.
+    #[param(rename = "webhook-timestamp", max_length = 11)]
+    pub timestamp: Option<String>,
+    /// `v1a,` and base64 of the signature; two of them, with a blank between, while keys change.
+    #[param(rename = "webhook-signature", max_length = 512)]
+    pub signature: Option<String>,
+}
+
+/// A bridge's message: at most 4,096 bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BridgeMessage {
+    /// Always `proposal.vote`.
+    pub r#type: String,
+    /// When it happened; nothing depends on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub timestamp: Option<Timestamp>,
+    /// The vote.
+    pub data: BridgeVote,
+}
+
+/// What a bridge says that a person decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BridgeVote {
+    /// On what; the same as in the path.
+    #[schema(value_type = String)]
+    pub proposal: ProposalId,
+    /// The digest of the sealed bytes that the person saw, 64 hex digits.
+    #[schema(value_type = String)]
+    pub digest: Digest,
+    /// `approve`, `deny` or `withdraw`.
+    #[schema(value_type = String)]
+    pub decision: VoteDecision,
+    /// Who decided, as the registry has it.
+    #[schema(value_type = String)]
+    pub person: PersonId,
+    /// What the person wrote: one line, shown to everybody.
+    #[serde(default)]
+    #[schema(max_length = 500)]
+    pub reason: String,
 }
 
 /// Answer to a vote that was taken, when it was posted as JSON.

@@ -222,7 +222,7 @@ fn votes(screen: &Screen, story: &Story) -> String {
             screen.time(vote.at),
             vote.person,
             vote.decision.as_str(),
-            vote.proof.name()
+            vote.proof.told()
         );
         out.push_str(&wrapped(screen, 2, &line));
     }

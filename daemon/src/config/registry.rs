@@ -1,13 +1,14 @@
 //! The registry's own file: persons, roles, owners, policy.
 
 use super::read::{Document, Problem};
-use nightshift_engine::proof::PublicKey;
+use nightshift_engine::proof::bridge::{self, MOST};
+use nightshift_engine::proof::{PublicKey, unbase64};
 use nightshift_model::registry::Person;
 use nightshift_model::{KeyKind, PasskeySite, PersonKey, Registry};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-const SECTIONS: &[&str] = &["persons", "roles", "owners", "policy", "tokens", "passkeys"];
+const SECTIONS: &[&str] = &["persons", "roles", "owners", "policy", "tokens", "passkeys", "bridges"];
 
 /// Reads and checks the file.
 pub(super) fn load(path: &Path, problems: &mut Vec<Problem>) -> Registry {
@@ -30,10 +31,12 @@ pub(super) fn read(file: &Document, problems: &mut Vec<Problem>) -> Registry {
         owners: file.section("owners", problems).unwrap_or_default(),
         policy: file.section("policy", problems).unwrap_or_default(),
         passkeys: file.section("passkeys", problems),
+        bridges: file.section("bridges", problems).unwrap_or_default(),
         tokens: file.section("tokens", problems).unwrap_or_default(),
     };
     check(&registry, file, problems);
     keys(&registry, file, problems);
+    problems.extend(bridges(&registry).map(|what| file.problem("bridges", what)));
     if let Some(site) = &registry.passkeys {
         problems.extend(passkeys(site).map(|what| file.problem("passkeys", what)));
     }
@@ -101,6 +104,37 @@ fn keys(registry: &Registry, file: &Document, problems: &mut Vec<Problem>) {
                 .push(told("a passkey needs the section `passkeys` with `rp_id` and `origins`".to_owned()));
         }
     }
+}
+
+/// Every bridge has a name, roles that exist, and keys that nobody else has: a key speaks for one.
+fn bridges(registry: &Registry) -> Option<String> {
+    let persons = registry.persons.iter().flat_map(|person| &person.keys);
+    let mut raws: BTreeSet<Vec<u8>> = persons.filter_map(|key| unbase64(&key.public, 32)).collect();
+    let mut names = BTreeSet::new();
+    if registry.bridges.len() > MOST.0 {
+        return Some(format!("there may be {} bridges, these are {}", MOST.0, registry.bridges.len()));
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    for one in &registry.bridges {
+        let name = one.name.as_str();
+        if name.is_empty() || name.len() > 63 || !name.chars().all(plain) || !names.insert(name) {
+            return Some(format!("`{name}` must be a name of its own, of letters, digits, `-` and `_`"));
+        }
+        if let Some(role) = one.roles.iter().find(|role| !registry.roles.contains_key(*role)) {
+            return Some(format!("{name} has the role `{role}`, which `roles` does not define"));
+        }
+        if one.keys.is_empty() || one.keys.len() > MOST.1 {
+            return Some(format!("{name} needs one key, or {} while it changes over", MOST.1));
+        }
+        for key in &one.keys {
+            match (bridge::public(key), bridge::raw(key)) {
+                (Ok(_), Some(raw)) if raws.insert(raw.clone()) => {}
+                (Ok(_), _) => return Some(format!("a key of {name} stands in the registry twice")),
+                (Err(bad), _) => return Some(format!("a key of {name}: {bad}")),
+            }
+        }
+    }
+    None
 }
 
 fn named(person: &Person, key: &PersonKey) -> String {

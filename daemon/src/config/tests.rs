@@ -155,6 +155,47 @@ fn a_token_needs_a_hash_and_a_name_of_its_own_and_roles_that_are_there() {
 }
 
 #[test]
+fn bridges_are_named_pinned_and_few() {
+    let key = |letter: char| format!("whpk_{}=", letter.to_string().repeat(43).replace("ss", "sA"));
+    let (a, b) = (key('A'), key('E'));
+    let told = |bridges: &str| {
+        let roles = "roles: { shop: { owners: [\"*\"] } }\n";
+        let persons = "persons:\n  - name: ann\n    keys:\n      - { kind: ed25519, id: k, alg: EdDSA, public: \
+                       11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo }\n";
+        let text = format!("{roles}{persons}bridges: [{bridges}]\n");
+        let mut told = Vec::new();
+        let registry = registry::read(&read::Document::new(Path::new("registry.yaml"), &text), &mut told);
+        (registry.bridges.len(), told.iter().map(ToString::to_string).collect::<String>())
+    };
+    let bridge = |name: &str, role: &str, keys: &[&str]| {
+        let keys: Vec<String> = keys.iter().map(|key| format!("{{ public: \"{key}\" }}")).collect();
+        format!("{{ name: \"{name}\", roles: [{role}], keys: [{}] }}", keys.join(", "))
+    };
+    assert_eq!(told(&bridge("chat", "shop", &[&a, &b])), (1, String::new()));
+    let taken = "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+    let many: Vec<String> = (0..9).map(|n| bridge(&format!("chat-{n}"), "shop", &[&a])).collect();
+    for (bridges, says) in [
+        (bridge("", "shop", &[&a]), "a name of its own"),
+        (bridge("a b", "shop", &[&a]), "a name of its own"),
+        (bridge("chat", "gone", &[&a]), "the role `gone`"),
+        (bridge("chat", "shop", &[]), "needs one key"),
+        (bridge("chat", "shop", &[&a, &b, &key('I')]), "needs one key, or 2"),
+        (bridge("chat", "shop", &["whsk_AAAA"]), "`whpk_` and base64"),
+        (bridge("chat", "shop", &[&a, &a]), "twice"),
+        (bridge("chat", "shop", &[taken]), "twice"),
+        (
+            format!("{}, {}", bridge("chat", "shop", &[&a]), bridge("chat", "shop", &[&b])),
+            "a name of its own",
+        ),
+        (many.join(", "), "there may be 8 bridges, these are 9"),
+        ("{ name: chat, keys: [], secret: x }".to_owned(), "secret"),
+    ] {
+        let (_, told) = told(&bridges);
+        assert!(told.starts_with("registry.yaml:") && told.contains(says), "{bridges}: {told}");
+    }
+}
+
+#[test]
 fn the_registry_is_checked_as_a_whole() {
     let file = read::Document::new(
         Path::new("registry.yaml"),

@@ -1,6 +1,7 @@
 //! What people decide: votes, a fresh look, the end of an incident, the kill switch. The engine says what is taken; this appends it.
 
 pub mod ask;
+pub mod bridge;
 pub mod end;
 mod have;
 mod lock;
@@ -20,7 +21,7 @@ use nightshift_engine::proof::{self, BadProof, Shown};
 use nightshift_engine::redact::redactor;
 use nightshift_engine::rules::{KillSwitch, Rules};
 use nightshift_engine::standing::System;
-use nightshift_engine::tally::{Ballot, admit, context};
+use nightshift_engine::tally::{Ballot, admit, admit_carried, context};
 use nightshift_engine::{advance, text};
 use nightshift_model::incident::Reopening;
 use nightshift_model::registry::{Person, PersonKind, Power};
@@ -51,6 +52,7 @@ pub struct Votes {
     wake: Wake,
     locks: Arc<Locks>,
     switching: Arc<tokio::sync::Mutex<()>>,
+    carrying: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What a person posted.
@@ -77,6 +79,8 @@ pub enum By {
     Session(Digest),
     /// The person's own signature.
     Signature(Signature),
+    /// A bridge's signed message.
+    Bridge(bridge::Carried),
 }
 
 /// A signed statement's own fields, and the signature over all of them.
@@ -153,7 +157,15 @@ pub enum Switched {
 impl Votes {
     /// A desk at a store.
     pub fn new(store: SqliteStore, rules: RulesNow, clock: Clock, wake: Wake) -> Self {
-        Self { store, rules, clock, wake, locks: Arc::default(), switching: Arc::default() }
+        Self {
+            store,
+            rules,
+            clock,
+            wake,
+            locks: Arc::default(),
+            switching: Arc::default(),
+            carrying: Arc::default(),
+        }
     }
 
     /// The rules in force.
@@ -214,12 +226,18 @@ impl Votes {
         let proposal = open(incident, posted)?;
         let person = rules.registry.person(name).ok_or(VoteRefusal::NoRole)?;
         let (strength, interactive) = match &posted.by {
-            By::Session(_) => (Strength::Attested, true),
+            By::Session(_) | By::Bridge(_) => (Strength::Attested, true),
             By::Signature(signature) => (signature.proof.strength(), signature.interactive),
         };
         let ballot =
             Ballot { person, decision: posted.decision, digest: posted.digest, strength, interactive };
-        let admitted = admit(proposal, votes(incident), &ballot, rules, now);
+        let admitted = match &posted.by {
+            By::Session(_) | By::Signature(_) => admit(proposal, votes(incident), &ballot, rules, now),
+            By::Bridge(carried) => {
+                let bridge = rules.registry.bridge(&carried.bridge).ok_or(VoteRefusal::NoRole)?;
+                admit_carried(bridge, proposal, votes(incident), &ballot, rules, now)
+            }
+        };
         match admitted {
             // What a proof or the kill switch says stands behind the code in the order of checks.
             Ok(_)
@@ -235,6 +253,17 @@ impl Votes {
             By::Session(session) => {
                 let proof = Proof::Attested { by: session.to_string() };
                 Ok(posted.vote(name, &Signature { no, at: now, interactive: true, proof }))
+            }
+            By::Bridge(carried) => {
+                let signature = Signature { no, at: carried.at(), interactive: true, proof: carried.proof() };
+                let vote = posted.vote(name, &signature);
+                match proof::verify(&vote, &context(proposal, rules)) {
+                    Ok(_) => Ok(vote),
+                    Err(bad) => {
+                        tracing::warn!(bridge = %carried.bridge, person = %name, proposal = %posted.proposal, %bad, "a bridge's vote does not hold");
+                        Err(VoteRefusal::BadProof)
+                    }
+                }
             }
             By::Signature(signature) => {
                 if signature.no != no {
@@ -264,7 +293,7 @@ impl Votes {
     pub async fn signer(&self, vote: &Vote) -> Result<Person, BadProof> {
         let rules = self.rules().await;
         match proof::identify(vote, &rules.registry, &rules.cluster.uid)? {
-            Shown::Nothing => Err(BadProof::UnknownKey),
+            Shown::Nothing | Shown::Bridge(_) => Err(BadProof::UnknownKey),
             Shown::Key(_) | Shown::Passkey(..) => {
                 rules.registry.person(&vote.person).cloned().ok_or(BadProof::UnknownKey)
             }
@@ -380,7 +409,8 @@ impl Votes {
 
     /// Records that an identified person's vote was not taken.
     pub async fn refused(&self, person: &PersonId, proposal: &ProposalId, why: VoteRefusal) {
-        let event = SystemEvent::VoteRefused { person: person.clone(), proposal: proposal.clone(), why };
+        let (who, proposal) = (person.clone(), proposal.clone());
+        let event = SystemEvent::VoteRefused { person: who, proposal, why, bridge: None };
         self.noted(Actor::Person(person.clone()), event).await;
     }
 

@@ -10,6 +10,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (2, "doors", include_str!("../../../migrations/sqlite/0002_doors.sql")),
     (3, "alerts", include_str!("../../../migrations/sqlite/0003_alerts.sql")),
     (4, "checkpoint", include_str!("../../../migrations/sqlite/0004_checkpoint.sql")),
+    (5, "bridge", include_str!("../../../migrations/sqlite/0005_bridge.sql")),
 ];
 
 /// The newest schema that this program knows.

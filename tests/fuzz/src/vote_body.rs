@@ -36,6 +36,7 @@ pub fn vote_body(data: &[u8]) -> String {
             "signed".to_owned()
         }
         Ok(Shown::Passkey(..)) => "signed with a passkey".to_owned(),
+        Ok(Shown::Bridge(..)) => "carried by a bridge".to_owned(),
         Err(bad) => bad.to_string(),
     }
 }

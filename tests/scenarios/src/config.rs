@@ -61,6 +61,7 @@ impl Setting {
                 .into(),
             policy: timeline.policy.clone(),
             passkeys: None,
+            bridges: Vec::new(),
             tokens: Vec::new(),
         };
         let mode = timeline.mode.into();

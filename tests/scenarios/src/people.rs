@@ -35,7 +35,12 @@ impl Machine {
                 Err(why) => {
                     let proposal = last_proposal(&incident).unwrap_or_else(|| ProposalId::from("none"));
                     let person = PersonId(cast.person.clone());
-                    self.append_system(vec![SystemEvent::VoteRefused { person, proposal, why }]);
+                    self.append_system(vec![SystemEvent::VoteRefused {
+                        person,
+                        proposal,
+                        why,
+                        bridge: None,
+                    }]);
                     return;
                 }
             }

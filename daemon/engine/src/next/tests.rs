@@ -1,7 +1,7 @@
 //! What the executor does about a history that somebody else wrote: nothing.
 
 use super::*;
-use crate::proof::make::File;
+use crate::proof::make::{File, Hook};
 use crate::samples::{at, finding, nightshift, proposal, rules, target};
 use nightshift_model::vote::Strength;
 use nightshift_model::{Applied, Finding, IncidentId, LiveFacts, Proof, Reason, Risk, VoteDecision};
@@ -129,6 +129,37 @@ fn a_claim_in_the_history_without_votes_that_verify_touches_nothing() {
             assert_eq!(goes_on, !waits, "{name}, epoch {me}: {next:?}");
         }
     }
+}
+
+#[test]
+fn a_bridge_counts_for_the_executor_by_the_executors_own_registry() {
+    let (chat, eve) = (Hook::new("chatbot", 1), Hook::new("chatbot", 9));
+    let mark = Mark::first(proposal(Risk::Medium, nightshift()).plan().op.clone(), Epoch(1));
+    let carried = |hook: &Hook| {
+        let mut vote = vote(Proof::Attested { by: String::new() });
+        hook.carry(&mut vote, "m-1");
+        vote
+    };
+    let with = |change: &dyn Fn(&mut nightshift_model::Registry)| {
+        let rules = rules();
+        let mut registry = (*rules.registry).clone();
+        registry.bridges.push(chat.entry());
+        change(&mut registry);
+        Rules { registry: Arc::new(registry), ..rules }
+    };
+    let goes_on = |rules: &Rules, vote: Vote| {
+        let live = states().remove(1).1;
+        touches(&next(&incident(vec![vote], &mark, live), rules, Epoch(1), at(30)))
+    };
+    assert!(goes_on(&with(&|_| ()), carried(&chat)));
+    assert!(!goes_on(&with(&|_| ()), carried(&eve)), "another key under its name");
+    assert!(
+        !goes_on(&with(&|r| r.bridges.clear()), carried(&chat)),
+        "a bridge that only the responder knows"
+    );
+    assert!(!goes_on(&with(&|r| r.bridges[0].keys[0].revoked = Some(at(25))), carried(&chat)));
+    assert!(!goes_on(&with(&|r| r.bridges[0].roles.clear()), carried(&chat)));
+    assert!(!goes_on(&with(&|r| r.policy.approvals.medium.min_proof = Strength::Signed), carried(&chat)));
 }
 
 #[test]

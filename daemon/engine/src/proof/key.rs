@@ -33,6 +33,9 @@ pub enum BadKey {
     /// Not what the kind says.
     #[error("an ed25519 key has `alg: EdDSA` and a `public` part of 32 bytes")]
     Ed25519,
+    /// Not a bridge's key.
+    #[error("its `public` part is not `whpk_` and base64 of the 32 bytes of an Ed25519 key")]
+    Bridge,
     /// Not a COSE key.
     #[error("its `public` part is not a COSE key as a passkey has it (ES256, EdDSA or RS256)")]
     Cose,
@@ -104,7 +107,7 @@ impl PublicKey {
         }
     }
 
-    fn ed25519(public: &[u8]) -> Result<Self, BadKey> {
+    pub(super) fn ed25519(public: &[u8]) -> Result<Self, BadKey> {
         let key = ParsedPublicKey::new(&ED25519, public).map_err(|_| BadKey::Unusable)?;
         Ok(Self { algorithm: KeyAlgorithm::EdDSA, key })
     }

@@ -1,9 +1,12 @@
 //! Signers for tests: keys made on the spot, and a passkey whose every part can be bent.
 
 use super::base64;
+use super::bridge::Message;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
-use nightshift_model::{KeyAlgorithm, KeyKind, PasskeySite, PersonKey, Proof, Vote};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use nightshift_model::{Bridge, BridgeKey, KeyAlgorithm, KeyKind, PasskeySite, PersonKey, Proof, Vote};
 use sha2::{Digest as _, Sha256};
 
 pub(crate) fn site() -> PasskeySite {
@@ -127,5 +130,36 @@ impl Passkey {
 
     fn bent(&self) -> Self {
         Self { rp_id: self.rp_id.clone(), flags: self.flags, count: self.count, ..Self::new() }
+    }
+}
+
+/// A bridge.
+pub(crate) struct Hook(File, String);
+
+impl Hook {
+    pub(crate) fn new(name: &str, seed: u8) -> Self {
+        Self(File::new(name, seed), name.to_owned())
+    }
+
+    pub(crate) fn entry(&self) -> Bridge {
+        let public = format!("whpk_{}", STANDARD.encode(self.0.0.public_key().as_ref()));
+        let key = BridgeKey { public, since: None, revoked: None };
+        Bridge { name: self.1.as_str().into(), roles: vec!["on-call".to_owned()], keys: vec![key] }
+    }
+
+    pub(crate) fn signature(&self, message: &Message) -> String {
+        format!("v1a,{}", STANDARD.encode(self.0.raw(&message.content())))
+    }
+
+    /// Makes a vote one that came through this bridge.
+    pub(crate) fn carry(&self, vote: &mut Vote, id: &str) {
+        let data = serde_json::json!({
+            "proposal": vote.proposal, "digest": vote.digest, "decision": vote.decision,
+            "person": vote.person, "reason": vote.reason,
+        });
+        let body = serde_json::json!({"type": "proposal.vote", "data": data}).to_string();
+        let message = Message { id, second: vote.at.get().as_second(), body: &body };
+        let signature = self.signature(&message).replace("v1a,", "");
+        vote.proof = Proof::Bridge { bridge: self.1.as_str().into(), id: id.to_owned(), body, signature };
     }
 }

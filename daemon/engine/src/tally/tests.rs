@@ -1,7 +1,7 @@
 //! The table of who counts.
 
 use super::*;
-use crate::proof::make::File;
+use crate::proof::make::{File, Hook};
 use crate::samples::{at, nightshift, proposal, registry, rules};
 use nightshift_model::{Proof, VoteDecision as D};
 use std::sync::Arc;
@@ -144,6 +144,102 @@ fn our_word_never_undoes_what_a_person_signed_but_towards_nothing() {
     registry.policy.accept_non_interactive = true;
     let rules = Rules { registry: Arc::new(registry), ..rules };
     assert!(matches!(tally(&p, &[unattended], &rules), Tally::Approved(_)));
+}
+
+fn carried(hook: &Hook, id: &str, vote: Vote) -> Vote {
+    let mut vote = vote;
+    hook.carry(&mut vote, id);
+    vote
+}
+
+/// The rules with two bridges, and a third that carries nothing here.
+fn bridged() -> (Rules, [Hook; 3]) {
+    let hooks = [Hook::new("chatbot", 1), Hook::new("pager", 2), Hook::new("bank", 3)];
+    let mut registry = registry();
+    registry.bridges = hooks.iter().map(Hook::entry).collect();
+    registry.bridges[2].roles = vec!["guest".to_owned()];
+    registry.policy.approvals.medium.approve = 2;
+    (Rules { registry: Arc::new(registry), ..rules() }, hooks)
+}
+
+#[test]
+fn a_bridge_approves_once_whoever_it_names() {
+    let p = proposal(Risk::Medium, nightshift());
+    let (rules, [chat, pager, bank]) = bridged();
+    let yes =
+        |hook: &Hook, id: &str, person, second| carried(hook, id, vote(&p, person, D::Approve, 1, second));
+    let approved = |votes: &[Vote]| matches!(tally(&p, votes, &rules), Tally::Approved(_));
+    let (alice, bob) = (yes(&chat, "m-1", "alice", 20), yes(&chat, "m-2", "bob", 21));
+    let Tally::Waiting { approved: who, needed: 2 } = tally(&p, &[bob.clone(), alice.clone()], &rules) else {
+        unreachable!("two names by one bridge are one")
+    };
+    assert_eq!(who, [PersonId::from("alice")]);
+    assert!(approved(&[alice.clone(), yes(&pager, "m-2", "bob", 21)]), "two bridges are two");
+    assert!(approved(&[alice.clone(), vote(&p, "bob", D::Approve, 1, 21)]), "and a session is another");
+    assert!(!approved(&[alice.clone(), yes(&bank, "m-2", "bob", 21)]), "its roles do not approve here");
+    assert!(
+        !approved(&[yes(&chat, "m-1", "alice", 20), yes(&pager, "m-2", "alice", 21)]),
+        "one vote a person"
+    );
+    for person in ["guest", "robot", "late", "stranger"] {
+        assert!(!approved(&[alice.clone(), yes(&pager, "m-2", person, 21)]), "{person}");
+    }
+    let back = carried(&chat, "m-3", vote(&p, "alice", D::Withdraw, 2, 22));
+    let replayed = Vote { no: 3, ..alice.clone() };
+    let pagers = yes(&pager, "m-2", "bob", 21);
+    assert!(!approved(&[alice.clone(), back.clone(), replayed, pagers.clone()]), "one message is one vote");
+    assert!(approved(&[
+        alice.clone(),
+        back,
+        yes(&chat, "m-4", "bob", 23),
+        vote(&p, "alice", D::Approve, 3, 24)
+    ]));
+    let no = carried(&chat, "m-5", vote(&p, "bob", D::Deny, 1, 22));
+    assert!(matches!(tally(&p, &[alice, no], &rules), Tally::Denied { .. }), "a no is not counted off");
+    let high = proposal(Risk::High, nightshift());
+    let yes = |hook: &Hook, id: &str, person| carried(hook, id, vote(&high, person, D::Approve, 1, 20));
+    let both = [yes(&chat, "m-1", "alice"), yes(&pager, "m-2", "bob")];
+    assert!(matches!(tally(&high, &both, &rules), Tally::Waiting { .. }), "never at high risk");
+}
+
+#[test]
+fn what_a_bridge_may_not_carry_says_why() {
+    let p = proposal(Risk::Medium, nightshift());
+    let (mut rules, [chat, ..]) = bridged();
+    let ballot = |rules: &Rules, bridge: &str, who: &str, decision, votes: &[Vote]| {
+        let (bridge, person) = (PersonId::from(bridge), PersonId::from(who));
+        let bridge = rules.registry.bridge(&bridge.as_str().into()).unwrap();
+        let person = rules.registry.person(&person).unwrap();
+        let digest = p.digest();
+        let ballot = Ballot { person, decision, digest, strength: Strength::Attested, interactive: true };
+        admit_carried(bridge, &p, votes, &ballot, rules, at(30))
+    };
+    let yes = [carried(&chat, "m-1", vote(&p, "alice", D::Approve, 1, 20))];
+    assert_eq!(ballot(&rules, "chatbot", "alice", D::Approve, &[]), Ok(1));
+    assert_eq!(ballot(&rules, "bank", "alice", D::Approve, &[]), Err(VoteRefusal::NoRole));
+    assert_eq!(ballot(&rules, "bank", "alice", D::Deny, &[]), Err(VoteRefusal::NoRole));
+    assert_eq!(ballot(&rules, "chatbot", "robot", D::Deny, &[]), Err(VoteRefusal::Service));
+    assert_eq!(ballot(&rules, "chatbot", "bob", D::Approve, &yes), Err(VoteRefusal::BridgeCounted));
+    assert_eq!(ballot(&rules, "chatbot", "alice", D::Approve, &yes), Err(VoteRefusal::AlreadyVoted));
+    assert_eq!(ballot(&rules, "pager", "bob", D::Approve, &yes), Ok(1));
+    assert_eq!(ballot(&rules, "chatbot", "bob", D::Deny, &yes), Ok(1));
+    assert_eq!(ballot(&rules, "chatbot", "alice", D::Deny, &yes), Ok(2), "a no takes the place of a yes");
+    assert_eq!(ballot(&rules, "chatbot", "alice", D::Withdraw, &yes), Ok(2));
+    let back = [yes[0].clone(), vote(&p, "alice", D::Withdraw, 2, 21)];
+    assert_eq!(
+        ballot(&rules, "chatbot", "bob", D::Approve, &back),
+        Ok(1),
+        "what was taken back counts no more"
+    );
+    let no = [vote(&p, "alice", D::Deny, 1, 20)];
+    assert_eq!(ballot(&rules, "chatbot", "alice", D::Deny, &no), Err(VoteRefusal::AlreadyVoted));
+    let mut strict = (*rules.registry).clone();
+    strict.policy.approvals.medium.min_proof = Strength::Signed;
+    rules.registry = Arc::new(strict);
+    assert_eq!(ballot(&rules, "chatbot", "alice", D::Approve, &[]), Err(VoteRefusal::ControlsMissing));
+    assert_eq!(ballot(&rules, "chatbot", "alice", D::Deny, &[]), Ok(1));
+    rules.standing.kill_switch = crate::rules::KillSwitch::Set { reason: "drill".to_owned() };
+    assert_eq!(ballot(&rules, "chatbot", "alice", D::Deny, &[]), Ok(1), "a no is always possible");
 }
 
 #[test]

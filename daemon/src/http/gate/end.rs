@@ -149,6 +149,8 @@ fn sentence(why: VoteRefusal) -> &'static str {
         | VoteRefusal::ControlsMissing
         | VoteRefusal::NotNext
         | VoteRefusal::StaleStatement
+        | VoteRefusal::BridgeCounted
+        | VoteRefusal::IdUsed
         | VoteRefusal::NotInteractive
         | VoteRefusal::KillSwitch => why.sentence(),
     }

@@ -104,7 +104,7 @@ struct VoteView {
     who: String,
     what: &'static str,
     at: String,
-    proof: &'static str,
+    proof: String,
     reason: String,
 }
 
@@ -224,7 +224,7 @@ fn view(story: &Story, desk: &Desk<'_>) -> ProposalView {
                     VoteDecision::Withdraw => "withdrew",
                 },
                 at: clock(vote.at, now, zone),
-                proof: vote.proof.name(),
+                proof: vote.proof.told(),
                 reason: vote.reason.clone(),
             })
             .collect(),

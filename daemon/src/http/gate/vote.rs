@@ -164,6 +164,8 @@ pub(in crate::http) fn status(why: VoteRefusal) -> StatusCode {
         VoteRefusal::NotOpen
         | VoteRefusal::OtherDigest
         | VoteRefusal::AlreadyVoted
+        | VoteRefusal::BridgeCounted
+        | VoteRefusal::IdUsed
         | VoteRefusal::NotNext => StatusCode::CONFLICT,
         VoteRefusal::Expired => StatusCode::GONE,
         VoteRefusal::WrongCode | VoteRefusal::BadProof | VoteRefusal::StaleStatement => {

@@ -1,12 +1,14 @@
 //! `/v1`: what the pages show, for programs. One file a resource; `openapi.json` is generated from them.
 //!
-//! Everything here is read, but for votes and wishes with proofs of their own ([`votes`], [`wishes`]). A bearer token never reaches another
+//! Everything here is read, but for votes and wishes with proofs of their own ([`votes`], [`wishes`]) or a bridge's. A
+//! bearer token never reaches another
 //! method than GET and HEAD. An incident's events as a stream belong beside it, as
 //! `/v1/incidents/{id}/events`; until then clients poll with `since` and `If-None-Match`.
 
 mod answer;
 mod audit;
 mod auth;
+mod bridge;
 mod digest;
 mod incidents;
 mod openapi;
@@ -39,7 +41,7 @@ use futures::future::BoxFuture;
 use http::Method;
 use http::header::AUTHORIZATION;
 use nightshift_engine::drive::StoreError;
-use nightshift_model::{Digest, PersonId, Registry, Timestamp};
+use nightshift_model::{BridgeId, Digest, PersonId, Registry, Timestamp};
 use std::net::IpAddr;
 use std::sync::Arc;
 use tower::ServiceExt as _;
@@ -51,6 +53,9 @@ const ADDRESS: (u64, u64) = (600, 2_400);
 const CALLER: (u64, u64) = (300, 1_200);
 /// Signed votes and wishes of one person at once, and a minute.
 const VOTER: (u64, u64) = (20, 40);
+
+/// Messages of one bridge at once, and a minute.
+const CARRIER: (u64, u64) = (60, 120);
 
 /// Which digest is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +118,7 @@ pub struct Rest {
     addresses: Buckets<IpAddr>,
     callers: Buckets<Digest>,
     voters: Buckets<PersonId>,
+    carriers: Buckets<BridgeId>,
 }
 
 impl Rest {
@@ -133,6 +139,7 @@ impl Rest {
             addresses: Buckets::new(ADDRESS.0, ADDRESS.1),
             callers: Buckets::new(CALLER.0, CALLER.1),
             voters: Buckets::new(VOTER.0, VOTER.1),
+            carriers: Buckets::new(CARRIER.0, CARRIER.1),
         })
     }
 

@@ -23,7 +23,7 @@ pub struct VoteProofs {
     pub carried_out: u64,
     /// Of them those whose votes were counted again, under the very policy that they were sealed with.
     pub recounted: u64,
-    /// Approvals that rest on the responder's word.
+    /// Approvals that rest on the responder's word, or a bridge's.
     pub attested: u64,
     /// Approvals that the person's own key proves.
     pub proven: u64,
@@ -108,7 +108,7 @@ fn prove(vote: &Vote, proposal: &Proposal, recount: Option<&Recount>, told: &mut
     let counters = Counters::default();
     let verified = recount.map(|r| proof::verify(vote, &context(proposal, &r.registry, &counters)));
     match (&vote.proof, verified) {
-        (Proof::Attested { .. }, _) => told.attested += 1,
+        (Proof::Attested { .. } | Proof::Bridge { .. }, _) => told.attested += 1,
         (_, Some(Ok(Strength::Signed))) => told.proven += 1,
         (_, Some(Ok(Strength::Attested) | Err(_)) | None) => told.unproven += 1,
     }
