@@ -67,3 +67,30 @@ fn what_cannot_be_verified_says_why() {
     let source = std::error::Error::source(&error).unwrap();
     assert_eq!(source.to_string(), "the target Deployment shop/ has no name");
 }
+
+/// Nothing is broken before what a person asked for: only the template is red, and alone it proves nothing.
+#[test]
+fn what_is_asked_for_is_red_by_its_template_and_proven_by_all_the_rest() {
+    let shipped = Catalog::embedded();
+    let rollback = shipped.get("rollback-deployment").unwrap();
+    for (prometheus, rest) in [(true, 6), (false, 2)] {
+        let spec = of(rollback, &cart(), prometheus, 0).unwrap();
+        let asked = asked_for(spec.clone(), &cart(), Digest([0; 32]));
+        let (red, others): (Vec<_>, Vec<_>) = asked.measures.iter().partition(|m| m.red_first);
+        assert_eq!(red.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["template-is"]);
+        assert_eq!((others.len(), asked.soak), (rest, spec.soak));
+    }
+    let without = changed("    - cluster: template-is\n", "");
+    let spec = of(&without, &cart(), true, 0).unwrap();
+    assert!(!spec.measures.iter().any(|m| m.name == "template-is"));
+    let asked = asked_for(spec, &cart(), Digest([7; 32]));
+    let last = asked.measures.last().unwrap();
+    assert!(last.red_first && last.name == "template-is", "a playbook without it gets it");
+}
+
+#[test]
+fn an_action_has_its_playbook_or_none() {
+    let shipped = Catalog::embedded();
+    let found = crate::for_action(&shipped, nightshift_model::ActionKind::RollbackDeployment);
+    assert_eq!(found.map(|p| p.name.as_str()), Some("rollback-deployment"));
+}

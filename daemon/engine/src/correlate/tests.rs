@@ -132,3 +132,29 @@ fn what_was_not_seen_stands_in_the_incident_and_a_watch_that_comes_and_goes_writ
     let others: Vec<Gap> = (50..99).map(|n| gap(&format!("watch {n}"), "403 Forbidden")).collect();
     assert!(look(&[open], "3", &others, 5).is_empty(), "a full list stays as it is");
 }
+
+/// What is seen of a workload for which a person asked something joins that incident, and does not take the wish back.
+#[test]
+fn a_finding_joins_what_a_person_asked_for() {
+    use nightshift_model::{ObjectRef, Wanted, Wish};
+    let wish = Wish {
+        person: "alice".into(),
+        target: ObjectRef { uid: String::new(), ..target() },
+        wanted: Wanted::RollbackTo { revision: 1 },
+        because: "slow".to_owned(),
+        at: at(0),
+        undoes: None,
+    };
+    let asking = crate::asking::Asking::Opens(wish.incident());
+    let events = crate::asking::events(&asking, &wish);
+    let asked = fold(&[Correlated { id: wish.incident(), events }], None, 0);
+    assert!(correlate(&[asked.clone()], &target(), &[], &[], at(1), &mut ids()).is_empty());
+    let joined = correlate(&[asked.clone()], &target(), &[finding("2")], &[], at(2), &mut ids());
+    assert_eq!((joined.len(), &joined[0].id), (1, &asked.id), "no second incident");
+    assert!(matches!(joined[0].events.as_slice(), [IncidentEvent::FindingsChanged { .. }]), "{joined:?}");
+    let joined = fold(&joined, Some(asked), 2);
+    assert!(joined.wished().is_some() && !joined.only_asked());
+    let cleared = correlate(&[joined.clone()], &target(), &[], &[], at(3), &mut ids());
+    let quiet = fold(&cleared, Some(joined), 3);
+    assert!(quiet.wished().is_some() && quiet.findings.is_empty());
+}

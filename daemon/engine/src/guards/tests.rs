@@ -87,3 +87,35 @@ fn every_guard_refuses_alone() {
 fn an_incidents_own_running_write_does_not_hold_it_back() {
     assert_eq!(refusal(|r| r.standing.executions = vec![execution("inc-a", 990, true)], Risk::Low), "");
 }
+
+/// What a person asked for is carried out only for the person who proposes it, and only while that person may ask.
+#[test]
+fn a_wish_is_worth_as_much_as_its_asker() {
+    let sealed = crate::samples::proposal(Risk::Medium, Actor::Person("bob".into()));
+    let wish = |person: &str| Wish {
+        person: person.into(),
+        target: target(),
+        wanted: nightshift_model::Wanted::RollbackTo { revision: 1 },
+        because: "it is slow".to_owned(),
+        at: at(0),
+        undoes: None,
+    };
+    let judged = |proposer: Actor, person: &str, rules: &Rules| {
+        let plan = nightshift_model::Plan { proposer, wish: Some(wish(person)), ..sealed.plan().clone() };
+        match recheck(&plan, &incident(), rules, at(1000)) {
+            Decision::Propose => String::new(),
+            Decision::Refuse(reasons) => reasons.join("; "),
+        }
+    };
+    let (bob, rules) = (|| Actor::Person("bob".into()), rules());
+    assert_eq!(judged(bob(), "bob", &rules), "");
+    for proposer in [crate::samples::nightshift(), Actor::Person("alice".into()), Actor::Operator] {
+        let why = judged(proposer, "bob", &rules);
+        assert!(why.contains("bob is not who proposes"), "{why}");
+    }
+    assert!(judged(Actor::Person("guest".into()), "guest", &rules).contains("no role that may ask"));
+    let mut registry = (*rules.registry).clone();
+    registry.persons.retain(|p| p.name.as_str() != "bob");
+    let rules = Rules { registry: registry.into(), ..rules };
+    assert!(judged(bob(), "bob", &rules).contains("bob has no role"), "taken out of the registry since");
+}

@@ -179,3 +179,42 @@ fn a_grant_that_the_history_calls_longer_is_not() {
         "{late:?}"
     );
 }
+
+/// What was asked for and not done closes where nothing is wrong; it does not heal away while it is on its way.
+#[test]
+fn a_wish_ends_by_an_answer_and_not_by_a_symptom() {
+    let mark = Mark::first(proposal(Risk::Medium, nightshift()).plan().op.clone(), Epoch(1));
+    let wish = nightshift_model::Wish {
+        person: "alice".into(),
+        target: target(),
+        wanted: nightshift_model::Wanted::RollbackTo { revision: 1 },
+        because: "slow".to_owned(),
+        at: at(0),
+        undoes: None,
+    };
+    let asked = |phase, symptom| Incident {
+        wish: Some(wish.clone()),
+        asked_by: Some("alice".into()),
+        findings: Vec::new(),
+        symptom,
+        phase,
+        ..incident(Vec::new(), &mark, OperationState::Sending)
+    };
+    let closes = |i: &Incident| match next(i, &rules(), Epoch(1), at(30)) {
+        Next::Record(Role::Responder, events) => match events.as_slice() {
+            [IncidentEvent::Closed { why }] => Some(why.clone()),
+            _ => None,
+        },
+        _ => None,
+    };
+    let denied = || Phase::Escalated { why: Escalation::GrantExpired };
+    let why = Escalation::GrantExpired;
+    assert_eq!(closes(&asked(denied(), None)), Some(Closure::NotDone { why }));
+    let outcome = nightshift_model::Outcome::Inconclusive { why: "no data".to_owned() };
+    let unproven = Phase::Escalated { why: Escalation::NotVerified { outcome } };
+    assert_eq!(closes(&asked(unproven, None)), None, "what was written waits for a person");
+    let waiting = Phase::Proposed { proposal: proposal(Risk::Medium, nightshift()), votes: Vec::new() };
+    assert_eq!(closes(&asked(waiting.clone(), Some(finding("h")))), None, "the wish stands");
+    let plain = Incident { wish: None, ..asked(waiting, Some(finding("h"))) };
+    assert_eq!(closes(&plain), Some(Closure::Healed));
+}

@@ -139,3 +139,27 @@ fn the_end_of_patience_tells_failure_from_missing_data() {
     };
     assert_eq!(reverted_by.as_deref(), Some("argocd-controller"));
 }
+
+/// For what a person asked for, a detector that speaks at the end is a failure; for a remedy the measures are the word.
+#[test]
+fn what_was_asked_for_is_proven_only_while_all_is_quiet() {
+    use crate::samples::{finding, nightshift, proposal, target};
+    use nightshift_model::{Outcome, Plan, Risk, Wanted, Wish};
+    let remedy = proposal(Risk::Medium, nightshift()).plan().clone();
+    let wish = Wish {
+        person: "alice".into(),
+        target: target(),
+        wanted: Wanted::RollbackTo { revision: 1 },
+        because: "slow".to_owned(),
+        at: at(0),
+        undoes: None,
+    };
+    let asked = Plan { wish: Some(wish), ..remedy.clone() };
+    let found = [finding("2")];
+    assert_eq!(while_quiet(Outcome::Successful, &asked, &[]), Outcome::Successful);
+    assert_eq!(while_quiet(Outcome::Successful, &remedy, &found), Outcome::Successful);
+    let failed = while_quiet(Outcome::Successful, &asked, &found);
+    assert_eq!((failed.word(), failed.why().contains("CrashLoopBackOff")), ("Failed", true));
+    let unknown = Outcome::Inconclusive { why: "no data".to_owned() };
+    assert_eq!(while_quiet(unknown.clone(), &asked, &found), unknown);
+}
