@@ -13,6 +13,7 @@ mod driver;
 mod ends;
 mod fixture;
 mod hold;
+mod inverse;
 mod links;
 mod pages;
 mod passkeys;

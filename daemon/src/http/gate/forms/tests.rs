@@ -16,6 +16,7 @@ fn a_token_fits_one_session_and_one_purpose() {
         (one, vote(two, VoteDecision::Approve)),
         (one, vote(one, VoteDecision::Deny)),
         (one, Purpose::Again(&proposal)),
+        (one, Purpose::Inverse(&proposal)),
         (one, Purpose::End(&incident, Timestamp::EPOCH)),
         (one, Purpose::Switch),
     ] {
