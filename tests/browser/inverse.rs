@@ -75,8 +75,8 @@ async fn whoever_may_decide_may_ask_for_the_inverse_once_the_write_is_over() {
     assert_eq!(night.stranger().post(&path, &post("x")).await.status, StatusCode::FORBIDDEN);
     let none = alice.post(&path, &post(" ")).await;
     assert!(none.text.contains("No reason was given"), "{}", none.text);
-    let set = |reason: &str| KillSwitch::Set { reason: reason.to_owned() };
-    night.rules.lock().unwrap().standing.kill_switch = set("drill");
+    let drill = KillSwitch::Set { reason: "drill".to_owned() };
+    night.rules.lock().unwrap().standing.kill_switch = drill;
     let held = alice.post(&path, &post("x")).await;
     assert!(held.text.contains("The kill switch is set: drill"), "{}", held.text);
     night.rules.lock().unwrap().standing.kill_switch = KillSwitch::Clear;

@@ -8,6 +8,8 @@ use nightshift_model::history::{Actor, Quarantine};
 use nightshift_model::incident::{Closure, Escalation, PastProposal};
 use nightshift_model::{ObjectRef, Revision, Risk, Seconds};
 
+type Change = Box<dyn FnOnce(&mut Rules)>;
+
 fn wish(person: &str) -> Wish {
     Wish {
         person: person.into(),
@@ -74,7 +76,7 @@ fn what_is_no_wish_is_refused_by_name() {
 #[test]
 fn what_no_vote_could_carry_out_is_not_asked() {
     let held = Quarantine { workload: target(), why: "unknown mark".to_owned() };
-    let cases: [(&str, Box<dyn FnOnce(&mut Rules)>); 6] = [
+    let cases: [(&str, Change); 6] = [
         ("mode observe", Box::new(|r| r.mode = crate::rules::Mode::Observe)),
         ("not among those", Box::new(|r| r.mode = crate::rules::Mode::Approve { namespaces: Vec::new() })),
         ("never writes in namespace", Box::new(|r| r.home = "shop".to_owned())),

@@ -200,12 +200,9 @@ fn a_wish_ends_by_an_answer_and_not_by_a_symptom() {
         phase,
         ..incident(Vec::new(), &mark, OperationState::Sending)
     };
-    let closes = |i: &Incident| match next(i, &rules(), Epoch(1), at(30)) {
-        Next::Record(Role::Responder, events) => match events.as_slice() {
-            [IncidentEvent::Closed { why }] => Some(why.clone()),
-            _ => None,
-        },
-        _ => None,
+    let closes = |i: &Incident| {
+        let Next::Record(Role::Responder, events) = next(i, &rules(), Epoch(1), at(30)) else { return None };
+        if let [IncidentEvent::Closed { why }] = events.as_slice() { Some(why.clone()) } else { None }
     };
     let denied = || Phase::Escalated { why: Escalation::GrantExpired };
     let why = Escalation::GrantExpired;
