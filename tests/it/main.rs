@@ -3,6 +3,7 @@
 mod alerts;
 mod asking;
 mod bridges;
+mod attack;
 mod closed;
 mod crash;
 mod hush;

@@ -191,8 +191,9 @@ impl Votes {
     }
 
     async fn try_cast(&self, person: &PersonId, posted: &Posted) -> Result<(), VoteRefusal> {
+        // What is not there is refused as what is another owner's.
         let Some(id) = self.store.incident_of(&posted.proposal).await.map_err(|e| failed(&e))? else {
-            return Err(VoteRefusal::NotOpen);
+            return Err(VoteRefusal::NoRole);
         };
         for _ in 0..TRIES {
             let now = self.clock.now();
@@ -308,10 +309,10 @@ impl Votes {
     /// Asks for a fresh look at an incident whose proposal expired or was denied, or that needs a person otherwise.
     ///
     /// # Errors
-    /// The refusal: nothing was asked then.
+    /// The refusal: nothing was asked then. An unknown proposal is refused as one of another owner.
     pub async fn again(&self, name: &PersonId, proposal: &ProposalId) -> Result<Again, VoteRefusal> {
         let Some(id) = self.store.incident_of(proposal).await.map_err(|e| failed(&e))? else {
-            return Ok(Again::NotNeeded);
+            return Err(VoteRefusal::NoRole);
         };
         for _ in 0..TRIES {
             let now = self.clock.now();

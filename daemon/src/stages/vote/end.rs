@@ -74,7 +74,8 @@ impl Votes {
         Err(VoteRefusal::StoreFailed)
     }
 
-    async fn incident(&self, id: &IncidentId) -> Result<Option<Incident>, VoteRefusal> {
+    /// What the history tells of an incident; `None` when there is none of this id.
+    pub(super) async fn incident(&self, id: &IncidentId) -> Result<Option<Incident>, VoteRefusal> {
         match self.store.load(id).await {
             Ok(incident) => Ok(Some(incident)),
             Err(StoreError::NotFound(_)) => Ok(None),

@@ -1,7 +1,6 @@
 //! *I have it*: a person looks after an incident. It stops pages and decides nothing.
 
-use super::{TRIES, Votes, failed, may};
-use nightshift_engine::Store as _;
+use super::{TRIES, Votes, may};
 use nightshift_model::registry::Power;
 use nightshift_model::vote::VoteRefusal;
 use nightshift_model::{Appended, IncidentEvent, IncidentId, PersonId, Phase};
@@ -19,12 +18,12 @@ impl Votes {
     /// Hands an incident to a person who may approve in its namespace. Who had it before has it no more.
     ///
     /// # Errors
-    /// The refusal: nothing changed then.
+    /// The refusal: nothing changed then. An unknown incident is refused as one of another owner.
     pub async fn have(&self, name: &PersonId, id: &IncidentId) -> Result<Had, VoteRefusal> {
         for _ in 0..TRIES {
             let now = self.clock.now();
             let rules = self.rules().await;
-            let incident = self.store.load(id).await.map_err(|e| failed(&e))?;
+            let incident = self.incident(id).await?.ok_or(VoteRefusal::NoRole)?;
             may(&rules.registry, name, Power::Approve, incident.scope.owned_in())?;
             if matches!(incident.phase, Phase::Closed { .. }) {
                 return Ok(Had::Over);

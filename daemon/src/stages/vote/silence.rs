@@ -2,7 +2,6 @@
 
 use super::silences::{self, SilenceError};
 use super::{Votes, failed, may};
-use nightshift_engine::Store as _;
 use nightshift_model::registry::Power;
 use nightshift_model::vote::VoteRefusal;
 use nightshift_model::{Actor, IncidentId, PersonId, Seconds, Selector, Silence};
@@ -23,11 +22,11 @@ impl Votes {
     /// Silences an incident's workload for an hour, by a person who may approve in its namespace.
     ///
     /// # Errors
-    /// The refusal: nothing is silenced then.
+    /// The refusal: nothing is silenced then. An unknown incident is refused as one of another owner.
     pub async fn silence(&self, name: &PersonId, id: &IncidentId) -> Result<Quieted, VoteRefusal> {
         let now = self.clock.now();
         let rules = self.rules().await;
-        let incident = self.store.load(id).await.map_err(|e| failed(&e))?;
+        let incident = self.incident(id).await?.ok_or(VoteRefusal::NoRole)?;
         may(&rules.registry, name, Power::Approve, incident.scope.owned_in())?;
         let of = Selector::Workload {
             namespace: incident.scope.namespace.clone(),
