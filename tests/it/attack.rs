@@ -3,13 +3,15 @@
 #![expect(clippy::indexing_slicing)] // JSON by name: what is missing is null, and the check says so
 
 use anyhow::{Context as _, ensure};
+use nightshift::api::wish::SignedWish;
+use nightshift::clock::Clock;
 use nightshift::config::Keys;
 use nightshift::http::gate::forms::{self, Purpose};
 use nightshift::store::HistoryStore as _;
 use nightshift_model::{
     Actor, Digest, Incident, Proof, Proposal, Seconds, Timestamp, Vote, VoteDecision, digest,
 };
-use nightshift_tests::house::{EXECUTOR, House, Plan, RESPONDER};
+use nightshift_tests::house::{EXECUTOR, House, Plan, RESPONDER, program};
 use nightshift_tests::signer::{Signer, posted};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -47,6 +49,7 @@ const TABLE: &[(&str, &str, About)] = &[
     ("GET", "/assets/nightshift.css", Anybody),
     ("POST", "/p/{proposal}/votes", One),
     ("POST", "/p/{proposal}/again", One),
+    ("POST", "/p/{proposal}/inverse", One),
     ("POST", "/i/{incident}/end", One),
     ("POST", "/i/{incident}/have", One),
     ("POST", "/i/{incident}/silence", One),
@@ -58,6 +61,7 @@ const TABLE: &[(&str, &str, About)] = &[
     ("GET", "/v1/incidents/{id}", One),
     ("GET", "/v1/incidents/{id}/playbook", One),
     ("GET", "/v1/proposals", Own),
+    ("POST", "/v1/proposals", Own),
     ("GET", "/v1/proposals/{id}", One),
     ("GET", "/v1/proposals/{id}/sealed", One),
     ("GET", "/v1/proposals/{id}/votes", One),
@@ -272,6 +276,7 @@ impl Attack {
                 })
                 .to_vec(),
             "again" => vec![vec![token(&Purpose::Again(&proposal))]],
+            "inverse" => vec![vec![token(&Purpose::Inverse(&proposal)), ("because", "so".to_owned())]],
             "have" => vec![vec![token(&Purpose::Have(&incident))]],
             "silence" => vec![vec![token(&Purpose::Silence(&incident))]],
             "end" => {
@@ -402,8 +407,10 @@ async fn who_is_not_of_the_team_does_nothing_and_learns_nothing_at_any_door() ->
             for (form, other) in forms.iter().zip(attack.forms(&nowhere, who, true)) {
                 let there = attack.post(&here, who, form).await?;
                 let unknown = attack.post(&nowhere, who, &other).await?;
-                assert_eq!(there.0, 403, "POST {route} {form:?} as {}: {}", who.name, there.1);
-                assert_eq!(attack.same(&there), unknown, "POST {route} {form:?} as {}", who.name);
+                assert!([403, 409].contains(&there.0), "POST {route} {form:?} as {}: {}", who.name, there.1);
+                // A machine that stole a form is told that machines do not vote, and no more.
+                let alike = who.name == "robot" || attack.same(&there) == unknown;
+                assert!(alike, "POST {route} {form:?} as {}: {}", who.name, there.1);
                 attack.tells_nothing(route, &there);
             }
         }
@@ -487,11 +494,125 @@ async fn no_foreign_signature_votes() -> anyhow::Result<()> {
             attack.tells_nothing(what, &answer);
         }
     }
+    // Nor does anybody ask for another team's workload, whether or not there is one.
+    for (signer, expected) in [(&mallory, 403), (&forger, 401)] {
+        let wish = async |deployment: &str| {
+            let mut wish = SignedWish {
+                person: signer.person.as_str().into(),
+                namespace: "shop".to_owned(),
+                deployment: deployment.to_owned(),
+                rollback_to: 1,
+                because: "so".to_owned(),
+                ts: now(),
+                key: signer.id.clone(),
+                signature: String::new(),
+            };
+            wish.signature = signer.signed(&wish.wish().statement(&uid));
+            attack.send(attack.http.post(format!("{}/v1/proposals", attack.origin)).json(&wish)).await
+        };
+        let (there, none) = (wish("cart").await?, wish("none").await?);
+        assert_eq!((there.0, &there), (expected, &none), "a foreign one is as an unknown one");
+    }
     // A page's session is worth nothing here, and neither is a token.
     let vote = posted(&mallory.vote(&attack.proposal, VoteDecision::Deny, 1, now()));
     let bearer = attack.http.post(url(vote.person.as_str())).bearer_auth(BANK).json(&vote);
     assert_eq!(attack.send(bearer).await?.0, 403);
     assert_eq!(attack.history().await?, before);
     attack.house.finish().await?;
+    Ok(())
+}
+
+fn said(output: &std::process::Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// The program itself, against a server: with another team's key, with a key that the registry does not have, and with
+/// another team's token.
+#[tokio::test]
+async fn the_command_line_opens_no_door_that_the_server_keeps_shut() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let run = |words: &[&str]| anyhow::Ok(program::command()?.args(words).output()?);
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let (own, forged, token) = (file("mallory.pem"), file("alice.pem"), file("token"));
+    std::fs::write(&token, BANK)?;
+    std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    let made = run(&["person", "key", "new", "mallory", "--out", &own])?;
+    ensure!(made.status.success(), "{}", said(&made));
+    ensure!(run(&["person", "key", "new", "alice", "--out", &forged])?.status.success(), "no key");
+    let line = String::from_utf8(made.stdout)?;
+    let field = |name: &str| {
+        let rest = line.split_once(&format!("{name}: ")).map(|(_, rest)| rest).context("no such field")?;
+        let word = rest.split([',', ' ', '}']).next().unwrap_or_default();
+        anyhow::Ok(word.trim_matches('"').to_owned())
+    };
+    let mut plan = plan(&Signer::new("mallory", 6)?);
+    let persons = plan.registry["persons"].as_array_mut().context("persons")?;
+    let mallory = persons.iter_mut().find(|p| p["name"] == "mallory").context("mallory")?;
+    mallory["keys"] =
+        json!([{"kind": "ed25519", "id": field("id")?, "alg": "EdDSA", "public": field("public")?}]);
+    plan.start = Some(Clock::wall().now() - Seconds(420));
+    let mut house = House::build(plan).await?;
+    let (scope, proposal) = house.proposed("cart").await?;
+    let incident = house.newest(&scope).await?.context("no incident")?.id.to_string();
+    house.stop().await;
+    house.catch_up().await;
+    let running = house.process().await?;
+    let (gate, digest) = (running.gate.as_str(), proposal.digest().to_string());
+    let decided = async || {
+        let incident = house.newest(&scope).await?.context("no incident")?;
+        let phase = incident.phase.word();
+        anyhow::Ok((incident.revision, phase, incident.held_by.is_some(), house.touches("cart")))
+    };
+    let before = decided().await?;
+    let ids = |text: String| {
+        let text = text.replace(&incident, "inc-0000000000");
+        text.replace(proposal.id().as_str(), "pro-0000000000")
+    };
+    let tells_nothing = |what: &str, text: &str| {
+        for secret in ["cart", "web:2", &digest] {
+            assert!(!text.contains(secret), "{what} tells {secret}: {text}");
+        }
+    };
+    for verb in ["approve", "deny", "withdraw"] {
+        for key in [&own, &forged] {
+            let cast = |id: &str| run(&[verb, id, "--server", gate, "--key", key, "--digest", &digest]);
+            let (there, none) = (cast(proposal.id().as_str())?, cast("pro-0000000000")?);
+            assert_eq!(there.status.code(), none.status.code(), "{verb} with {key}");
+            assert!(!there.status.success(), "{verb} with {key}");
+            tells_nothing(verb, &said(&there));
+            assert_eq!(
+                ids(said(&there)),
+                said(&none),
+                "{verb} with {key}: a foreign one is as an unknown one"
+            );
+        }
+    }
+    let remote = ["--server", gate, "--token-file", &token];
+    for (command, id) in [("incidents", incident.as_str()), ("proposals", proposal.id().as_str())] {
+        let list = run(&[&[command, "list"], &remote[..]].concat())?;
+        assert!(list.status.success(), "{command} list: {}", said(&list));
+        let unknown = format!("{}-0000000000", &id[..3]);
+        let show = |id: &str| run(&[&[command, "show", id], &remote[..]].concat());
+        let (there, none) = (show(id)?, show(&unknown)?);
+        assert!(!there.status.success(), "{command} show");
+        assert_eq!(
+            (there.status.code(), ids(said(&there))),
+            (none.status.code(), said(&none)),
+            "{command} show"
+        );
+        for text in [said(&list), said(&there)] {
+            tells_nothing(command, &text);
+            assert!(!text.contains(BANK), "no command says its token");
+        }
+    }
+    // Silences are made where the configuration is, and on the page: no server takes one from a command.
+    let add = ["silence", "add", "--workload", "shop/cart", "--for", "1h", "--because", "quiet"];
+    for words in [&[&add[..], &remote[..2]].concat()[..], &[&["silence", "list"], &remote[..]].concat()] {
+        let refused = run(words)?;
+        assert!(!refused.status.success(), "{words:?}: {}", said(&refused));
+    }
+    assert!(house.system(&["silence-added"]).await?.is_empty());
+    assert_eq!(decided().await?, before);
+    drop(running);
     Ok(())
 }

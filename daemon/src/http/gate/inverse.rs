@@ -65,9 +65,14 @@ pub(super) async fn post(
     let Some(post) = post.filter(ours) else {
         return gate.not_asked(VoteRefusal::BadForm, Some(&visitor)).await;
     };
+    // What is another owner's is refused as what is not there.
+    let rules = gate.votes.rules().await;
+    let may = |story: &Story| {
+        asking::may(&rules.registry, &visitor.person.name, &story.incident.scope.namespace).is_ok()
+    };
     let story = match gate.reads.proposal(&id).await {
-        Ok(Some(story)) => story,
-        Ok(None) => return gate.not_asked(VoteRefusal::NotOpen, Some(&visitor)).await,
+        Ok(Some(story)) if may(&story) => story,
+        Ok(_) => return gate.not_asked(VoteRefusal::NotOpen, Some(&visitor)).await,
         Err(error) => return Gate::unavailable(&error),
     };
     let (person, now) = (&visitor.person.name, gate.clock.now());
