@@ -186,7 +186,7 @@ async fn deciding(walk: &mut Walk) {
     walk.driver.click("form[data-passkey=make] button:enabled").await;
     walk.driver.text("#line").await;
     walk.check("passkey_line.html", "made", "The passkey is made").await;
-    let key = crate::passkeys::entry(&walk.driver.text("#line").await);
+    let key = crate::driver::entry(&walk.driver.text("#line").await);
     configure(&night, |r| r.persons[0].keys = vec![nightshift_model::PersonKey { since: None, ..key }]);
     walk.visit("proposal.html", "passkey", &night, &page, "Your passkey signs the vote").await;
 

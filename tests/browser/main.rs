@@ -9,7 +9,6 @@
 )]
 
 mod access;
-mod driver;
 mod ends;
 mod fixture;
 mod hold;
@@ -20,3 +19,5 @@ mod passkeys;
 mod people;
 mod screens;
 mod votes;
+
+use nightshift_tests::driver;

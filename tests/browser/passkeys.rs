@@ -5,9 +5,7 @@ use crate::fixture::Night;
 use crate::screens::chromium;
 use nightshift_engine::tally::{Tally, tally};
 use nightshift_model::vote::Strength;
-use nightshift_model::{
-    Actor, KeyAlgorithm, KeyKind, PasskeySite, PersonKey, Phase, Proof, Registry, VoteDecision,
-};
+use nightshift_model::{Actor, PasskeySite, PersonKey, Phase, Proof, Registry, VoteDecision};
 use std::sync::Arc;
 
 /// `passkeys:` for this listener, and signatures wanted for everything.
@@ -22,18 +20,6 @@ fn configure(night: &Night, change: impl FnOnce(&mut Registry)) {
     });
     change(&mut registry);
     rules.registry = Arc::new(registry);
-}
-
-/// The registry's line, as the page shows it.
-pub(crate) fn entry(line: &str) -> PersonKey {
-    let field = |name: &str| {
-        let (_, rest) = line.split_once(&format!("{name}: ")).unwrap();
-        rest.split([',', ' ', '}']).next().unwrap().trim_matches('"').to_owned()
-    };
-    assert_eq!(field("kind"), "passkey");
-    let alg = serde_json::from_value::<KeyAlgorithm>(field("alg").into()).unwrap();
-    let since = Some(field("since").parse().unwrap());
-    PersonKey { kind: KeyKind::Passkey, id: field("id"), public: field("public"), alg, since, revoked: None }
 }
 
 #[tokio::test]
@@ -55,9 +41,7 @@ async fn a_passkey_is_made_on_the_page_and_signs_votes() {
     // The one-time link leads to the offer, the offer to a line, and nothing of it is kept.
     driver.go(&format!("{base}/signin/{token}")).await;
     driver.click("main button").await;
-    driver.click("form[data-passkey=make] button:enabled").await;
-    let line = driver.text("#line").await;
-    let key = entry(&line);
+    let key = driver.make_passkey().await;
     assert!(night.rules.lock().unwrap().registry.persons.iter().all(|p| p.keys.is_empty()));
     assert_eq!(driver.complaints().await, Vec::<String>::new(), "no policy is broken");
 
@@ -70,10 +54,7 @@ async fn a_passkey_is_made_on_the_page_and_signs_votes() {
     // With an older one the passkey signs, and the engine counts it.
     configure(&night, |r| r.persons[0].keys = vec![PersonKey { since: None, ..key.clone() }]);
     driver.go(&page).await;
-    let code = driver.text(".code strong").await;
-    driver.write("#code", &code).await;
-    driver.click("button[value=approve]").await;
-    driver.text("button[value=withdraw]").await;
+    driver.approve().await;
     let rules = night.rules.lock().unwrap().clone();
     let Phase::Proposed { votes, .. } = night.fold().await.phase else { panic!("proposed") };
     let [vote] = votes.as_slice() else { panic!("{votes:?}") };

@@ -4,6 +4,7 @@
 //! gate; each is read once with the person's session and given to the browser as a file, for Chromium takes no cookie
 //! on its command line.
 
+pub(crate) use crate::driver::chromium;
 use crate::fixture::{Night, start};
 use crate::people::Answer;
 use nightshift_model::measure::{Measurement, Outcome, Reading, Stage, Value};
@@ -23,12 +24,6 @@ fn folder() -> PathBuf {
     let folder = wanted.unwrap_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("screens"));
     std::fs::create_dir_all(&folder).unwrap();
     folder
-}
-
-pub(crate) fn chromium() -> Option<&'static str> {
-    ["chromium", "chromium-browser", "google-chrome"]
-        .into_iter()
-        .find(|name| Command::new(name).arg("--version").output().is_ok_and(|out| out.status.success()))
 }
 
 /// Takes two pictures of a page, on a phone and on a desk, each in light and dark side by side. The style stands

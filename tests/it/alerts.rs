@@ -4,33 +4,14 @@ use nightshift::clock::Clock;
 use nightshift::config::Alerts;
 use nightshift_model::alert::Flag;
 use nightshift_model::{Closure, Escalation, Incident, Kind, ObjectRef, Phase, Seconds};
+use nightshift_tests::alerts::{TOKEN, labelled, message};
 use nightshift_tests::house::{House, Plan};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const TOKEN: &str = "a-token-of-at-least-thirty-two-bytes";
-
-fn labelled(name: &str, mut labels: Value) -> Value {
-    if let Some(labels) = labels.as_object_mut() {
-        labels.insert("alertname".to_owned(), json!(name));
-    }
-    labels
-}
-
-/// A message as Alertmanager sends it, of alerts by their labels. The fingerprint is made of them.
+/// Sends alerts by their labels; the answer is the status.
 async fn send(house: &House, door: &str, status: &str, alerts: &[Value]) -> anyhow::Result<u16> {
-    let firing = status == "firing";
-    let ends = if firing { "0001-01-01T00:00:00Z".to_owned() } else { house.clock.now().to_string() };
-    let list = alerts.iter().map(|labels| {
-        let print = nightshift_model::digest_of("test", labels).to_string();
-        let print: String = print.chars().take(16).collect();
-        json!({
-            "status": status, "labels": labels, "annotations": {"summary": "it is a test"}, "fingerprint": print,
-            "startsAt": "2026-03-01T02:00:00Z", "endsAt": ends, "generatorURL": "",
-        })
-    });
-    let list: Vec<Value> = list.collect();
-    let body = json!({"version": "4", "receiver": "night\\.shift", "status": status, "groupKey": "{}", "alerts": list});
+    let body = message(status, alerts, house.clock.now());
     let answer = reqwest::Client::new().post(door).bearer_auth(TOKEN).json(&body).send().await?;
     Ok(answer.status().as_u16())
 }
@@ -205,40 +186,6 @@ async fn a_label_that_lies_chooses_nothing() -> anyhow::Result<()> {
     let refused =
         reqwest::Client::new().post(&door).json(&json!({"version": "4", "alerts": []})).send().await?;
     assert_eq!(refused.status().as_u16(), 401);
-    house.finish().await?;
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_storm_is_kept_whole_and_opens_a_few_incidents() -> anyhow::Result<()> {
-    let house = House::open().await?;
-    let door = locked(&house).await?;
-    let began = house.clock.monotonic();
-    for message in 0..20 {
-        let alerts: Vec<Value> = (0..500)
-            .map(|n| {
-                labelled(
-                    &format!("Storm{}", message * 500 + n),
-                    json!({"namespace": format!("n{n}"), "pod": format!("p-{n}")}),
-                )
-            })
-            .collect();
-        assert_eq!(send(&house, &door, "firing", &alerts).await?, 202);
-    }
-    let stored = house.clock.monotonic().saturating_sub(began);
-    house
-        .within("an end of the storm", async || {
-            let (code, _) = house.ready().await?;
-            assert_eq!(code, 200, "alive all the while");
-            let told: u32 = house.incidents().await?.iter().map(|i| i.alerts.total).sum();
-            Ok((told == 10_000).then_some(()))
-        })
-        .await?;
-    let placed = house.clock.monotonic().saturating_sub(began);
-    println!("10,000 distinct alerts: stored after {stored:?}, every one at its incident after {placed:?}");
-    let incidents = house.incidents().await?;
-    assert!(incidents.len() <= 22, "{} incidents", incidents.len());
-    assert!(incidents.iter().all(|i| i.alerts.shown.len() <= 10));
     house.finish().await?;
     Ok(())
 }

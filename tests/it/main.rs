@@ -15,6 +15,7 @@ mod secrets;
 mod sight;
 mod signed;
 mod stolen;
+mod storm;
 mod transcript;
 mod voices;
 mod votes;

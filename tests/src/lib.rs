@@ -2,9 +2,13 @@
 //! after every test.
 
 pub mod carrier;
+pub mod alerts;
 pub mod checker;
 pub mod contract;
+pub mod driver;
 pub mod house;
 pub mod lab;
+pub mod monitoring;
 pub mod person;
 pub mod signer;
+pub mod voices;

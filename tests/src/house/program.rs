@@ -67,6 +67,11 @@ impl House {
 
     /// Starts `nightshift run` on this house's cluster and history, and waits until it is ready.
     pub async fn process(&self) -> anyhow::Result<Process> {
+        self.process_with(&json!({})).await
+    }
+
+    /// The same with more sections in its configuration; files that they name stand in the house's folder.
+    pub async fn process_with(&self, more: &serde_json::Value) -> anyhow::Result<Process> {
         let folder = self.folder.path();
         let port = || anyhow::Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?);
         let (gate, health, url) = (port()?, port()?, self.door.url());
@@ -82,15 +87,14 @@ impl House {
                 "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
             }),
         )?;
-        write(
-            "nightshift.yaml",
-            json!({
-                "mode": "approve", "actions": {"namespaces": ["shop"]},
-                "cluster": {"name": "test", "kubeconfig": "kubeconfig"}, "store": {"path": "history.db"}, "audit": {"keys_dir": "executor-keys"},
-                "gate": {"listen": gate, "keys_dir": "keys"}, "health": {"listen": health},
-                "prometheus": {"url": url}, "registry": "registry.yaml", "log": {"level": "info"},
-            }),
-        )?;
+        let mut settings = json!({
+            "mode": "approve", "actions": {"namespaces": ["shop"]},
+            "cluster": {"name": "test", "kubeconfig": "kubeconfig"}, "store": {"path": "history.db"}, "audit": {"keys_dir": "executor-keys"},
+            "gate": {"listen": gate, "keys_dir": "keys"}, "health": {"listen": health},
+            "prometheus": {"url": url}, "registry": "registry.yaml", "log": {"level": "info"},
+        });
+        add(&mut settings, more);
+        write("nightshift.yaml", settings)?;
         let config = folder.join("nightshift.yaml");
         // A full disk is an error to be told, not a signal to die of.
         let mut shell = Command::new("sh");
@@ -168,6 +172,27 @@ impl Process {
     pub fn disk(&self, bytes: &str) -> anyhow::Result<()> {
         run("prlimit", &["--pid", &self.id().to_string(), &format!("--fsize={bytes}")])
     }
+}
+
+/// Puts sections into a configuration, over those that are there.
+pub fn add(settings: &mut serde_json::Value, more: &serde_json::Value) {
+    if let (Some(settings), Some(more)) = (settings.as_object_mut(), more.as_object()) {
+        settings.extend(more.clone());
+    }
+}
+
+/// What a process holds in memory now, and the most that it held, in KiB.
+///
+/// # Errors
+/// When it has ended.
+pub fn memory(process: u32) -> anyhow::Result<(u64, u64)> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let number = line.and_then(|line| line.split_whitespace().next()).and_then(|n| n.parse().ok());
+        number.with_context(|| name.to_owned())
+    };
+    Ok((field("VmRSS:")?, field("VmHWM:")?))
 }
 
 fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {

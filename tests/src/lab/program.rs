@@ -2,12 +2,13 @@
 
 use super::proxy::Proxy;
 use super::{Cluster, night, within};
+use crate::house::program::{add, memory};
 use anyhow::{Context as _, ensure};
 use nightshift::demo::person::Person;
 use nightshift::store::{Filter, HistoryStore as _, OpenMode, SqliteStore, audit};
 use nightshift_model::history::Row;
 use nightshift_model::{Incident, ObjectRef, Phase, Proposal, Stream};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -24,12 +25,23 @@ pub struct Program {
     folder: tempfile::TempDir,
     name: String,
     origin: String,
+    health: u16,
     child: Child,
 }
 
 impl Program {
     /// Writes a configuration and starts the program with it. `mode` is `observe` or `approve`.
     pub async fn start(cluster: &Cluster, namespace: &str, mode: &str) -> anyhow::Result<Self> {
+        Self::start_with(cluster, namespace, mode, |_, _| Ok(json!({}))).await
+    }
+
+    /// The same with more sections in the configuration, and another registry. `change` is told the gate's port.
+    pub async fn start_with(
+        cluster: &Cluster,
+        namespace: &str,
+        mode: &str,
+        change: impl FnOnce(u16, &mut Value) -> anyhow::Result<Value>,
+    ) -> anyhow::Result<Self> {
         let proxy = Proxy::open(cluster).await?;
         let folder = tempfile::tempdir()?;
         let prometheus = std::env::var("LAB_PROMETHEUS").context("the lab was started without Prometheus")?;
@@ -42,11 +54,11 @@ impl Program {
             ("soak", json!({"low": "15s", "medium": "15s", "high": "15s"})),
             ("soak_crash_loop", json!("15s")),
         ] {
-            if let Some(policy) = registry.get_mut("policy").and_then(serde_json::Value::as_object_mut) {
+            if let Some(policy) = registry.get_mut("policy").and_then(Value::as_object_mut) {
                 policy.insert(field.to_owned(), value);
             }
         }
-        let config = json!({
+        let mut config = json!({
             "mode": mode, "actions": {"namespaces": if mode == "approve" { vec![namespace] } else { Vec::new() }},
             "cluster": {"name": "lab", "kubeconfig": "kubeconfig.yaml", "namespaces": [namespace]},
             "store": {"path": "nightshift.db"},
@@ -54,6 +66,7 @@ impl Program {
             "health": {"listen": format!("127.0.0.1:{health}")},
             "prometheus": {"url": prometheus}, "registry": "registry.yaml",
         });
+        add(&mut config, &change(gate, &mut registry)?);
         // JSON is YAML.
         for (name, value) in
             [("kubeconfig.yaml", kubeconfig), ("registry.yaml", registry), ("nightshift.yaml", config)]
@@ -61,14 +74,14 @@ impl Program {
             std::fs::write(folder.path().join(name), serde_json::to_string_pretty(&value)?)?;
         }
         let child = run(&folder, namespace)?;
-        let program = Self { proxy, folder, name: namespace.to_owned(), origin, child };
-        program.ready(health).await?;
+        let program = Self { proxy, folder, name: namespace.to_owned(), origin, health, child };
+        program.ready().await?;
         Ok(program)
     }
 
-    async fn ready(&self, health: u16) -> anyhow::Result<()> {
+    async fn ready(&self) -> anyhow::Result<()> {
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
-        let url = format!("http://127.0.0.1:{health}/readyz");
+        let url = format!("http://127.0.0.1:{}/readyz", self.health);
         within(PATIENCE, "the program is ready", async || {
             Ok(http.get(&url).send().await.is_ok_and(|a| a.status().is_success()).then_some(()))
         })
@@ -76,16 +89,20 @@ impl Program {
         .with_context(|| format!("its log is {}", log(&self.name).display()))
     }
 
+    /// The gate under a name of this machine's own.
+    pub fn gate(&self, host: &str) -> String {
+        self.origin.replace("127.0.0.1", host)
+    }
+
+    /// The process id.
+    pub fn id(&self) -> anyhow::Result<u32> {
+        self.child.id().context("it has ended already")
+    }
+
     /// What it holds in memory now, and the most that it held.
     pub fn memory(&self) -> anyhow::Result<String> {
-        let id = self.child.id().context("it has ended already")?;
-        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-        let field = |name: &str| {
-            let line =
-                status.lines().find_map(|line| line.strip_prefix(name)).with_context(|| name.to_owned())?;
-            anyhow::Ok(line.trim().to_owned())
-        };
-        Ok(format!("VmRSS {}, at most {}", field("VmRSS:")?, field("VmHWM:")?))
+        let (now, most) = memory(self.id()?)?;
+        Ok(format!("VmRSS {now} kB, at most {most} kB"))
     }
 
     /// SIGKILL: nothing can be tidied up.
@@ -95,10 +112,25 @@ impl Program {
 
     /// SIGTERM, then its exit code must be 0.
     pub async fn end(mut self) -> anyhow::Result<()> {
+        self.stop().await
+    }
+
+    async fn stop(&mut self) -> anyhow::Result<()> {
         signal(&self.child, "TERM").await?;
         let ended = tokio::time::timeout(Duration::from_mins(1), self.child.wait()).await??;
         ensure!(ended.success(), "SIGTERM: {ended}");
         Ok(())
+    }
+
+    /// Changes the registry as somebody does who commits a line to it, and restarts with it.
+    pub async fn commit(&mut self, change: impl FnOnce(&mut Value)) -> anyhow::Result<()> {
+        let file = self.folder.path().join("registry.yaml");
+        let mut registry: Value = serde_json::from_str(&std::fs::read_to_string(&file)?)?;
+        change(&mut registry);
+        std::fs::write(&file, registry.to_string())?;
+        self.stop().await?;
+        self.again()?;
+        self.ready().await
     }
 
     /// Starts it again on what the killed one left.
@@ -111,7 +143,8 @@ impl Program {
         self.folder.path().join("nightshift.db")
     }
 
-    async fn store(&self) -> anyhow::Result<SqliteStore> {
+    /// The history, for reading.
+    pub async fn store(&self) -> anyhow::Result<SqliteStore> {
         Ok(SqliteStore::open(self.path(), OpenMode::ReadOnly).await?)
     }
 
@@ -159,8 +192,8 @@ impl Program {
         Ok(proposal)
     }
 
-    /// The person asks the command line for a sign-in link, signs in, opens the proposal's page and approves.
-    pub async fn approve(&self, proposal: &Proposal) -> anyhow::Result<()> {
+    /// The path of a one-time sign-in link, from the command line.
+    pub async fn invite(&self) -> anyhow::Result<String> {
         let config = self.folder.path().join("nightshift.yaml");
         let asked = Command::new(binary()?)
             .args(["person", "invite", night::PERSON, "--config"])
@@ -172,10 +205,14 @@ impl Program {
             (String::from_utf8_lossy(&asked.stdout), String::from_utf8_lossy(&asked.stderr));
         ensure!(asked.status.success(), "person invite: {trouble}");
         let link = text.split_whitespace().find(|word| word.contains("/signin/")).context("no link")?;
-        let path =
-            link.split_once("/signin/").map(|(_, token)| format!("/signin/{token}")).unwrap_or_default();
+        let (_, token) = link.split_once("/signin/").context("no link")?;
+        Ok(format!("/signin/{token}"))
+    }
+
+    /// The person signs in with such a link, opens the proposal's page and approves.
+    pub async fn approve(&self, proposal: &Proposal) -> anyhow::Result<()> {
         let mut person = Person::new(&self.origin)?;
-        person.sign_in(&path).await?;
+        person.sign_in(&self.invite().await?).await?;
         let page = person.approve(&format!("/p/{}", proposal.id())).await?;
         ensure!(page.status < 400, "the vote was refused with status {}: {}", page.status, page.html);
         Ok(())
@@ -205,7 +242,7 @@ fn run(folder: &tempfile::TempDir, name: &str) -> anyhow::Result<Child> {
 }
 
 /// A kubeconfig through a proxy, with the credentials of a cluster's user.
-pub fn kubeconfig(proxy: &Proxy, cluster: &Cluster) -> serde_json::Value {
+pub fn kubeconfig(proxy: &Proxy, cluster: &Cluster) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "lab",
         "clusters": [{"name": "lab", "cluster": {"server": proxy.url()}}],

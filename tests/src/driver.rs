@@ -1,6 +1,13 @@
-//! A real Chromium with a virtual authenticator, driven over WebDriver.
+//! A real Chromium with a virtual authenticator, driven over WebDriver. What fails there fails the test at once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of it is test code, and a failed assumption is a failed test"
+)]
 
 use nightshift::clock::Clock;
+use nightshift_model::{KeyAlgorithm, KeyKind, PersonKey};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Stdio};
@@ -14,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(50);
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// One browser window. It ends with this value.
-pub(crate) struct Driver {
+pub struct Driver {
     child: Child,
     http: reqwest::Client,
     session: String,
@@ -30,7 +37,7 @@ impl Drop for Driver {
 
 impl Driver {
     /// Starts one; `None` when this machine has no chromedriver.
-    pub(crate) async fn start(browser: &str) -> Option<Self> {
+    pub async fn start(browser: &str) -> Option<Self> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let spawned = Command::new("chromedriver")
             .arg(format!("--port={port}"))
@@ -67,17 +74,18 @@ impl Driver {
         said["value"].clone()
     }
 
-    pub(crate) async fn go(&self, url: &str) {
+    /// Opens a page.
+    pub async fn go(&self, url: &str) {
         self.post("/url", json!({"url": url})).await;
     }
 
     /// What a script in the page answers.
-    pub(crate) async fn run(&self, script: &str) -> Value {
+    pub async fn run(&self, script: &str) -> Value {
         self.post("/execute/sync", json!({"script": script, "args": []})).await
     }
 
     /// Waits until a script answers something.
-    pub(crate) async fn wait(&self, script: &str) -> String {
+    pub async fn wait(&self, script: &str) -> String {
         let began = self.clock.monotonic();
         loop {
             if let Value::String(found) = self.run(script).await {
@@ -92,7 +100,7 @@ impl Driver {
     }
 
     /// The text of the element that a selector finds, once it is there.
-    pub(crate) async fn text(&self, selector: &str) -> String {
+    pub async fn text(&self, selector: &str) -> String {
         self.wait(&format!("const e = document.querySelector('{selector}'); return e && e.innerText")).await
     }
 
@@ -102,23 +110,25 @@ impl Driver {
         found[ELEMENT].as_str().unwrap().to_owned()
     }
 
-    pub(crate) async fn click(&self, selector: &str) {
+    /// Presses the element that a selector finds, once it is there.
+    pub async fn click(&self, selector: &str) {
         let element = self.element(selector).await;
         self.post(&format!("/element/{element}/click"), json!({})).await;
     }
 
-    pub(crate) async fn write(&self, selector: &str, text: &str) {
+    /// Types into the element that a selector finds, once it is there.
+    pub async fn write(&self, selector: &str, text: &str) {
         let element = self.element(selector).await;
         self.post(&format!("/element/{element}/value"), json!({"text": text})).await;
     }
 
     /// A command of the browser's own protocol.
-    pub(crate) async fn command(&self, name: &str, parameters: Value) -> Value {
+    pub async fn command(&self, name: &str, parameters: Value) -> Value {
         self.post("/goog/cdp/execute", json!({"cmd": name, "params": parameters})).await
     }
 
     /// What a script answers that runs beside the page's own, in a world where the page's policy is not in force.
-    pub(crate) async fn beside(&self, script: &str) -> Value {
+    pub async fn beside(&self, script: &str) -> Value {
         let frames = self.command("Page.getFrameTree", json!({})).await;
         let frame = frames["frameTree"]["frame"]["id"].clone();
         let world = self.command("Page.createIsolatedWorld", json!({"frameId": frame})).await;
@@ -132,7 +142,7 @@ impl Driver {
     }
 
     /// From now on: so wide, and light or dark.
-    pub(crate) async fn shape(&self, width: u32, scheme: &str) {
+    pub async fn shape(&self, width: u32, scheme: &str) {
         let metrics = json!({"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false});
         self.command("Emulation.setDeviceMetricsOverride", metrics).await;
         let features = json!([
@@ -142,13 +152,47 @@ impl Driver {
         self.command("Emulation.setEmulatedMedia", json!({"features": features})).await;
     }
 
+    /// Makes a passkey on the page that offers one to whoever signed in here. The answer is what the registry needs, as
+    /// the page shows it.
+    pub async fn make_passkey(&self) -> PersonKey {
+        self.click("form[data-passkey=make] button:enabled").await;
+        entry(&self.text("#line").await)
+    }
+
+    /// Approves on a proposal's page that is open, with the passkey, after the code was typed.
+    pub async fn approve(&self) {
+        let code = self.text(".code strong").await;
+        self.write("#code", &code).await;
+        self.click("button[value=approve]").await;
+        self.text("button[value=withdraw]").await;
+    }
+
     /// What the browser complained about, but for the icon that no page has.
-    pub(crate) async fn complaints(&self) -> Vec<String> {
+    pub async fn complaints(&self) -> Vec<String> {
         let log = self.post("/se/log", json!({"type": "browser"})).await;
         let lines = log.as_array().cloned().unwrap_or_default();
         let told = lines.iter().map(|l| l["message"].as_str().unwrap_or_default().to_owned());
         told.filter(|line| !line.contains("/favicon.ico")).collect()
     }
+}
+
+/// A Chromium of this machine; `None` when there is none.
+pub fn chromium() -> Option<&'static str> {
+    ["chromium", "chromium-browser", "google-chrome"]
+        .into_iter()
+        .find(|name| Command::new(name).arg("--version").output().is_ok_and(|out| out.status.success()))
+}
+
+/// The registry's line, as the page shows it.
+pub fn entry(line: &str) -> PersonKey {
+    let field = |name: &str| {
+        let (_, rest) = line.split_once(&format!("{name}: ")).unwrap();
+        rest.split([',', ' ', '}']).next().unwrap().trim_matches('"').to_owned()
+    };
+    assert_eq!(field("kind"), "passkey");
+    let alg = serde_json::from_value::<KeyAlgorithm>(field("alg").into()).unwrap();
+    let since = Some(field("since").parse().unwrap());
+    PersonKey { kind: KeyKind::Passkey, id: field("id"), public: field("public"), alg, since, revoked: None }
 }
 
 fn path(browser: &str) -> String {
