@@ -6,4 +6,5 @@ mod crash;
 mod demo;
 mod drift;
 mod quiet;
+mod rest;
 mod rollback;
