@@ -148,6 +148,7 @@ async fn no_page_has_a_barrier_and_none_breaks_its_policy() {
     deciding(&mut walk).await;
     courses(&mut walk).await;
     machines(&mut walk).await;
+    lists(&mut walk).await;
     assert!(walk.found.is_empty(), "{} found:\n{}", walk.found.len(), walk.found.join("\n"));
     let seen: BTreeSet<String> = walk.seen.iter().map(ToString::to_string).collect();
     assert_eq!(seen, templates(), "every page is looked at: add a visit for what is new");
@@ -163,7 +164,7 @@ async fn strangers(walk: &mut Walk) {
     walk.visit("teaser.html", "nobody", &night, &link, "Ask for a sign-in link").await;
     walk.sign_in(&night, "dave").await;
     walk.visit("teaser.html", "foreign", &night, &link, "Your roles do not cover").await;
-    walk.visit("list.html", "nothing to see", &night, "/", "Nothing waits for you").await;
+    walk.visit("inbox.html", "nothing to see", &night, "/", "Nothing waits for you").await;
     walk.visit("digest.html", "foreign", &night, "/digest/2026-03-03", "Morning digest").await;
 }
 
@@ -172,7 +173,7 @@ async fn deciding(walk: &mut Walk) {
     let (night, proposal) = night().await;
     let page = format!("/p/{}", proposal.id());
     walk.sign_in(&night, "alice").await;
-    walk.visit("list.html", "one waits", &night, "/", "1 thing waits").await;
+    walk.visit("inbox.html", "one waits", &night, "/", "waits for your vote").await;
     walk.visit("proposal.html", "waits", &night, &page, "Approve: do exactly this").await;
     walk.driver.write("#code", "0000").await;
     walk.driver.click("button[value=deny]").await;
@@ -208,12 +209,23 @@ async fn courses(walk: &mut Walk) {
     night.record((2..8).map(|n| look(Stage::After, n * 15, n < 4)).collect(), start() - Seconds(1)).await;
     walk.visit("proposal.html", "verifying", &night, &page, "Is it better?").await;
     walk.visit("incident.html", "verifying", &night, &incident, "carried out").await;
-    walk.visit("list.html", "under way", &night, "/", "Under way").await;
+    walk.visit("inbox.html", "under way", &night, "/", "Under way").await;
     night.record(vec![IncidentEvent::Judged { outcome: Outcome::Successful }], start()).await;
     walk.visit("proposal.html", "proven", &night, &page, "Done and proven").await;
     walk.visit("incident.html", "closed", &night, &incident, "Closed").await;
     walk.visit("digest.html", "one proven", &night, "/digest/2026-03-03", "Morning digest").await;
-    walk.visit("list.html", "over", &night, "/", "Over").await;
+    walk.visit("inbox.html", "over", &night, "/", "Over").await;
+}
+
+/// The lists: an inbox of everything, digests by date.
+async fn lists(walk: &mut Walk) {
+    let (busy, _) = crate::inbox::busy().await;
+    walk.sign_in(&busy, "alice").await;
+    walk.visit("inbox.html", "of everything", &busy, "/", "Somebody has it").await;
+    walk.visit("digests.html", "none yet", &busy, "/digests", "No digest is out yet").await;
+    let week = crate::digests::since(start() - Seconds(7 * 86_400)).await;
+    walk.sign_in(&week, "alice").await;
+    walk.visit("digests.html", "a week", &week, "/digests", "No incident opened").await;
 }
 
 /// Where a person is needed.

@@ -1,9 +1,10 @@
 //! One incident with a sealed proposal in a real store, behind a real listener.
 
 use crate::people::{Browser, registry};
+use nightshift::api::ready::Readiness;
 use nightshift::clock::Clock;
 use nightshift::config::{self, Keys};
-use nightshift::http::gate::{Gate, Parts, Site, Visible};
+use nightshift::http::gate::{Digests, Gate, Parts, Site, Visible};
 use nightshift::http::listen;
 use nightshift::http::metrics::GateMetrics;
 use nightshift::stages::digest::{Daily, DigestStage, sheet};
@@ -97,7 +98,8 @@ impl Night {
         let listener = listen::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
-        let (told_from, told_by) = (store.clone(), Arc::clone(&rules));
+        let stage = Arc::new(digests(store.clone(), rules.lock().unwrap().clone(), clock));
+        let shelf = Arc::clone(&stage);
         let people = People::new(store.clone(), Arc::clone(&now), clock);
         let gate = Gate::new(Parts {
             votes: Votes::new(store.clone(), Arc::clone(&now), clock, Arc::new(|_| ())),
@@ -107,12 +109,19 @@ impl Night {
             clock,
             site: Site::of(&config::Gate::default(), address, zone),
             metrics: GateMetrics::default(),
-            digest: Arc::new(move |date, sees| {
-                let (store, rules) = (told_from.clone(), told_by.lock().unwrap().clone());
-                Box::pin(async move {
-                    if date.year() == 2026 { Some(told(store, rules, clock, sees).await) } else { None }
-                })
-            }),
+            digests: Digests {
+                of: Arc::new(move |date, sees| {
+                    let stage = Arc::clone(&stage);
+                    Box::pin(async move {
+                        if date.year() == 2026 { Some(told(&stage, sees).await) } else { None }
+                    })
+                }),
+                days: Arc::new(move |before, sees| {
+                    let stage = Arc::clone(&shelf);
+                    Box::pin(async move { stage.days(before, &*sees).await })
+                }),
+            },
+            ready: Arc::new(|| Readiness { ready: true, gaps: Vec::new() }),
         });
         let stop = CancellationToken::new();
         tokio::spawn(listen::serve(listener, None, gate.router(), clock, stop.clone()));
@@ -152,11 +161,32 @@ impl Night {
 
     /// Appends events to the incident, as nightshift itself.
     pub(crate) async fn record(&self, events: Vec<IncidentEvent>, at: Timestamp) {
-        let before = self.store.load(&self.incident).await.ok();
+        self.record_in(&self.incident, events, at).await;
+    }
+
+    /// Appends events to any incident.
+    pub(crate) async fn record_in(&self, id: &IncidentId, events: Vec<IncidentEvent>, at: Timestamp) {
+        let before = self.store.load(id).await.ok();
         let rules = self.rules.lock().unwrap().clone();
         let actor = Actor::Nightshift(Role::Responder);
-        let append = advance(before.as_ref(), &self.incident, events, None, actor, at, &rules).unwrap();
+        let append = advance(before.as_ref(), id, events, None, actor, at, &rules).unwrap();
         assert_eq!(self.store.append(append).await.unwrap(), Appended::Committed);
+    }
+
+    /// Opens an incident of a Deployment, seconds before the night begins.
+    pub(crate) async fn open(&self, id: &str, namespace: &str, name: &str, seconds: u64) -> IncidentId {
+        let id = IncidentId::from(id);
+        let scope = ObjectRef::new(Kind::Deployment, namespace, name, name);
+        let cause = Finding::fingerprint(&scope, Reason::CrashLoopBackOff);
+        let at = start() - Seconds(seconds);
+        let mut finding = finding(at);
+        finding.object = ObjectRef::new(Kind::Pod, namespace, &format!("{name}-2xkqp"), "p");
+        let events = vec![
+            IncidentEvent::Opened { scope, cause },
+            IncidentEvent::FindingsChanged { findings: vec![finding] },
+        ];
+        self.record_in(&id, events, at).await;
+        id
     }
 
     /// The incident's fold.
@@ -485,15 +515,9 @@ fn draft(plan: &Plan) -> Draft {
     }
 }
 
-/// The digest of the night until now.
-async fn told(
-    store: SqliteStore,
-    rules: Rules,
-    clock: Clock,
-    sees: Visible,
-) -> nightshift::api::digest::DigestSheet {
+fn digests(store: SqliteStore, rules: Rules, clock: Clock) -> DigestStage {
     let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
-    let stage = DigestStage {
+    DigestStage {
         store,
         daily: Daily { at: jiff::civil::time(8, 0, 0, 0), zone },
         registry: rules.registry,
@@ -503,7 +527,11 @@ async fn told(
         fence: None,
         queued: Mutex::default(),
         verified: tokio::sync::Mutex::default(),
-    };
+    }
+}
+
+/// The digest of the night until now.
+async fn told(stage: &DigestStage, sees: Visible) -> nightshift::api::digest::DigestSheet {
     let (from, to) = (start() - Seconds(64_800), start() + Seconds(21_600));
     sheet(&stage.tell_of(from, to, Some(&*sees)).await.unwrap())
 }

@@ -105,7 +105,7 @@ async fn without_a_session_every_id_looks_the_same() {
 async fn a_sign_in_link_works_once_and_wrong_ones_look_alike() {
     let (night, ..) = night().await;
     let mut alice = night.signed_in("alice").await;
-    assert!(alice.get("/").await.text.contains("waits for a person"));
+    assert!(alice.get("/").await.text.contains("waits for your vote"));
     let person = nightshift_model::PersonId::from("bob");
     let token = night.people.invite(&person, &nightshift_model::Actor::Operator).await.unwrap();
     let mut bob = night.stranger();

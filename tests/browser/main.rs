@@ -9,9 +9,11 @@
 )]
 
 mod access;
+mod digests;
 mod ends;
 mod fixture;
 mod hold;
+mod inbox;
 mod inverse;
 mod links;
 mod pages;

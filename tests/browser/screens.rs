@@ -28,7 +28,7 @@ fn folder() -> PathBuf {
 
 /// Takes two pictures of a page, on a phone and on a desk, each in light and dark side by side. The style stands
 /// inside, as a file has no server, and what the page prefers is decided for it.
-fn shoot(browser: &str, name: &str, page: &Answer) {
+pub(crate) fn shoot(browser: &str, name: &str, page: &Answer) {
     let style = include_str!("../../daemon/assets/nightshift.css");
     let link = "<link rel=\"stylesheet\" href=\"/assets/nightshift.css\">";
     let page = page.text.replace(link, &format!("<style>{style}</style>"));
@@ -141,7 +141,6 @@ async fn the_pages_can_be_looked_at() {
     shoot(browser, "signin", &night.stranger().get(&format!("/signin/{token}")).await);
     shoot(browser, "link", &night.stranger().get(&link).await);
     shoot(browser, "nothing", &night.stranger().get("/p/a/b").await);
-    shoot(browser, "list", &alice.get("/").await);
     shoot(browser, "proposal", &alice.get(&page).await);
     let wrong = [("decision", "approve"), ("digest", "x")];
     shoot(browser, "refused", &alice.post(&format!("{page}/votes"), &wrong).await);
@@ -170,4 +169,13 @@ async fn the_pages_can_be_looked_at() {
     night.record(vec![IncidentEvent::Withdrawn { why: Withdrawal::Expired }], start()).await;
     let mut alice = night.signed_in("alice").await;
     shoot(browser, "expired", &alice.get(&format!("/p/{id}")).await);
+
+    let (night, _) = crate::inbox::busy().await;
+    let mut alice = night.signed_in("alice").await;
+    shoot(browser, "inbox", &alice.get("/").await);
+    let night = crate::digests::since(start() - Seconds(5 * 86_400)).await;
+    night.open("inc-a", "shop", "a", 90_000).await;
+    let mut alice = night.signed_in("alice").await;
+    shoot(browser, "inbox-empty", &Night::quiet().await.signed_in("alice").await.get("/").await);
+    shoot(browser, "digests", &alice.get("/digests").await);
 }

@@ -17,6 +17,10 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(50);
+/// The tab key, as WebDriver writes it.
+pub(crate) const TAB: &str = "\u{e004}";
+/// The enter key.
+pub(crate) const ENTER: &str = "\u{e007}";
 /// How WebDriver names an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -165,6 +169,33 @@ impl Driver {
         self.write("#code", &code).await;
         self.click("button[value=approve]").await;
         self.text("button[value=withdraw]").await;
+    }
+
+    /// Presses and releases keys, one after the other, wherever the focus is.
+    pub async fn keys(&self, text: &str) {
+        let press = |key: char| {
+            let key = key.to_string();
+            [json!({"type": "keyDown", "value": key}), json!({"type": "keyUp", "value": key})]
+        };
+        let actions: Vec<Value> = text.chars().flat_map(press).collect();
+        self.post("/actions", json!({"actions": [{"type": "key", "id": "keys", "actions": actions}]})).await;
+    }
+
+    /// Goes on with the tab key until the focus is on what a selector names. Wherever it stops on the way, it shows.
+    pub async fn tab_to(&self, selector: &str) {
+        for _ in 0..80 {
+            self.keys(TAB).await;
+            let look = format!(
+                "const e = document.activeElement; if (e.matches('{selector}')) return 'there';\
+                 return getComputedStyle(e).outlineStyle === 'none' && e !== document.body ? 'unseen' : 'on'"
+            );
+            match self.run(&look).await.as_str() {
+                Some("there") => return,
+                Some("on") => {}
+                other => panic!("the focus cannot be seen on the way to {selector}: {other:?}"),
+            }
+        }
+        panic!("no key leads to {selector}");
     }
 
     /// What the browser complained about, but for the icon that no page has.

@@ -18,7 +18,6 @@ use nightshift::cluster::stream::Timing;
 use nightshift::config::{self, Keys};
 use nightshift::demo::door::Door;
 use nightshift::demo::objects;
-use nightshift::http::gate::DigestOf;
 use nightshift::prometheus::Settings;
 use nightshift::runtime::checkpoint::Signing;
 use nightshift::runtime::doors::{self, Doors};
@@ -135,13 +134,13 @@ async fn open(
     let running = runtime::start(setup(store)).await?;
     let listen = (Ipv4Addr::LOCALHOST, 0).into();
     let gate = config::Gate { listen, ..config::Gate::default() };
-    let digest: DigestOf = Arc::new(|_, _| Box::pin(async { None }));
     let mut metrics = prometheus_client::registry::Registry::default();
     let keys = if keys.exists() { Keys::load(keys)? } else { Keys::random()? };
     let zone = jiff::tz::TimeZone::UTC;
     let daily = Daily { at: jiff::civil::time(8, 0, 0, 0), zone: zone.clone() };
-    let told = tell::told(&tell::digests(&running, daily));
-    let doors = doors::open(&running, &gate, keys, zone, digest, told, &mut metrics).await?;
+    let digests = tell::digests(&running, daily);
+    let (sheets, told) = (tell::sheets(&digests), tell::told(&digests));
+    let doors = doors::open(&running, &gate, keys, zone, sheets, told, &mut metrics).await?;
     let health = doors::health(&running, listen, metrics).await?;
     Ok((running, doors, health))
 }

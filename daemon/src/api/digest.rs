@@ -16,6 +16,28 @@ pub struct DigestSheet {
     pub sections: Vec<DigestSection>,
 }
 
+/// Digests by date, newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigestShelf {
+    /// The days.
+    pub days: Vec<DigestDay>,
+    /// The day before which the next page begins.
+    pub next: Option<String>,
+}
+
+/// A day that has one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigestDay {
+    /// The day, as in `2026-03-03`.
+    pub date: String,
+    /// For people, as in `Tuesday 3 March 2026`.
+    pub label: String,
+    /// From when to when.
+    pub window: String,
+    /// Incidents that opened in it, of those that the reader may see.
+    pub opened: u32,
+}
+
 /// One part of the digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DigestSection {

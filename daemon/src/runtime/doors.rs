@@ -6,7 +6,7 @@ use super::status;
 use crate::api::ready::Readiness;
 use crate::cluster::WatchState;
 use crate::config::{self, Keys};
-use crate::http::gate::{DigestOf, Gate, Parts, Site};
+use crate::http::gate::{Digests, Gate, Parts, Site};
 use crate::http::health::{self, Health};
 use crate::http::listen;
 use crate::http::metrics::GateMetrics;
@@ -66,7 +66,7 @@ pub async fn open(
     gate: &config::Gate,
     keys: Keys,
     zone: jiff::tz::TimeZone,
-    digest: DigestOf,
+    digests: Digests,
     tell: Tell,
     registry: &mut Registry,
 ) -> Result<Doors, DoorError> {
@@ -100,7 +100,8 @@ pub async fn open(
         clock,
         site,
         metrics: metrics.clone(),
-        digest,
+        digests,
+        ready: ready(running),
     });
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     if let Some(certificate) = certificate {

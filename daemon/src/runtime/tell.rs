@@ -4,7 +4,7 @@ pub use super::channels::{ChannelError, Voices, channels, heartbeat, voices};
 use super::heartbeat::Beating;
 use super::{Running, doors::Doors};
 
-use crate::http::gate::DigestOf;
+use crate::http::gate::Digests;
 use crate::http::rest::{Tell, Wanted};
 use crate::notify::Notifier;
 use crate::stages::digest::{Daily, DigestStage, Sees, sheet};
@@ -30,21 +30,27 @@ pub fn digests(running: &Running, daily: Daily) -> Arc<DigestStage> {
     })
 }
 
-/// Digests as the gate shows them.
-pub fn sheets(digests: &Arc<DigestStage>) -> DigestOf {
-    let digests = Arc::clone(digests);
-    Arc::new(move |date, sees| {
-        let digests = Arc::clone(&digests);
-        Box::pin(async move {
-            match digests.of(date, &*sees).await {
-                Ok(digest) => digest.as_ref().map(sheet),
-                Err(error) => {
-                    tracing::error!(%error, "the digest cannot be told");
-                    None
+/// Digests as the gate shows them, and which there are.
+pub fn sheets(digests: &Arc<DigestStage>) -> Digests {
+    let (one, all) = (Arc::clone(digests), Arc::clone(digests));
+    Digests {
+        of: Arc::new(move |date, sees| {
+            let digests = Arc::clone(&one);
+            Box::pin(async move {
+                match digests.of(date, &*sees).await {
+                    Ok(digest) => digest.as_ref().map(sheet),
+                    Err(error) => {
+                        tracing::error!(%error, "the digest cannot be told");
+                        None
+                    }
                 }
-            }
-        })
-    })
+            })
+        }),
+        days: Arc::new(move |before, sees| {
+            let digests = Arc::clone(&all);
+            Box::pin(async move { digests.days(before, &*sees).await })
+        }),
+    }
 }
 
 /// Digests as `/v1` tells them: to each reader, of what that reader may see.

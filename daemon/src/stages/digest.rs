@@ -1,5 +1,6 @@
 //! When a digest is due, and telling one from the history.
 
+mod archive;
 mod share;
 
 use crate::api::digest::{DigestLine, DigestSection, DigestSheet};

@@ -3,12 +3,14 @@
 mod cursor;
 mod detail;
 mod explain;
+mod inbox;
 mod listing;
 mod reader;
 mod story;
 mod trail;
 
 pub use explain::{explain, playbooks};
+pub use inbox::{InboxPage, Need};
 pub use listing::{MOST, QueryError};
 pub use reader::Reader;
 pub use story::{End, Story};
@@ -18,9 +20,6 @@ use crate::store::{Filter, HistoryStore as _, SqliteStore};
 use nightshift_engine::drive::StoreError;
 use nightshift_model::history::Row;
 use nightshift_model::{Incident, IncidentId, ProposalId, Stream, Timestamp};
-
-/// How many closed incidents the list shows.
-const LATELY: u32 = 50;
 
 /// Reads for people.
 #[derive(Clone)]
@@ -58,22 +57,6 @@ impl Reads {
     /// Now, for ages and deadlines on pages.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
-    }
-
-    /// Every open incident, newest first.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn open(&self) -> Result<Vec<Incident>, StoreError> {
-        self.store.snapshots(&Filter::open()).await
-    }
-
-    /// The newest incidents, closed ones too.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn lately(&self) -> Result<Vec<Incident>, StoreError> {
-        self.store.snapshots(&Filter::newest(LATELY)).await
     }
 
     /// One incident with its course; `None` when there is none of that id.

@@ -85,6 +85,29 @@ impl SqliteStore {
         rows.iter().map(|row| row.try_get("id").map(IncidentId).map_err(failed())).collect()
     }
 
+    /// How many incidents of some namespaces opened in each of these spans, end excluded.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn opened_within(
+        &self,
+        spans: &[(Timestamp, Timestamp)],
+        namespaces: &[String],
+    ) -> Result<Vec<u32>, StoreError> {
+        let spans: Vec<[i64; 2]> = spans.iter().map(|(from, to)| [from.micros(), to.micros()]).collect();
+        sqlx::query(
+            "SELECT count(i.id) AS n FROM json_each(?1) s LEFT JOIN incident i \
+             ON i.opened_at >= json_extract(s.value, '$[0]') AND i.opened_at < json_extract(s.value, '$[1]') \
+             AND i.namespace IN (SELECT value FROM json_each(?2)) GROUP BY s.key ORDER BY s.key",
+        )
+        .bind(serde_json::json!(spans).to_string())
+        .bind(serde_json::json!(namespaces).to_string())
+        .fetch_all(self.readers())
+        .await
+        .and_then(|rows| rows.iter().map(|row| row.try_get("n")).collect())
+        .map_err(unavailable("count the incidents"))
+    }
+
     /// Incidents, newest first, behind a place in that list.
     ///
     /// # Errors

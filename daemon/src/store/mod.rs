@@ -1,7 +1,8 @@
 //! The history and what is kept beside it. SQL stands here and nowhere else.
 //!
 //! Everything that this module says outside speaks in words of the model, so a second database is a second
-//! implementation of [`HistoryStore`] and of the few methods in [`outbox`], [`leader`], [`list`], [`doors`], [`bridges`] and [`alerts`]. What such
+//! implementation of [`HistoryStore`] and of the few methods in [`outbox`], [`leader`], [`list`], [`inbox`], [`doors`],
+//! [`bridges`] and [`alerts`]. What such
 //! a store must keep:
 //! - one [`Append`] is one transaction: events, snapshot, wake-up, outbox rows;
 //! - the expected revision is the only compare-and-swap, checked together with the fence under the writer's lock;
@@ -20,6 +21,7 @@ pub mod bridges;
 pub mod checkpoint;
 pub mod doors;
 mod error;
+pub mod inbox;
 pub mod leader;
 pub mod list;
 mod load;

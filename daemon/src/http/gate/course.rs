@@ -1,10 +1,10 @@
-//! The list of what is open, and the page of one incident.
+//! The page of one incident.
 
 use super::end::EndView;
 use super::evidence::{self, EvidenceView};
 use super::hold::HoldView;
 use super::page::{reasons, sentence};
-use super::render::{Frame, ago, clock};
+use super::render::{Frame, clock};
 use crate::stages::query::Course;
 use askama::Template;
 use nightshift_engine::digest::words;
@@ -14,16 +14,7 @@ use nightshift_model::{
     Sealed, Timestamp,
 };
 
-#[derive(Template)]
-#[template(path = "list.html")]
-pub(super) struct ListPage {
-    pub(super) frame: Frame,
-    pub(super) waiting: Vec<LineView>,
-    pub(super) open: Vec<LineView>,
-    pub(super) closed: Vec<LineView>,
-}
-
-/// One incident in a list.
+/// One proposal in a list.
 pub(super) struct LineView {
     href: String,
     title: String,
@@ -68,13 +59,8 @@ pub(super) struct MomentView {
     what: String,
 }
 
-/// Whether an open incident goes on only when a person does something.
-pub(super) fn needs_a_person(phase: &Phase) -> bool {
-    unknown(phase).is_some() || matches!(phase, Phase::Proposed { .. } | Phase::Escalated { .. })
-}
-
 /// Why nobody can tell whether the write took effect, if that is so.
-fn unknown(phase: &Phase) -> Option<&str> {
+pub(super) fn unknown(phase: &Phase) -> Option<&str> {
     match phase {
         Phase::Executing {
             operation: Operation { state: OperationState::Unknown { why, .. }, .. }, ..
@@ -91,11 +77,11 @@ fn unknown(phase: &Phase) -> Option<&str> {
 }
 
 /// The word on a badge.
-fn badge(phase: &Phase) -> &'static str {
+pub(super) fn badge(phase: &Phase) -> &'static str {
     if unknown(phase).is_some() { "Unknown" } else { phase.word() }
 }
 
-fn tone(phase: &Phase) -> &'static str {
+pub(super) fn tone(phase: &Phase) -> &'static str {
     match phase {
         Phase::Executing { .. } if unknown(phase).is_some() => "bad",
         Phase::Proposed { .. } => "wait",
@@ -109,42 +95,8 @@ fn tone(phase: &Phase) -> &'static str {
     }
 }
 
-/// One line of the list.
-pub(super) fn line(incident: &Incident, now: Timestamp) -> LineView {
-    let proposal = incident.phase.proposal();
-    let href = proposal.map_or_else(|| format!("/i/{}", incident.id), |p| format!("/p/{}", p.id()));
-    let detail = match &incident.phase {
-        Phase::Proposed { proposal, .. } => {
-            let left = super::render::span(proposal.plan().not_after.since(now));
-            format!("{}. Expires in {left}.", sentence(&proposal.plan().action))
-        }
-        Phase::Escalated { why } => reasons(why).first().cloned().unwrap_or_default(),
-        Phase::Executing { .. } if unknown(&incident.phase).is_some() => {
-            "Nobody can tell whether the write took effect.".to_owned()
-        }
-        Phase::Closed { why } => closure(incident, why),
-        Phase::Investigating { .. }
-        | Phase::Drafted { .. }
-        | Phase::Granted { .. }
-        | Phase::Executing { .. }
-        | Phase::Verifying { .. } => String::new(),
-    };
-    let began = ago(incident.opened_at, now);
-    LineView {
-        href,
-        title: titled(incident),
-        badge: badge(&incident.phase),
-        tone: tone(&incident.phase),
-        detail: if detail.is_empty() {
-            format!("Opened {began}.")
-        } else {
-            format!("{detail} Opened {began}.")
-        },
-    }
-}
-
 /// What is wrong with what; what only an alert says is called one.
-fn titled(incident: &Incident) -> String {
+pub(super) fn titled(incident: &Incident) -> String {
     match (&incident.symptom, incident.alerts.names().first()) {
         (Some(found), _) => format!("{} on {}", found.reason, incident.scope),
         (None, Some(name)) => format!("Alert {name} on {}", incident.scope),
@@ -156,7 +108,7 @@ fn titled(incident: &Incident) -> String {
 }
 
 /// Why it is over, and what was left behind.
-fn closure(incident: &Incident, why: &Closure) -> String {
+pub(super) fn closure(incident: &Incident, why: &Closure) -> String {
     let left = words::left_behind(incident);
     let all = std::iter::once(words::closure(why)).chain(left);
     all.map(|clause| format!("{}.", capital(&clause))).collect::<Vec<_>>().join(" ")

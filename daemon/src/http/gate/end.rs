@@ -1,9 +1,9 @@
 //! A person's own door to end an incident: the form on its pages, and the POST behind it.
 
 use super::Gate;
-use super::forms::{self, Form, Purpose, fits};
-use super::render::{Frame, NextStep, message};
-use super::vote::status;
+use super::forms::{self, Purpose};
+use super::post::Unchanged;
+use super::render::NextStep;
 use crate::api::vote::EndPost;
 use crate::config::Keys;
 use crate::stages::vote::end::{EndPosted, Ended};
@@ -72,14 +72,10 @@ pub(super) async fn post(
     body: Bytes,
 ) -> Response {
     let id = IncidentId(id);
-    let visitor = match gate.allowed(&headers).await {
-        Ok(visitor) => visitor,
-        Err(why) => return gate.not_ended(why, None, &id).await,
-    };
-    let post: Option<EndPost> = Form::of(&headers).and_then(|form| form.read(&body));
-    let ours = |post: &EndPost| fits(&gate.keys, visitor.session, &Purpose::End(&id, post.seen), &post.csrf);
-    let Some(post) = post.filter(ours) else {
-        return gate.not_ended(VoteRefusal::BadForm, Some(&visitor), &id).await;
+    let purpose = |post: &EndPost| Purpose::End(&id, post.seen);
+    let (visitor, post) = match gate.ours(&headers, &body, purpose).await {
+        Ok(ours) => ours,
+        Err(no) => return gate.unchanged(no.why, no.visitor.as_ref(), not_ended(no.why, &id)).await,
     };
     let posted = EndPosted { incident: id.clone(), seen: post.seen, note: post.note };
     let (status, text, more) = match gate.votes.end(&visitor.person.name, &posted).await {
@@ -102,30 +98,21 @@ pub(super) async fn post(
             "Write a note: why does it end?",
             "A few words are enough. Everybody who looks later reads them.",
         ),
-        Err(why) => return gate.not_ended(why, Some(&visitor), &id).await,
+        Err(why) => return gate.unchanged(why, Some(&visitor), not_ended(why, &id)).await,
     };
-    let frame = gate.frame("The incident was not ended", &visitor, &gate.votes.rules().await).await;
-    message(status, &frame, text, &[more, "Nothing was changed by this attempt."], Some(back(&id)))
+    gate.say(&visitor, status, TITLE, (text, &[more, UNCHANGED]), back(&id)).await
 }
+
+const TITLE: &str = "The incident was not ended";
+const UNCHANGED: &str = "Nothing was changed by this attempt.";
 
 fn back(id: &IncidentId) -> NextStep {
-    NextStep { href: format!("/i/{id}"), text: "Back to the incident".to_owned() }
+    NextStep::to(format!("/i/{id}"), "Back to the incident")
 }
 
-impl Gate {
-    /// Tells the person why nothing was ended, and counts it.
-    async fn not_ended(&self, why: VoteRefusal, visitor: Option<&Visitor>, id: &IncidentId) -> Response {
-        const TITLE: &str = "The incident was not ended";
-        let frame = if let Some(visitor) = visitor {
-            self.metrics.refused(why.as_str());
-            self.frame(TITLE, visitor, &self.votes.rules().await).await
-        } else {
-            self.refuse_anonymous(why.as_str());
-            Frame::anonymous(TITLE)
-        };
-        let more = &["Nothing was changed by this attempt."];
-        message(status(why), &frame, sentence(why), more, visitor.map(|_| back(id)))
-    }
+/// Why nothing was ended.
+fn not_ended(why: VoteRefusal, id: &IncidentId) -> Unchanged<'static> {
+    Unchanged { title: TITLE, sentence: Some(sentence(why)), more: UNCHANGED, next: Some(back(id)) }
 }
 
 /// The refusals of a vote, where they speak of one, in words for this form.

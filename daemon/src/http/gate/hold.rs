@@ -1,9 +1,9 @@
 //! What a person may do about an incident besides deciding: have it, or silence it for an hour.
 
 use super::Gate;
-use super::forms::{self, Form, Purpose, fits};
-use super::render::{NextStep, clock, message};
-use super::vote::status;
+use super::forms::{self, Purpose};
+use super::post::Unchanged;
+use super::render::{NextStep, clock};
 use crate::api::vote::AgainPost;
 use crate::config::Keys;
 use crate::stages::vote::people::Visitor;
@@ -15,7 +15,6 @@ use http::{HeaderMap, StatusCode};
 use nightshift_engine::rules::Rules;
 use nightshift_engine::silence;
 use nightshift_model::registry::{PersonKind, Power};
-use nightshift_model::vote::VoteRefusal;
 use nightshift_model::{Incident, IncidentId, Phase, Timestamp};
 use std::sync::Arc;
 
@@ -30,6 +29,11 @@ pub(super) struct HoldView {
 }
 
 impl HoldView {
+    /// Whether there is anything to show.
+    pub(super) fn offers(&self) -> bool {
+        self.have.is_some() || self.silence.is_some() || !self.silenced.is_empty()
+    }
+
     /// What one visitor is offered for one incident.
     pub(super) fn of(
         incident: &Incident,
@@ -58,6 +62,13 @@ impl HoldView {
     }
 }
 
+/// What a person presses.
+#[derive(Clone, Copy)]
+enum Press {
+    Have,
+    Silence,
+}
+
 /// A person has an incident from now on.
 pub(super) async fn have(
     State(gate): State<Arc<Gate>>,
@@ -65,19 +76,7 @@ pub(super) async fn have(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let id = IncidentId(id);
-    let visitor = match gate.ours(&headers, &body, &Purpose::Have(&id)).await {
-        Ok(visitor) => visitor,
-        Err((why, visitor)) => return gate.unchanged(why, visitor.as_ref()).await,
-    };
-    let (text, more) = match gate.votes.have(&visitor.person.name, &id).await {
-        Ok(Had::Yours) => {
-            ("You have it.", "Nobody is woken about it again until it is over. Nothing else was done.")
-        }
-        Ok(Had::Over) => ("It is over already.", "There is nothing left to look after."),
-        Err(why) => return gate.unchanged(why, Some(&visitor)).await,
-    };
-    gate.told(&visitor, &id, text, more).await
+    gate.pressed(Press::Have, &IncidentId(id), &headers, &body).await
 }
 
 /// An incident's workload is silenced for an hour.
@@ -87,56 +86,44 @@ pub(super) async fn silence(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let id = IncidentId(id);
-    let visitor = match gate.ours(&headers, &body, &Purpose::Silence(&id)).await {
-        Ok(visitor) => visitor,
-        Err((why, visitor)) => return gate.unchanged(why, visitor.as_ref()).await,
-    };
-    let (text, more) = match gate.votes.silence(&visitor.person.name, &id).await {
-        Ok(Quieted::Silenced) => (
-            "Nobody is told about this workload for an hour.",
-            "It is worked on all the same. What is still broken then is told once.",
-        ),
-        Ok(Quieted::NotPossible) => {
-            ("It cannot be silenced.", "Too many silences are in force, or this is no workload.")
-        }
-        Err(why) => return gate.unchanged(why, Some(&visitor)).await,
-    };
-    gate.told(&visitor, &id, text, more).await
+    gate.pressed(Press::Silence, &IncidentId(id), &headers, &body).await
 }
 
 impl Gate {
-    /// The visitor of a form that is ours, with the checks that every post of a person passes.
-    async fn ours(
-        &self,
-        headers: &HeaderMap,
-        body: &Bytes,
-        purpose: &Purpose<'_>,
-    ) -> Result<Visitor, (VoteRefusal, Option<Visitor>)> {
-        let visitor = self.allowed(headers).await.map_err(|why| (why, None))?;
-        let post: Option<AgainPost> = Form::of(headers).and_then(|form| form.read(body));
-        if post.is_some_and(|post| fits(&self.keys, visitor.session, purpose, &post.csrf)) {
-            Ok(visitor)
-        } else {
-            Err((VoteRefusal::BadForm, Some(visitor)))
-        }
-    }
-
-    async fn told(&self, visitor: &Visitor, id: &IncidentId, text: &str, more: &str) -> Response {
-        let frame = self.frame("Incident", visitor, &self.votes.rules().await).await;
-        let next = NextStep { href: format!("/i/{id}"), text: "To the incident".to_owned() };
-        message(StatusCode::OK, &frame, text, &[more], Some(next))
-    }
-
-    /// Tells why nothing changed, and counts it.
-    async fn unchanged(&self, why: VoteRefusal, visitor: Option<&Visitor>) -> Response {
-        let frame = if let Some(visitor) = visitor {
-            self.metrics.refused(why.as_str());
-            self.frame("Nothing changed", visitor, &self.votes.rules().await).await
-        } else {
-            self.refuse_anonymous(why.as_str());
-            super::Frame::anonymous("Nothing changed")
+    async fn pressed(&self, what: Press, id: &IncidentId, headers: &HeaderMap, body: &Bytes) -> Response {
+        let purpose = |_: &AgainPost| match what {
+            Press::Have => Purpose::Have(id),
+            Press::Silence => Purpose::Silence(id),
         };
-        message(status(why), &frame, why.sentence(), &["Nothing changed by this attempt."], None)
+        let (visitor, _) = match self.ours(headers, body, purpose).await {
+            Ok(ours) => ours,
+            Err(no) => return self.unchanged(no.why, no.visitor.as_ref(), Unchanged::PLAIN).await,
+        };
+        let name = &visitor.person.name;
+        let done = match what {
+            Press::Have => self.votes.have(name, id).await.map(|had| match had {
+                Had::Yours => (
+                    "You have it.",
+                    "Nobody is woken about it again until it is over. Nothing else was done.",
+                ),
+                Had::Over => ("It is over already.", "There is nothing left to look after."),
+            }),
+            Press::Silence => self.votes.silence(name, id).await.map(|quieted| match quieted {
+                Quieted::Silenced => (
+                    "Nobody is told about this workload for an hour.",
+                    "It is worked on all the same. What is still broken then is told once.",
+                ),
+                Quieted::NotPossible => {
+                    ("It cannot be silenced.", "Too many silences are in force, or this is no workload.")
+                }
+            }),
+        };
+        match done {
+            Ok((text, more)) => {
+                let next = NextStep::to(format!("/i/{id}"), "To the incident");
+                self.say(&visitor, StatusCode::OK, "Incident", (text, &[more]), next).await
+            }
+            Err(why) => self.unchanged(why, Some(&visitor), Unchanged::PLAIN).await,
+        }
     }
 }

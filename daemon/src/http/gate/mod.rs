@@ -3,14 +3,18 @@
 //! Every page is rendered from the sealed bytes and the history; every error path means "not approved".
 
 mod course;
+mod digests;
 mod end;
 mod evidence;
 pub mod forms;
+mod frame;
 mod hold;
+mod inbox;
 mod inverse;
 pub mod link;
 mod page;
 mod passkey;
+mod post;
 mod proof;
 mod render;
 mod show;
@@ -18,7 +22,7 @@ mod signin;
 mod vote;
 
 pub use page::{Desk, proposal_page};
-pub use render::{Frame, SwitchView, VisitorView};
+pub use render::{BannerView, Frame, Here, SwitchView, VisitorView};
 pub(in crate::http) use vote::status as vote_status;
 
 use super::headers;
@@ -26,7 +30,8 @@ use super::limits::{Buckets, Verdict, household};
 use super::listen::{Peer, bounded};
 use super::metrics::{Anonymous, GateMetrics};
 use super::session::Cookies;
-use crate::api::digest::DigestSheet;
+use crate::api::digest::{DigestSheet, DigestShelf};
+use crate::api::ready::Readiness;
 use crate::clock::Clock;
 use crate::config::{self, Keys, PublicUrl};
 use crate::stages::query::Reads;
@@ -41,6 +46,7 @@ use futures::future::BoxFuture;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use link::{BadLink, LinkToken};
+use nightshift_engine::drive::StoreError;
 use nightshift_model::{Digest, PersonId, Proposal, Seconds};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -59,6 +65,24 @@ pub type Visible = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 pub type DigestOf =
     Arc<dyn Fn(jiff::civil::Date, Visible) -> BoxFuture<'static, Option<DigestSheet>> + Send + Sync>;
 
+/// The days before one, or up to the last, that have a digest; counted is what the visitor may see.
+pub type DigestsOf = Arc<
+    dyn Fn(Option<jiff::civil::Date>, Visible) -> BoxFuture<'static, Result<DigestShelf, StoreError>>
+        + Send
+        + Sync,
+>;
+/// Where digests come from.
+#[derive(Clone)]
+pub struct Digests {
+    /// One of them.
+    pub of: DigestOf,
+    /// Which there are.
+    pub days: DigestsOf,
+}
+
+/// Whether the work can be done at all, and what is missing.
+pub type Ready = Arc<dyn Fn() -> Readiness + Send + Sync>;
+
 /// What the gate is built from.
 pub struct Parts {
     /// Takes decisions.
@@ -76,7 +100,9 @@ pub struct Parts {
     /// What it counts.
     pub metrics: GateMetrics,
     /// Where digests come from.
-    pub digest: DigestOf,
+    pub digests: Digests,
+    /// Whether it is ready.
+    pub ready: Ready,
 }
 
 /// How browsers reach the gate.
@@ -104,7 +130,8 @@ pub struct Gate {
     site: Site,
     cookies: Cookies,
     metrics: GateMetrics,
-    digest: DigestOf,
+    digests: Digests,
+    ready: Ready,
     addresses: Buckets<IpAddr>,
     sessions: Buckets<Digest>,
     anonymous: Anonymous,
@@ -143,7 +170,7 @@ impl Site {
 impl Gate {
     /// A gate.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { votes, reads, people, keys, clock, site, metrics, digest } = parts;
+        let Parts { votes, reads, people, keys, clock, site, metrics, digests, ready } = parts;
         Arc::new(Self {
             votes,
             reads,
@@ -153,7 +180,8 @@ impl Gate {
             cookies: Cookies::new(site.encrypted),
             site,
             metrics,
-            digest,
+            digests,
+            ready,
             addresses: Buckets::new(ADDRESS.0, ADDRESS.1),
             sessions: Buckets::new(SESSION.0, SESSION.1),
             anonymous: Anonymous::default(),
@@ -163,12 +191,13 @@ impl Gate {
     /// The routes, with the same headers on every answer.
     pub fn router(self: &Arc<Self>) -> Router {
         let routes = Router::new()
-            .route("/", get(show::list))
+            .route("/", get(inbox::list))
             .route("/i/{incident}", get(show::incident))
             .route("/p/{proposal}", get(show::proposal))
             .route("/p/{proposal}/{token}", get(show::link))
-            .route("/digest", get(show::last_digest))
-            .route("/digest/{date}", get(show::digest))
+            .route("/digest", get(digests::last))
+            .route("/digest/{date}", get(digests::digest))
+            .route("/digests", get(digests::shelf))
             .route("/p/{proposal}/statement", get(passkey::statement))
             .route("/passkey", get(passkey::offer).post(passkey::made))
             .route("/assets/passkey.js", get(script))

@@ -11,8 +11,12 @@ use nightshift_model::{Seconds, Timestamp};
 pub struct Frame {
     /// Its title.
     pub title: String,
+    /// Where in the navigation one is.
+    pub here: Here,
     /// The cluster's name; empty for strangers.
     pub cluster: String,
+    /// What holds nightshift back, most important first.
+    pub banners: Vec<BannerView>,
     /// Who is signed in.
     pub visitor: Option<VisitorView>,
     /// The kill switch; absent for strangers.
@@ -24,6 +28,38 @@ pub struct Frame {
     /// Where to look again, while something is under way. The page never does so by itself: who reads it, or has it
     /// read, would lose the place.
     pub reload: Option<String>,
+}
+
+/// Places of the navigation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Here {
+    /// What needs this person now.
+    Inbox,
+    /// The digests by date.
+    Digests,
+    /// A page below one of them, or apart.
+    #[default]
+    Elsewhere,
+}
+
+impl Here {
+    /// The links, in order, and where one is.
+    pub fn links(self) -> impl Iterator<Item = (&'static str, &'static str, bool)> {
+        [(Self::Inbox, "/", "Inbox"), (Self::Digests, "/digests", "Digests")]
+            .into_iter()
+            .map(move |(place, href, name)| (href, name, place == self))
+    }
+}
+
+/// One line above every page.
+#[derive(Clone, Debug)]
+pub struct BannerView {
+    /// How it looks.
+    pub tone: &'static str,
+    /// What is so.
+    pub what: String,
+    /// Why, or what it means.
+    pub more: String,
 }
 
 /// The person at the page.

@@ -1,16 +1,14 @@
 //! GET: everything that can be looked at. Nothing here decides anything.
 
-use super::course::{self, IncidentPage, ListPage};
+use super::Gate;
+use super::course::{self, IncidentPage};
 use super::end;
 use super::forms::{self, Purpose};
 use super::hold::HoldView;
 use super::link::{BadLink, LinkToken};
 use super::page::{Desk, proposal_page, sentence};
-use super::render::{Frame, SwitchView, VisitorView, clock, message, page, span};
-use super::{Gate, Visible};
-use crate::api::digest::DigestSheet;
+use super::render::{Frame, clock, message, page, span};
 use crate::stages::query::Story;
-use crate::stages::vote::anywhere;
 use crate::stages::vote::people::Visitor;
 use askama::Template;
 use axum::extract::{Path, State};
@@ -19,9 +17,9 @@ use http::header::SET_COOKIE;
 use http::{HeaderMap, Method, StatusCode};
 use nightshift_engine::digest::words;
 use nightshift_engine::drive::StoreError;
-use nightshift_engine::rules::{KillSwitch, Rules};
+use nightshift_engine::rules::Rules;
 use nightshift_model::registry::Power;
-use nightshift_model::{Actor, Incident, IncidentId, Phase, ProposalId, Timestamp};
+use nightshift_model::{IncidentId, ProposalId, Timestamp};
 use std::sync::Arc;
 
 #[derive(Template)]
@@ -39,46 +37,7 @@ struct TeaserPage {
     foreign: String,
 }
 
-#[derive(Template)]
-#[template(path = "digest.html")]
-struct DigestPage {
-    frame: Frame,
-    sheet: DigestSheet,
-}
-
 impl Gate {
-    /// What stands around a page for a signed-in person.
-    pub(super) async fn frame(&self, title: &str, visitor: &Visitor, rules: &Rules) -> Frame {
-        let set = match &rules.standing.kill_switch {
-            KillSwitch::Clear => None,
-            KillSwitch::Set { reason } => Some(reason.clone()),
-        };
-        let clearing = match (&set, self.votes.switch().await) {
-            (Some(_), Ok(system)) => system.clearing.iter().map(person).collect(),
-            (None, _) | (_, Err(_)) => Vec::new(),
-        };
-        let may = |powers| anywhere(&rules.registry, &visitor.person, powers);
-        let token = |purpose| forms::token(&self.keys, visitor.session, &purpose);
-        Frame {
-            title: title.to_owned(),
-            cluster: rules.cluster.name.clone(),
-            visitor: Some(VisitorView {
-                name: visitor.person.name.to_string(),
-                signout: token(Purpose::SignOut),
-            }),
-            switch: Some(SwitchView {
-                set,
-                clearing,
-                may_set: may(&[Power::Approve, Power::Admin]),
-                may_clear: may(&[Power::Admin]),
-                csrf: token(Purpose::Switch),
-            }),
-            one_identity: rules.registry.policy.counts_our_word(),
-            passkeys: rules.registry.passkeys.is_some(),
-            reload: None,
-        }
-    }
-
     /// The page that asks a stranger to sign in; the same whatever was asked for.
     pub(super) fn sign_in_first(&self) -> Response {
         self.refuse_anonymous("no-session");
@@ -186,36 +145,8 @@ enum Follow {
     Store(StoreError),
 }
 
-fn person(actor: &Actor) -> String {
-    match actor {
-        Actor::Person(name) => name.to_string(),
-        Actor::Nightshift(_) | Actor::Operator => actor.to_string(),
-    }
-}
-
 fn may_view(rules: &Rules, visitor: &Visitor, namespace: &str) -> bool {
     rules.registry.may(&visitor.person, Power::View, namespace)
-}
-
-pub(super) async fn list(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> Response {
-    let Some(visitor) = gate.visitor(&headers).await else { return gate.sign_in_first() };
-    let rules = gate.votes.rules().await;
-    let incidents = match tokio::try_join!(gate.reads.open(), gate.reads.lately()) {
-        Ok((open, lately)) => (open, lately),
-        Err(error) => return Gate::unavailable(&error),
-    };
-    let now = gate.clock.now();
-    let lines = |from: &[Incident], want: fn(&Phase) -> bool| {
-        let mine = from.iter().filter(|i| may_view(&rules, &visitor, i.scope.owned_in()));
-        mine.filter(|i| want(&i.phase)).map(|i| course::line(i, now)).collect()
-    };
-    let list = ListPage {
-        frame: gate.frame("Tonight", &visitor, &rules).await,
-        waiting: lines(&incidents.0, course::needs_a_person),
-        open: lines(&incidents.0, |p| !course::needs_a_person(p)),
-        closed: lines(&incidents.1, |p| matches!(p, Phase::Closed { .. })),
-    };
-    gate.with_page_cookie(page(StatusCode::OK, &list), &visitor)
 }
 
 pub(super) async fn incident(
@@ -286,42 +217,5 @@ pub(super) async fn link(
         }
         Err(Follow::Bad(why)) => gate.bad_link(why),
         Err(Follow::Store(error)) => Gate::unavailable(&error),
-    }
-}
-
-pub(super) async fn digest(
-    State(gate): State<Arc<Gate>>,
-    Path(date): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    let dates = date.parse().ok().into_iter().collect();
-    gate.first_digest(&headers, dates).await
-}
-
-/// The newest one: today's once it is out, until then yesterday's.
-pub(super) async fn last_digest(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> Response {
-    let today = gate.clock.now().get().to_zoned(gate.site.zone.clone()).date();
-    let dates = [Some(today), today.yesterday().ok()].into_iter().flatten().collect();
-    gate.first_digest(&headers, dates).await
-}
-
-impl Gate {
-    /// The first of these days that has a digest.
-    async fn first_digest(&self, headers: &HeaderMap, dates: Vec<jiff::civil::Date>) -> Response {
-        let Some(visitor) = self.visitor(headers).await else { return self.sign_in_first() };
-        let rules = self.votes.rules().await;
-        // Everybody gets the parts that their roles cover; who may look nowhere gets nothing.
-        if !anywhere(&rules.registry, &visitor.person, &[Power::View]) {
-            return Self::nothing_here();
-        }
-        let (registry, person) = (Arc::clone(&rules.registry), visitor.person.clone());
-        let sees: Visible = Arc::new(move |namespace| registry.may(&person, Power::View, namespace));
-        for date in dates {
-            if let Some(sheet) = (self.digest)(date, Arc::clone(&sees)).await {
-                let frame = self.frame("Morning digest", &visitor, &rules).await;
-                return self.with_page_cookie(page(StatusCode::OK, &DigestPage { frame, sheet }), &visitor);
-            }
-        }
-        Self::nothing_here()
     }
 }

@@ -2,7 +2,8 @@
 
 use super::Gate;
 use super::forms::{self, Form, Purpose, fits, own_origin};
-use super::render::{Frame, NextStep, message};
+use super::post::Unchanged;
+use super::render::NextStep;
 use crate::api::problem::Problem;
 use crate::api::vote::{AgainPost, SwitchPost, SwitchTo, VotePost, VoteTaken};
 use crate::http::limits::Verdict;
@@ -137,23 +138,21 @@ impl Gate {
         id: &ProposalId,
         form: Form,
     ) -> Response {
+        if form == Form::Page {
+            let said = Unchanged {
+                title: "Your vote was not taken",
+                sentence: None,
+                more: "Nothing was decided by this attempt.",
+                next: Some(NextStep::to(format!("/p/{id}"), "Back to the proposal")),
+            };
+            return self.unchanged(why, visitor, said).await;
+        }
         match visitor {
             Some(_) => self.metrics.refused(why.as_str()),
             None => self.refuse_anonymous(why.as_str()),
         }
-        let status = status(why);
-        if form == Form::Json {
-            let next = "Look at the proposal as it stands now.";
-            let problem = Problem::new(status.as_u16(), why.as_str(), why.sentence(), next);
-            return problem.into_response();
-        }
-        let frame = match visitor {
-            Some(visitor) => self.frame("Your vote was not taken", visitor, &self.votes.rules().await).await,
-            None => Frame::anonymous("Your vote was not taken"),
-        };
-        let next =
-            visitor.map(|_| NextStep { href: format!("/p/{id}"), text: "Back to the proposal".to_owned() });
-        message(status, &frame, why.sentence(), &["Nothing was decided by this attempt."], next)
+        let next = "Look at the proposal as it stands now.";
+        Problem::new(status(why).as_u16(), why.as_str(), why.sentence(), next).into_response()
     }
 }
 
@@ -193,14 +192,10 @@ pub(super) async fn again(
     body: Bytes,
 ) -> Response {
     let id = ProposalId(id);
-    let visitor = match gate.allowed(&headers).await {
-        Ok(visitor) => visitor,
-        Err(why) => return gate.refuse(why, None, &id, Form::Page).await,
+    let visitor = match gate.ours(&headers, &body, |_: &AgainPost| Purpose::Again(&id)).await {
+        Ok((visitor, _)) => visitor,
+        Err(no) => return gate.refuse(no.why, no.visitor.as_ref(), &id, Form::Page).await,
     };
-    let post: Option<AgainPost> = Form::of(&headers).and_then(|form| form.read(&body));
-    if !post.is_some_and(|post| fits(&gate.keys, visitor.session, &Purpose::Again(&id), &post.csrf)) {
-        return gate.refuse(VoteRefusal::BadForm, Some(&visitor), &id, Form::Page).await;
-    }
     let (text, more) = match gate.votes.again(&visitor.person.name, &id).await {
         Ok(Again::Asked) => (
             "It is being looked at again.",
@@ -211,51 +206,35 @@ pub(super) async fn again(
         }
         Err(why) => return gate.refuse(why, Some(&visitor), &id, Form::Page).await,
     };
-    let frame = gate.frame("Check again", &visitor, &gate.votes.rules().await).await;
-    let next = NextStep { href: "/".to_owned(), text: "To the list".to_owned() };
-    message(StatusCode::OK, &frame, text, &[more], Some(next))
+    let next = NextStep::to("/", "To the inbox");
+    gate.say(&visitor, StatusCode::OK, "Check again", (text, &[more]), next).await
 }
 
 /// The kill switch.
 pub(super) async fn switch(State(gate): State<Arc<Gate>>, headers: HeaderMap, body: Bytes) -> Response {
-    let nobody = ProposalId(String::new());
-    let visitor = match gate.allowed(&headers).await {
-        Ok(visitor) => visitor,
-        Err(why) => return gate.refuse(why, None, &nobody, Form::Page).await,
+    let next = || NextStep::to("/", "To the inbox");
+    let said = || Unchanged {
+        title: "Kill switch",
+        sentence: None,
+        more: "The kill switch is as it was.",
+        next: Some(next()),
     };
-    let post: Option<SwitchPost> = Form::of(&headers).and_then(|form| form.read(&body));
-    let ours = post.filter(|post| fits(&gate.keys, visitor.session, &Purpose::Switch, &post.csrf));
-    let result = match ours {
-        None => Err(VoteRefusal::BadForm),
-        Some(post) => {
-            let to = match post.switch {
-                SwitchTo::Set => Switch::Set { reason: post.reason },
-                SwitchTo::Clear => Switch::Clear,
-            };
-            gate.votes.kill_switch(&visitor.person.name, to).await
-        }
+    let (visitor, post) = match gate.ours(&headers, &body, |_: &SwitchPost| Purpose::Switch).await {
+        Ok(ours) => ours,
+        Err(no) => return gate.unchanged(no.why, no.visitor.as_ref(), said()).await,
     };
-    let frame = gate.frame("Kill switch", &visitor, &gate.votes.rules().await).await;
-    let next = Some(NextStep { href: "/".to_owned(), text: "To the list".to_owned() });
-    match result {
-        Ok(Switched::Set) => {
-            let more = "What is on its way already cannot be called back. Two admins clear the switch.";
-            message(StatusCode::OK, &frame, "The kill switch is set. Nothing new is executed.", &[more], next)
-        }
-        Ok(Switched::Clearing) => message(
-            StatusCode::OK,
-            &frame,
-            "Noted. A second admin must clear it too.",
-            &["It is still set."],
-            next,
+    let to = match post.switch {
+        SwitchTo::Set => Switch::Set { reason: post.reason },
+        SwitchTo::Clear => Switch::Clear,
+    };
+    let (text, more) = match gate.votes.kill_switch(&visitor.person.name, to).await {
+        Ok(Switched::Set) => (
+            "The kill switch is set. Nothing new is executed.",
+            "What is on its way already cannot be called back. Two admins clear the switch.",
         ),
-        Ok(Switched::Cleared) => {
-            let more = "Votes and approvals from before are void.";
-            message(StatusCode::OK, &frame, "The kill switch is cleared.", &[more], next)
-        }
-        Err(why) => {
-            gate.metrics.refused(why.as_str());
-            message(status(why), &frame, why.sentence(), &["The kill switch is as it was."], next)
-        }
-    }
+        Ok(Switched::Clearing) => ("Noted. A second admin must clear it too.", "It is still set."),
+        Ok(Switched::Cleared) => ("The kill switch is cleared.", "Votes and approvals from before are void."),
+        Err(why) => return gate.unchanged(why, Some(&visitor), said()).await,
+    };
+    gate.say(&visitor, StatusCode::OK, "Kill switch", (text, &[more]), next()).await
 }

@@ -1,6 +1,7 @@
 //! Places in lists, as opaque text: a list keeps its place whatever is added to it meanwhile.
 
 use crate::store::Cursor;
+use crate::store::inbox::Place;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nightshift_model::{IncidentId, Timestamp};
@@ -33,6 +34,21 @@ pub(super) fn after_incident(cursor: &str) -> Result<Cursor, NoPlace> {
     Ok(Cursor { opened_at, id: IncidentId::from(id) })
 }
 
+/// Behind an incident of an inbox.
+pub(super) fn place(place: &Place) -> String {
+    write(&format!("n:{}:{}:{}", place.rank, place.key, place.id))
+}
+
+/// Reads [`place`].
+pub(super) fn after_place(cursor: &str) -> Result<Place, NoPlace> {
+    let text = read(cursor, "n")?;
+    let mut parts = text.splitn(3, ':');
+    let mut number = || parts.next()?.parse::<i64>().ok();
+    let (rank, key) = (number().ok_or(NoPlace)?, number().ok_or(NoPlace)?);
+    let id = IncidentId::from(parts.next().ok_or(NoPlace)?);
+    Ok(Place { rank, key, id })
+}
+
 /// A row of the history, in one of its lists.
 pub(super) fn row(list: &'static str, seq: u64) -> String {
     write(&format!("{list}:{seq}"))
@@ -50,7 +66,10 @@ mod tests {
     #[test]
     fn a_place_reads_back_and_belongs_to_its_list() {
         let place = Cursor { opened_at: Timestamp::from_micros(1_800_000_000_000_001), id: "inc-a:b".into() };
-        assert_eq!(after_incident(&incident(&place)), Ok(place));
+        assert_eq!(after_incident(&incident(&place)).as_ref(), Ok(&place));
+        let inbox = Place { rank: 2, key: -1_800_000_000_000_001, id: "inc-a:b".into() };
+        assert_eq!(after_place(&self::place(&inbox)), Ok(inbox));
+        assert_eq!(after_place(&incident(&place)), Err(NoPlace));
         assert_eq!(at_row(&row("p", 7), "p"), Ok(7));
         assert_eq!(at_row(&row("p", 7), "a"), Err(NoPlace));
         assert_eq!(after_incident(&row("p", 7)), Err(NoPlace));

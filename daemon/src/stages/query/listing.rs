@@ -105,7 +105,11 @@ impl Reads {
     }
 
     /// The namespaces that a list is about; `None` for every one.
-    async fn visible(&self, by: &Reader, wanted: Option<&str>) -> Result<Option<Vec<String>>, StoreError> {
+    pub(super) async fn visible(
+        &self,
+        by: &Reader,
+        wanted: Option<&str>,
+    ) -> Result<Option<Vec<String>>, StoreError> {
         match wanted {
             Some(one) => Ok(Some([one].into_iter().filter(|n| by.sees(n)).map(str::to_owned).collect())),
             None if by.sees_all() => Ok(None),
@@ -118,7 +122,7 @@ impl Reads {
 }
 
 /// Takes the one line too many away; the last of those that stay is where the next page begins.
-fn cut<T>(found: &mut Vec<T>, limit: u32) -> Option<&T> {
+pub(super) fn cut<T>(found: &mut Vec<T>, limit: u32) -> Option<&T> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = found.len() > limit;
     found.truncate(limit);
