@@ -225,6 +225,14 @@ async fn lists(walk: &mut Walk) {
     walk.visit("digests.html", "none yet", &busy, "/digests", "No digest is out yet").await;
     let week = crate::digests::since(start() - Seconds(7 * 86_400)).await;
     walk.sign_in(&week, "alice").await;
+    let shop = nightshift_model::Selector::Namespace("shop".to_owned());
+    crate::silences::silenced(&week, shop, start() - Seconds(600), start() + Seconds(7_200)).await;
+    walk.visit("silences.html", "one", &week, "/silences", "1 silence is in force").await;
+    walk.driver.write("#name", "cart").await;
+    walk.driver.write("#lasts", "soon").await;
+    walk.driver.write("#because", "x").await;
+    walk.driver.click("section.decide button").await;
+    walk.check("silences.html", "wrong fields", "It was not added").await;
     walk.visit("digests.html", "a week", &week, "/digests", "No incident opened").await;
 }
 

@@ -20,6 +20,7 @@ mod pages;
 mod passkeys;
 mod people;
 mod screens;
+mod silences;
 mod votes;
 
 use nightshift_tests::driver;

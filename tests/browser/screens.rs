@@ -177,5 +177,11 @@ async fn the_pages_can_be_looked_at() {
     night.open("inc-a", "shop", "a", 90_000).await;
     let mut alice = night.signed_in("alice").await;
     shoot(browser, "inbox-empty", &Night::quiet().await.signed_in("alice").await.get("/").await);
+    let until = start() + Seconds(7_200);
+    let shop = nightshift_model::Selector::Namespace("shop".to_owned());
+    crate::silences::silenced(&night, shop, start() - Seconds(600), until).await;
+    let csrf = crate::silences::csrf(&alice.get("/silences").await);
+    let wrong = crate::silences::form(&csrf, "workload", "cart", "2 hours", "the cart’s migration");
+    shoot(browser, "silences", &alice.post("/silences", &wrong).await);
     shoot(browser, "digests", &alice.get("/digests").await);
 }

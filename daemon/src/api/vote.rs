@@ -224,6 +224,53 @@ pub struct AgainPost {
     pub csrf: String,
 }
 
+/// Body of `POST /silences`, as the person wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SilencePost {
+    /// The form's token.
+    pub csrf: String,
+    /// Of what.
+    #[serde(default)]
+    pub of: SilenceOf,
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+    /// When it begins, from now; empty for at once.
+    #[serde(default)]
+    pub begins: String,
+    /// How long it lasts.
+    #[serde(default)]
+    pub lasts: String,
+    /// Why.
+    #[serde(default)]
+    pub because: String,
+}
+
+/// What a silence is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SilenceOf {
+    /// One workload.
+    #[default]
+    Workload,
+    /// A namespace.
+    Namespace,
+    /// A kind of fault, everywhere.
+    Reason,
+}
+
+impl SilenceOf {
+    /// The word in the form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Workload => "workload",
+            Self::Namespace => "namespace",
+            Self::Reason => "reason",
+        }
+    }
+}
+
 /// Body of `POST /i/<incident>/end`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

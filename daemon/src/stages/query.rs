@@ -6,6 +6,7 @@ mod explain;
 mod inbox;
 mod listing;
 mod reader;
+mod silences;
 mod story;
 mod trail;
 
@@ -13,6 +14,7 @@ pub use explain::{explain, playbooks};
 pub use inbox::{InboxPage, Need};
 pub use listing::{MOST, QueryError};
 pub use reader::Reader;
+pub use silences::{Over, Silences};
 pub use story::{End, Story};
 
 use crate::clock::Clock;

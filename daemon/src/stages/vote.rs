@@ -10,7 +10,7 @@ mod silence;
 pub mod silences;
 
 pub use have::Had;
-pub use silence::Quieted;
+pub use silence::{Quieted, Unsilenced, Wish, Wished, may_quiet};
 
 use super::RulesNow;
 use crate::clock::Clock;

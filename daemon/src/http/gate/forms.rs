@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, ORIGIN};
-use nightshift_model::{Digest, IncidentId, ProposalId, Timestamp, VoteDecision};
+use nightshift_model::{Digest, IncidentId, ProposalId, SilenceId, Timestamp, VoteDecision};
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq as _;
 
@@ -27,6 +27,10 @@ pub enum Purpose<'a> {
     Silence(&'a IncidentId),
     /// The inverse of this proposal is asked for.
     Inverse(&'a ProposalId),
+    /// A new silence.
+    AddSilence,
+    /// The end of a silence.
+    EndSilence(&'a SilenceId),
     /// The kill switch.
     Switch,
     /// A new passkey, on a page of that time.
@@ -67,6 +71,10 @@ fn sign(key: &Key, session: Digest, purpose: &Purpose<'_>) -> String {
         Purpose::Have(incident) => key.mac(DOMAIN, &[&session.0, b"have", incident.as_str().as_bytes()]),
         Purpose::Silence(incident) => {
             key.mac(DOMAIN, &[&session.0, b"silence", incident.as_str().as_bytes()])
+        }
+        Purpose::AddSilence => key.mac(DOMAIN, &[&session.0, b"add-silence"]),
+        Purpose::EndSilence(silence) => {
+            key.mac(DOMAIN, &[&session.0, b"end-silence", silence.as_str().as_bytes()])
         }
         Purpose::Switch => key.mac(DOMAIN, &[&session.0, b"switch"]),
         Purpose::SignOut => key.mac(DOMAIN, &[&session.0, b"signout"]),

@@ -19,6 +19,7 @@ mod proof;
 mod render;
 mod show;
 mod signin;
+mod silences;
 mod vote;
 
 pub use page::{Desk, proposal_page};
@@ -209,6 +210,8 @@ impl Gate {
             .route("/p/{proposal}/inverse", post(inverse::post))
             .route("/i/{incident}/have", post(hold::have))
             .route("/i/{incident}/silence", post(hold::silence))
+            .route("/silences", get(silences::list).post(silences::add))
+            .route("/silences/{id}/end", post(silences::end))
             .route("/killswitch", post(vote::switch))
             .route("/signin", post(signin::open))
             .route("/signout", post(signin::close))

@@ -37,6 +37,8 @@ pub enum Here {
     Inbox,
     /// The digests by date.
     Digests,
+    /// What nobody is told of.
+    Silences,
     /// A page below one of them, or apart.
     #[default]
     Elsewhere,
@@ -45,9 +47,13 @@ pub enum Here {
 impl Here {
     /// The links, in order, and where one is.
     pub fn links(self) -> impl Iterator<Item = (&'static str, &'static str, bool)> {
-        [(Self::Inbox, "/", "Inbox"), (Self::Digests, "/digests", "Digests")]
-            .into_iter()
-            .map(move |(place, href, name)| (href, name, place == self))
+        [
+            (Self::Inbox, "/", "Inbox"),
+            (Self::Digests, "/digests", "Digests"),
+            (Self::Silences, "/silences", "Silences"),
+        ]
+        .into_iter()
+        .map(move |(place, href, name)| (href, name, place == self))
     }
 }
 

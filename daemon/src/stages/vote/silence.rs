@@ -1,15 +1,21 @@
-//! A silence from the page: one workload, one hour.
+//! Silences from the pages: an incident's workload for an hour, or whatever a person names for as long as they say.
 
 use super::silences::{self, SilenceError};
 use super::{Votes, failed, may};
-use nightshift_model::registry::Power;
+use nightshift_engine::Store as _;
+use nightshift_engine::redact::redactor;
+use nightshift_engine::text;
+use nightshift_model::registry::{PersonKind, Power};
+use nightshift_model::silence::BECAUSE;
 use nightshift_model::vote::VoteRefusal;
-use nightshift_model::{Actor, IncidentId, PersonId, Seconds, Selector, Silence};
+use nightshift_model::{
+    Actor, BadSilence, IncidentId, PersonId, Registry, Seconds, Selector, Silence, SilenceId,
+};
 
-/// How long the page's button keeps quiet.
+/// How long the incident's button keeps quiet.
 const HOUR: Seconds = Seconds(3600);
 
-/// What became of it.
+/// What became of the button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quieted {
     /// Nobody is told for an hour.
@@ -18,32 +24,116 @@ pub enum Quieted {
     NotPossible,
 }
 
+/// What a person wants to be quiet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// Of what.
+    pub of: Selector,
+    /// When it begins, from now.
+    pub begins: Seconds,
+    /// How long it lasts.
+    pub lasts: Seconds,
+    /// Why, for whoever finds it at night.
+    pub because: String,
+}
+
+/// What became of a wish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wished {
+    /// It is a silence.
+    Silenced,
+    /// It breaks a rule of silences.
+    Bad(BadSilence),
+    /// There are too many.
+    TooMany,
+}
+
+/// What became of ending one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsilenced {
+    /// It is over; what is still broken is told.
+    Ended,
+    /// It was over already, or there is none of that id.
+    Over,
+}
+
 impl Votes {
     /// Silences an incident's workload for an hour, by a person who may approve in its namespace.
     ///
     /// # Errors
     /// The refusal: nothing is silenced then. An unknown incident is refused as one of another owner.
     pub async fn silence(&self, name: &PersonId, id: &IncidentId) -> Result<Quieted, VoteRefusal> {
-        let now = self.clock.now();
         let rules = self.rules().await;
-        let incident = self.incident(id).await?.ok_or(VoteRefusal::NoRole)?;
-        may(&rules.registry, name, Power::Approve, incident.scope.owned_in())?;
-        let of = Selector::Workload {
-            namespace: incident.scope.namespace.clone(),
-            name: incident.scope.name.clone(),
-        };
-        let because = format!("from the page of {id}");
-        let by = Actor::Person(name.clone());
-        let Ok(silence) = Silence::new(of, now, now + HOUR, &because, by) else {
-            return Ok(Quieted::NotPossible);
-        };
-        match silences::add(&self.store, silence, now).await {
-            Ok(()) => {
+        let scope = self.incident(id).await?.ok_or(VoteRefusal::NoRole)?.scope;
+        may(&rules.registry, name, Power::Approve, scope.owned_in())?;
+        let of = Selector::Workload { namespace: scope.namespace, name: scope.name };
+        let wish = Wish { of, begins: Seconds(0), lasts: HOUR, because: format!("from the page of {id}") };
+        match self.wish(name, wish).await? {
+            Wished::Silenced => {
                 (self.wake)(Some(id.clone()));
                 Ok(Quieted::Silenced)
             }
-            Err(SilenceError::TooMany | SilenceError::NotFound(_)) => Ok(Quieted::NotPossible),
+            Wished::Bad(_) | Wished::TooMany => Ok(Quieted::NotPossible),
+        }
+    }
+
+    /// Silences what a person names, if the person may approve all of it.
+    ///
+    /// # Errors
+    /// The refusal: nothing is silenced then.
+    pub async fn wish(&self, name: &PersonId, wish: Wish) -> Result<Wished, VoteRefusal> {
+        let (now, rules) = (self.clock.now(), self.rules().await);
+        may_quiet(&rules.registry, name, &wish.of)?;
+        let from = now + wish.begins;
+        let by = Actor::Person(name.clone());
+        // Judged before it is cut, so that nothing is lost without a word.
+        let because = redactor().redact(wish.because.trim()).text;
+        let silence = match Silence::new(wish.of, from, from + wish.lasts, &because, by) {
+            Ok(silence) => Silence { because: text::visible(&silence.because, BECAUSE), ..silence },
+            Err(why) => return Ok(Wished::Bad(why)),
+        };
+        match silences::add(&self.store, silence, now).await {
+            Ok(()) => Ok(Wished::Silenced),
+            Err(SilenceError::TooMany | SilenceError::NotFound(_)) => Ok(Wished::TooMany),
             Err(SilenceError::Store(error)) => Err(failed(&error)),
+        }
+    }
+
+    /// Ends a silence before its time, by a person who could have added it.
+    ///
+    /// # Errors
+    /// The refusal: it is as it was. One that this person may not end is refused as one that is not there.
+    pub async fn unsilence(&self, name: &PersonId, id: &SilenceId) -> Result<Unsilenced, VoteRefusal> {
+        let (now, rules) = (self.clock.now(), self.rules().await);
+        let known = silences::in_force(&self.store, now).await.map_err(|e| failed(&e))?;
+        let Some(silence) = known.into_iter().find(|silence| silence.id == *id) else {
+            return Ok(Unsilenced::Over);
+        };
+        may_quiet(&rules.registry, name, &silence.of)?;
+        match silences::end(&self.store, id, Actor::Person(name.clone()), now).await {
+            Ok(_) => Ok(Unsilenced::Ended),
+            Err(SilenceError::TooMany | SilenceError::NotFound(_)) => Ok(Unsilenced::Over),
+            Err(SilenceError::Store(error)) => Err(failed(&error)),
+        }
+    }
+}
+
+/// Whoever may approve everything that it keeps quiet may make and end a silence: of a kind of fault that is everything.
+///
+/// # Errors
+/// The refusal.
+pub fn may_quiet(registry: &Registry, name: &PersonId, of: &Selector) -> Result<(), VoteRefusal> {
+    match of {
+        Selector::Namespace(namespace) | Selector::Workload { namespace, .. } => {
+            may(registry, name, Power::Approve, namespace)
+        }
+        Selector::Reason(_) => {
+            let person = registry.person(name).ok_or(VoteRefusal::NoRole)?;
+            if person.kind == PersonKind::Service {
+                return Err(VoteRefusal::Service);
+            }
+            let all = registry.roles_may_all(&person.roles, Power::Approve);
+            if all { Ok(()) } else { Err(VoteRefusal::NoRole) }
         }
     }
 }
