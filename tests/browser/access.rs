@@ -233,6 +233,10 @@ async fn lists(walk: &mut Walk) {
     walk.driver.write("#because", "x").await;
     walk.driver.click("section.decide button").await;
     walk.check("silences.html", "wrong fields", "It was not added").await;
+    walk.visit("people.html", "own", &week, "/people", "You and your sessions").await;
+    crate::sessions::equip(&week);
+    walk.sign_in(&week, "root").await;
+    walk.visit("people.html", "everybody", &week, "/people", "Tokens of programs").await;
     walk.visit("digests.html", "a week", &week, "/digests", "No incident opened").await;
 }
 

@@ -20,6 +20,7 @@ mod pages;
 mod passkeys;
 mod people;
 mod screens;
+mod sessions;
 mod silences;
 mod votes;
 

@@ -183,5 +183,10 @@ async fn the_pages_can_be_looked_at() {
     let csrf = crate::silences::csrf(&alice.get("/silences").await);
     let wrong = crate::silences::form(&csrf, "workload", "cart", "2 hours", "the cart’s migration");
     shoot(browser, "silences", &alice.post("/silences", &wrong).await);
+    crate::sessions::equip(&night);
+    let mut root = night.signed_in("root").await;
+    night.signed_in("bob").await;
+    shoot(browser, "people", &root.get("/people").await);
+    shoot(browser, "people-own", &alice.get("/people").await);
     shoot(browser, "digests", &alice.get("/digests").await);
 }

@@ -91,6 +91,8 @@ pub enum SystemEvent {
     Invited { person: PersonId, by: Actor },
     /// A session was opened with one.
     SessionOpened { person: PersonId },
+    /// A session was ended before its time: by its person, or by an admin.
+    SessionEnded { person: PersonId, by: Actor },
     /// An identified person saw a proposal's page; once a person, proposal and hour.
     PageViewed { person: PersonId, proposal: ProposalId },
     /// An identified person's vote was not taken.
@@ -157,6 +159,7 @@ impl SystemEvent {
             Self::CoverageChanged { .. } => "coverage-changed",
             Self::Invited { .. } => "invited",
             Self::SessionOpened { .. } => "session-opened",
+            Self::SessionEnded { .. } => "session-ended",
             Self::PageViewed { .. } => "page-viewed",
             Self::VoteRefused { .. } => "vote-refused",
             Self::AnonymousRefused { .. } => "anonymous-refused",

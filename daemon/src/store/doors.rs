@@ -7,6 +7,7 @@ use nightshift_model::{Actor, Digest, PersonId, ProposalId, Seconds, Timestamp};
 use sha2::{Digest as _, Sha256};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
+use std::collections::BTreeMap;
 
 /// How long a sign-in link works.
 pub const INVITE_LASTS: Seconds = Seconds(600);
@@ -22,6 +23,19 @@ pub struct Session {
     pub created_at: Timestamp,
     /// Until when.
     pub expires_at: Timestamp,
+    /// How it came about.
+    pub origin: Origin,
+    /// When it was used last, within some minutes.
+    pub last_used: Option<Timestamp>,
+}
+
+/// How a session came about; both empty for one from before this was noted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// With what.
+    pub how: String,
+    /// From which address or network.
+    pub from: String,
 }
 
 /// A link to a proposal's page that still works.
@@ -51,19 +65,25 @@ impl SqliteStore {
         person: &PersonId,
         now: Timestamp,
         lasts: Seconds,
+        origin: Origin,
     ) -> Result<Session, StoreError> {
         let session = Session {
             id_hash: hashed(secret),
             person: person.clone(),
             created_at: now,
             expires_at: now + lasts,
+            origin,
+            last_used: None,
         };
-        let sql = "INSERT INTO session (id_hash, person, created_at, expires_at) VALUES (?, ?, ?, ?)";
+        let sql = "INSERT INTO session (id_hash, person, created_at, expires_at, how, came_from) \
+                   VALUES (?, ?, ?, ?, ?, ?)";
         let parameters = vec![
             key(session.id_hash),
             Text(person.0.clone()),
             Int(now.micros()),
             Int(session.expires_at.micros()),
+            Text(session.origin.how.clone()),
+            Text(session.origin.from.clone()),
         ];
         self.writer()?.statement(sql, parameters).await?;
         Ok(session)
@@ -74,11 +94,19 @@ impl SqliteStore {
     /// # Errors
     /// Those of the store; then nobody is signed in.
     pub async fn session(&self, secret: &[u8], now: Timestamp) -> Result<Option<Session>, StoreError> {
+        self.session_of(hashed(secret), now).await
+    }
+
+    /// The open session of an id's hash.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn session_of(&self, id_hash: Digest, now: Timestamp) -> Result<Option<Session>, StoreError> {
         sqlx::query(
-            "SELECT id_hash, person, created_at, expires_at FROM session \
+            "SELECT id_hash, person, created_at, expires_at, how, came_from, last_used FROM session \
              WHERE id_hash = ? AND revoked_at IS NULL AND expires_at > ?",
         )
-        .bind(hashed(secret).0.to_vec())
+        .bind(id_hash.0.to_vec())
         .bind(now.micros())
         .fetch_optional(self.readers())
         .await
@@ -86,21 +114,64 @@ impl SqliteStore {
         .map_err(unavailable("read a session"))
     }
 
-    /// The open sessions of a person, newest first.
+    /// The open sessions of a person, or of everybody, newest first.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn sessions(&self, person: &PersonId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+    pub async fn sessions(
+        &self,
+        person: Option<&PersonId>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Session>, StoreError> {
         sqlx::query(
-            "SELECT id_hash, person, created_at, expires_at FROM session \
-             WHERE person = ? AND revoked_at IS NULL AND expires_at > ? ORDER BY created_at DESC",
+            "SELECT id_hash, person, created_at, expires_at, how, came_from, last_used FROM session \
+             WHERE (?1 IS NULL OR person = ?1) AND revoked_at IS NULL AND expires_at > ?2 \
+             ORDER BY created_at DESC, id_hash LIMIT ?3",
         )
-        .bind(person.as_str())
+        .bind(person.map(PersonId::as_str))
         .bind(now.micros())
+        .bind(i64::from(limit))
         .fetch_all(self.readers())
         .await
         .and_then(|rows| rows.iter().map(read_session).collect())
         .map_err(unavailable("read the sessions"))
+    }
+
+    /// Notes that a session is in use.
+    ///
+    /// # Errors
+    /// Those of the store; the session is as good as before.
+    pub async fn session_used(&self, id_hash: Digest, now: Timestamp) -> Result<(), StoreError> {
+        let sql = "UPDATE session SET last_used = ?2 WHERE id_hash = ?1 AND coalesce(last_used, 0) < ?2";
+        self.writer()?.statement(sql, vec![key(id_hash), Int(now.micros())]).await.map(drop)
+    }
+
+    /// Notes that a token of the registry is in use.
+    ///
+    /// # Errors
+    /// Those of the store; the token is as good as before.
+    pub async fn token_used(&self, name: &str, now: Timestamp) -> Result<(), StoreError> {
+        let sql = "INSERT INTO token_use (name, last_used) VALUES (?1, ?2) \
+                   ON CONFLICT (name) DO UPDATE SET last_used = max(last_used, excluded.last_used)";
+        self.writer()?.statement(sql, vec![Text(name.to_owned()), Int(now.micros())]).await.map(drop)
+    }
+
+    /// When each token was used last, by its name.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn tokens_used(&self) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+        sqlx::query("SELECT name, last_used FROM token_use ORDER BY name")
+            .fetch_all(self.readers())
+            .await
+            .and_then(|rows| {
+                let one = |row: &SqliteRow| {
+                    Ok((row.try_get("name")?, Timestamp::from_micros(row.try_get("last_used")?)))
+                };
+                rows.iter().map(one).collect()
+            })
+            .map_err(unavailable("read the use of tokens"))
     }
 
     /// Ends one session; `false` when it was not open.
@@ -147,16 +218,20 @@ impl SqliteStore {
         self.writer()?.statement(sql, parameters).await.map(drop)
     }
 
-    /// Uses a sign-in link up: of two who try at once, one gets the person.
+    /// Uses a sign-in link up: of two who try at once, one gets the person, and by whom the link was made.
     ///
     /// # Errors
     /// Those of the store; then nobody is signed in.
-    pub async fn invite_use(&self, secret: &[u8], now: Timestamp) -> Result<Option<PersonId>, StoreError> {
+    pub async fn invite_use(
+        &self,
+        secret: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<(PersonId, String)>, StoreError> {
         let sql = "UPDATE invite SET used_at = ?2 WHERE hash = ?1 AND used_at IS NULL AND expires_at > ?2 \
-                   RETURNING person";
+                   RETURNING person, made_by";
         let rows = self.writer()?.statement(sql, vec![key(hashed(secret)), Int(now.micros())]).await?;
-        let person = rows.first().map(|row| row.try_get("person").map(PersonId)).transpose();
-        person.map_err(unavailable("use a sign-in link"))
+        let invited = |row: &SqliteRow| Ok((PersonId(row.try_get("person")?), row.try_get("made_by")?));
+        rows.first().map(invited).transpose().map_err(unavailable("use a sign-in link"))
     }
 
     /// Whose sign-in link it is while it works; looking does not use it up.
@@ -227,6 +302,8 @@ fn read_session(row: &SqliteRow) -> Result<Session, sqlx::Error> {
         person: PersonId(row.try_get("person")?),
         created_at: Timestamp::from_micros(row.try_get("created_at")?),
         expires_at: Timestamp::from_micros(row.try_get("expires_at")?),
+        origin: Origin { how: row.try_get("how")?, from: row.try_get("came_from")? },
+        last_used: row.try_get::<Option<i64>, _>("last_used")?.map(Timestamp::from_micros),
     })
 }
 
@@ -263,18 +340,41 @@ mod tests {
     async fn a_session_ends_by_time_and_by_hand() {
         let (_folder, store) = store().await;
         let ann = PersonId::from("ann");
-        let session = store.session_open(b"secret-1", &ann, at(0), Seconds(60)).await.unwrap();
-        store.session_open(b"secret-2", &ann, at(1), Seconds(600)).await.unwrap();
+        let origin = Origin { how: "a link".to_owned(), from: "10.0.0.7".to_owned() };
+        let session =
+            store.session_open(b"secret-1", &ann, at(0), Seconds(60), origin.clone()).await.unwrap();
+        store.session_open(b"secret-2", &ann, at(1), Seconds(600), Origin::default()).await.unwrap();
         assert_eq!(store.session(b"secret-1", at(59)).await.unwrap(), Some(session.clone()));
         assert_eq!(store.session(b"secret-1", at(60)).await.unwrap(), None);
         assert_eq!(store.session(b"secret-3", at(1)).await.unwrap(), None);
-        assert_eq!(store.sessions(&ann, at(2)).await.unwrap().len(), 2);
+        let open = store.sessions(Some(&ann), at(2), 9).await.unwrap();
+        assert_eq!((open.len(), &open[1].origin, open[1].last_used), (2, &origin, None));
+        store.session_used(session.id_hash, at(50)).await.unwrap();
+        store.session_used(session.id_hash, at(40)).await.unwrap();
+        let open = store.sessions(None, at(51), 1).await.unwrap();
+        assert_eq!((open.len(), open[0].last_used), (1, None), "the newest of everybody's");
+        let used = store.session_of(session.id_hash, at(51)).await.unwrap().unwrap();
+        assert_eq!(used.last_used, Some(at(50)), "never back");
+        assert!(store.sessions(Some(&PersonId::from("bob")), at(2), 9).await.unwrap().is_empty());
         assert!(store.session_revoke(session.id_hash, at(3)).await.unwrap());
         assert!(!store.session_revoke(session.id_hash, at(3)).await.unwrap());
         store.invite(b"three", &ann, &Actor::Operator, at(3)).await.unwrap();
         assert_eq!(store.person_revoke(&ann, at(4)).await.unwrap(), 1);
         assert_eq!(store.session(b"secret-2", at(5)).await.unwrap(), None);
         assert_eq!(store.invite_use(b"three", at(5)).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn the_last_use_of_a_token_is_kept_by_its_name() {
+        let (_folder, store) = store().await;
+        for (name, second) in [("ci", 10), ("ci", 20), ("ci", 15), ("other", 5)] {
+            store.token_used(name, at(second)).await.unwrap();
+        }
+        let used = store.tokens_used().await.unwrap();
+        assert_eq!(
+            used.into_iter().collect::<Vec<_>>(),
+            [("ci".to_owned(), at(20)), ("other".to_owned(), at(5))]
+        );
     }
 
     #[tokio::test]

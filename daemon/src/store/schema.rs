@@ -11,6 +11,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (3, "alerts", include_str!("../../../migrations/sqlite/0003_alerts.sql")),
     (4, "checkpoint", include_str!("../../../migrations/sqlite/0004_checkpoint.sql")),
     (5, "bridge", include_str!("../../../migrations/sqlite/0005_bridge.sql")),
+    (6, "sessions", include_str!("../../../migrations/sqlite/0006_sessions.sql")),
 ];
 
 /// The newest schema that this program knows.

@@ -102,6 +102,7 @@ impl<'a> Night<'a> {
             | E::HealthySeen { .. }
             | E::Invited { .. }
             | E::SessionOpened { .. }
+            | E::SessionEnded { .. }
             | E::PageViewed { .. }
             | E::VoteRefused { .. }
             | E::AnonymousRefused { .. }

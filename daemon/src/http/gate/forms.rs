@@ -31,6 +31,8 @@ pub enum Purpose<'a> {
     AddSilence,
     /// The end of a silence.
     EndSilence(&'a SilenceId),
+    /// The end of a session, by SHA-256 of its secret.
+    EndSession(Digest),
     /// The kill switch.
     Switch,
     /// A new passkey, on a page of that time.
@@ -76,6 +78,7 @@ fn sign(key: &Key, session: Digest, purpose: &Purpose<'_>) -> String {
         Purpose::EndSilence(silence) => {
             key.mac(DOMAIN, &[&session.0, b"end-silence", silence.as_str().as_bytes()])
         }
+        Purpose::EndSession(other) => key.mac(DOMAIN, &[&session.0, b"end-session", &other.0]),
         Purpose::Switch => key.mac(DOMAIN, &[&session.0, b"switch"]),
         Purpose::SignOut => key.mac(DOMAIN, &[&session.0, b"signout"]),
         Purpose::Page => key.mac(DOMAIN, &[&session.0, b"page"]),

@@ -14,6 +14,7 @@ mod inverse;
 pub mod link;
 mod page;
 mod passkey;
+mod people;
 mod post;
 mod proof;
 mod render;
@@ -212,6 +213,8 @@ impl Gate {
             .route("/i/{incident}/silence", post(hold::silence))
             .route("/silences", get(silences::list).post(silences::add))
             .route("/silences/{id}/end", post(silences::end))
+            .route("/people", get(people::list))
+            .route("/people/sessions/{id}/end", post(people::end))
             .route("/killswitch", post(vote::switch))
             .route("/signin", post(signin::open))
             .route("/signout", post(signin::close))
@@ -315,8 +318,22 @@ impl Gate {
     }
 }
 
-async fn paced(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+/// Who calls, as far as the network says, among a request's extensions.
+#[derive(Clone, Copy, Debug)]
+struct Caller(IpAddr);
+
+impl std::fmt::Display for Caller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            IpAddr::V4(address) => write!(f, "{address}"),
+            IpAddr::V6(network) => write!(f, "{network}/64"),
+        }
+    }
+}
+
+async fn paced(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
     let address = gate.site.address(&request);
+    request.extensions_mut().insert(Caller(address));
     match gate.addresses.take(&address, gate.clock.now()) {
         Verdict::Go => next.run(request).await,
         Verdict::Wait => {

@@ -39,6 +39,8 @@ pub enum Here {
     Digests,
     /// What nobody is told of.
     Silences,
+    /// Persons, keys, sessions.
+    People,
     /// A page below one of them, or apart.
     #[default]
     Elsewhere,
@@ -51,6 +53,7 @@ impl Here {
             (Self::Inbox, "/", "Inbox"),
             (Self::Digests, "/digests", "Digests"),
             (Self::Silences, "/silences", "Silences"),
+            (Self::People, "/people", "People"),
         ]
         .into_iter()
         .map(move |(place, href, name)| (href, name, place == self))

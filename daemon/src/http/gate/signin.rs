@@ -1,12 +1,12 @@
 //! Signing in with a link that works once, and out again. No password.
 
-use super::Gate;
 use super::forms::{Form, Purpose, fits};
 use super::render::{Frame, NextStep, message, page};
+use super::{Caller, Gate};
 use crate::api::vote::{SignInPost, SignOutPost};
 use crate::stages::vote::people::{PeopleError, SESSION_LASTS};
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
 use http::header::SET_COOKIE;
@@ -34,11 +34,16 @@ pub(super) async fn ask(State(gate): State<Arc<Gate>>, Path(token): Path<String>
 }
 
 /// Uses the link up and opens the session.
-pub(super) async fn open(State(gate): State<Arc<Gate>>, headers: HeaderMap, body: Bytes) -> Response {
+pub(super) async fn open(
+    State(gate): State<Arc<Gate>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let post: Option<SignInPost> = Form::of(&headers).and_then(|form| form.read(&body));
     let own = super::forms::own_origin(&headers, &gate.site.origins);
     let Some(post) = post.filter(|_| own) else { return bad_invitation(&gate) };
-    match gate.people.sign_in(&post.token).await {
+    match gate.people.sign_in(&post.token, &caller.to_string()).await {
         Ok(Some(secret)) => {
             let mut answer = Redirect::to(gate.first_page(&secret).await).into_response();
             if let Some(cookie) = gate.cookies.set_session(&secret, SESSION_LASTS) {
@@ -73,7 +78,7 @@ pub(super) async fn close(State(gate): State<Arc<Gate>>, headers: HeaderMap, bod
     if !ours || !super::forms::own_origin(&headers, &gate.site.origins) {
         return gate.sign_in_first();
     }
-    if let Err(error) = gate.people.sign_out(visitor.session).await {
+    if let Err(error) = gate.people.end(&visitor.person, visitor.session).await {
         return Gate::unavailable(&error);
     }
     let text = "This device is signed out.";

@@ -51,6 +51,7 @@ impl Rest {
         } else if headers.contains_key(AUTHORIZATION) {
             let presented = presented(headers).ok_or(Refusal::BadToken)?;
             let token = valid(&self.registry.tokens, &presented, now).ok_or(Refusal::BadToken)?;
+            self.people.token_used(&token.name, presented).await;
             (presented, token.roles.clone())
         } else {
             let secret = self.cookies.session(headers).ok_or(Refusal::NoSession)?;

@@ -76,6 +76,7 @@ fn part(event: &mut SystemEvent, mine: &BTreeSet<String>, sees: Sees<'_>) -> boo
         | E::HealthySeen { .. }
         | E::Invited { .. }
         | E::SessionOpened { .. }
+        | E::SessionEnded { .. }
         | E::PageViewed { .. }
         | E::VoteRefused { .. }
         | E::AnonymousRefused { .. }

@@ -199,6 +199,7 @@ pub(super) fn system(event: &S) -> Option<String> {
         | S::CoverageChanged { .. }
         | S::Invited { .. }
         | S::SessionOpened { .. }
+        | S::SessionEnded { .. }
         | S::PageViewed { .. }
         | S::AnonymousRefused { .. }
         | S::Routed { .. }
