@@ -28,6 +28,14 @@ async fn every_answer_carries_the_headers() {
         stranger.post("/killswitch", &[]).await,
         stranger.post("/", &[]).await,
         alice.post("/signin", &[("token", &large)]).await,
+        alice.get("/?after=x").await,
+        alice.get("/digests").await,
+        alice.get("/digests?before=x").await,
+        alice.get("/silences").await,
+        alice.post("/silences", &[("of", "x")]).await,
+        alice.get("/people").await,
+        stranger.post("/people/sessions/x/end", &[]).await,
+        stranger.post("/silences/x/end", &[]).await,
     ];
     for answer in &answers {
         for (name, value) in ALWAYS {
@@ -62,6 +70,12 @@ async fn looking_decides_nothing() {
         &link,
         &format!("/signin/{token}"),
         &"/killswitch".to_owned(),
+        &"/".to_owned(),
+        &"/digests".to_owned(),
+        &"/silences".to_owned(),
+        &"/silences/x/end".to_owned(),
+        &"/people".to_owned(),
+        &"/people/sessions/x/end".to_owned(),
     ] {
         alice.head(path).await;
         night.stranger().get(path).await;

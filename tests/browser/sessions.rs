@@ -70,7 +70,7 @@ async fn an_admin_sees_everybody_and_everybody_else_only_themselves() {
         "<h1>You and your sessions</h1>",
         "This device",
         "used just now",
-        "by a sign-in link of operator from 127.0.0.1",
+        "by a sign-in link made by operator from 127.0.0.1",
         "shop: view, approve for shop",
         "Key file <span class=\"mono\">66687aadf8</span>",
         "Passkey <span class=\"mono\">pk-of-alice</span>, ES256, added Mon 2 Mar, 03:07 CET",

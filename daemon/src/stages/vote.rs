@@ -10,7 +10,7 @@ mod silence;
 pub mod silences;
 
 pub use have::Had;
-pub use silence::{Quieted, Unsilenced, Wish, Wished, may_quiet};
+pub use silence::{Quieted, SilenceAsked, SilenceTaken, Unsilenced, may_quiet};
 
 use super::RulesNow;
 use crate::clock::Clock;

@@ -142,6 +142,7 @@ fn line(incident: &Incident, hold: Option<HoldView>, now: Timestamp) -> LineView
     // How long a proposal waits counts, not how long ago it began.
     let waits = matches!(incident.phase, Phase::Proposed { .. });
     let opened = (!waits).then(|| format!("Opened {}.", ago(incident.opened_at, now)));
+    let detail = if detail.is_empty() || detail.ends_with('.') { detail } else { format!("{detail}.") };
     let parts = [Some(detail).filter(|d| !d.is_empty()), holder, opened];
     LineView {
         href,

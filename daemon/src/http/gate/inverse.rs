@@ -1,9 +1,9 @@
 //! *Propose the inverse*: the form on the page of a finished write, and the POST behind it. It asks, and decides nothing.
 
 use super::Gate;
-use super::forms::{self, Form, Purpose, fits};
-use super::render::{Frame, NextStep, message};
-use super::vote::status;
+use super::forms::{self, Purpose};
+use super::post::Unchanged;
+use super::render::{NextStep, sentence};
 use crate::api::wish::InversePost;
 use crate::config::Keys;
 use crate::stages::query::Story;
@@ -55,15 +55,13 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    const TITLE: &str = "Propose the inverse";
     let id = ProposalId(id);
-    let visitor = match gate.allowed(&headers).await {
-        Ok(visitor) => visitor,
-        Err(why) => return gate.not_asked(why, None).await,
-    };
-    let post: Option<InversePost> = Form::of(&headers).and_then(|form| form.read(&body));
-    let ours = |post: &InversePost| fits(&gate.keys, visitor.session, &Purpose::Inverse(&id), &post.csrf);
-    let Some(post) = post.filter(ours) else {
-        return gate.not_asked(VoteRefusal::BadForm, Some(&visitor)).await;
+    let back = || NextStep::to(format!("/p/{id}"), "Back to the proposal");
+    let said = || Unchanged { title: TITLE, sentence: None, more: "Nothing was asked.", next: Some(back()) };
+    let (visitor, post) = match gate.ours(&headers, &body, |_: &InversePost| Purpose::Inverse(&id)).await {
+        Ok(ours) => ours,
+        Err(no) => return gate.unchanged(no.why, no.visitor.as_ref(), said()).await,
     };
     // What is another owner's is refused as what is not there.
     let rules = gate.votes.rules().await;
@@ -72,66 +70,29 @@ pub(super) async fn post(
     };
     let story = match gate.reads.proposal(&id).await {
         Ok(Some(story)) if may(&story) => story,
-        Ok(_) => return gate.not_asked(VoteRefusal::NotOpen, Some(&visitor)).await,
+        Ok(_) => return gate.unchanged(VoteRefusal::NotOpen, Some(&visitor), said()).await,
         Err(error) => return Gate::unavailable(&error),
     };
     let (person, now) = (&visitor.person.name, gate.clock.now());
     let wish = asking::inverse(&story.incident, story.proposal.plan(), person, &post.because, now);
     let Some(wish) = wish else {
         let why = "Nothing of this proposal was written, or it is not over yet.";
-        return gate
-            .answer(&visitor, StatusCode::CONFLICT, "There is nothing to take back.", why, None)
-            .await;
+        let told = ("There is nothing to take back.", &[why] as &[&str]);
+        return gate.say(&visitor, StatusCode::CONFLICT, TITLE, told, back()).await;
     };
-    let (code, text, more, incident) = match gate.votes.ask(wish).await {
+    match gate.votes.ask(wish).await {
         Ok(incident) => {
             let more =
                 "If it can be done, a proposal of its own waits there in a moment. You do not vote on it.";
-            (StatusCode::OK, "It was asked for.", more.to_owned(), Some(incident))
+            let next = NextStep::to(format!("/i/{incident}"), "To the incident");
+            gate.say(&visitor, StatusCode::OK, TITLE, ("It was asked for.", &[more]), next).await
         }
-        Err(AskError::Store(error)) => return Gate::unavailable(&error),
+        Err(AskError::Store(error)) => Gate::unavailable(&error),
         Err(why @ (AskError::Refused(_) | AskError::Unproven(_) | AskError::Moving)) => {
             gate.metrics.refused(if let AskError::Refused(why) = &why { why.as_str() } else { "moving" });
-            (StatusCode::CONFLICT, "Nothing was asked.", sentence(&why.to_string()), None)
+            let more = sentence(&why.to_string());
+            let told = ("Nothing was asked.", &[more.as_str()] as &[&str]);
+            gate.say(&visitor, StatusCode::CONFLICT, TITLE, told, back()).await
         }
-    };
-    let next = incident.map(|id| NextStep { href: format!("/i/{id}"), text: "To the incident".to_owned() });
-    gate.answer(&visitor, code, text, &more, next).await
-}
-
-/// With a capital first letter and a full stop.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|first| first.to_uppercase().collect::<String>()).unwrap_or_default();
-    format!("{first}{}.", letters.as_str())
-}
-
-impl Gate {
-    async fn answer(
-        &self,
-        visitor: &Visitor,
-        code: StatusCode,
-        text: &str,
-        more: &str,
-        next: Option<NextStep>,
-    ) -> Response {
-        let frame = self.frame("Propose the inverse", visitor, &self.votes.rules().await).await;
-        message(code, &frame, text, &[more], next)
-    }
-
-    /// Tells why a form was not taken, and counts it.
-    async fn not_asked(&self, why: VoteRefusal, visitor: Option<&Visitor>) -> Response {
-        if let Some(visitor) = visitor {
-            self.metrics.refused(why.as_str());
-            return self.answer(visitor, status(why), why.sentence(), "Nothing was asked.", None).await;
-        }
-        self.refuse_anonymous(why.as_str());
-        message(
-            status(why),
-            &Frame::anonymous("Nothing was asked"),
-            why.sentence(),
-            &["Nothing was asked."],
-            None,
-        )
     }
 }

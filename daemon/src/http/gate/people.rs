@@ -124,7 +124,7 @@ impl Gate {
             more: devices.len() > MOST_SESSIONS,
             sessions: devices.iter().take(MOST_SESSIONS).map(view).collect(),
             tokens: if admin {
-                registry.tokens.iter().map(|token| self.token(token, used.get(&token.name), now)).collect()
+                registry.tokens.iter().map(|token| token_view(token, used.get(&token.name), now)).collect()
             } else {
                 Vec::new()
             },
@@ -176,18 +176,18 @@ impl Gate {
             csrf: forms::token(&self.keys, visitor.session, &Purpose::EndSession(device.id)),
         }
     }
+}
 
-    fn token(&self, token: &Token, used: Option<&Timestamp>, now: Timestamp) -> TokenView {
-        TokenView {
-            name: token.name.clone(),
-            roles: token.roles.join(", "),
-            used: used.map_or_else(|| "never used".to_owned(), |at| format!("used {}", ago(*at, now))),
-            ends: if token.expires <= now {
-                format!("ran out {}", ago(token.expires, now))
-            } else {
-                format!("works for {}", span(token.expires.since(now)))
-            },
-        }
+fn token_view(token: &Token, used: Option<&Timestamp>, now: Timestamp) -> TokenView {
+    TokenView {
+        name: token.name.clone(),
+        roles: token.roles.join(", "),
+        used: used.map_or_else(|| "never used".to_owned(), |at| format!("used {}", ago(*at, now))),
+        ends: if token.expires <= now {
+            format!("ran out {}", ago(token.expires, now))
+        } else {
+            format!("works for {}", span(token.expires.since(now)))
+        },
     }
 }
 

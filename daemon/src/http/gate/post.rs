@@ -6,7 +6,8 @@ use super::Gate;
 use super::forms::{Form, Purpose, fits};
 use super::render::{Frame, NextStep, message};
 use super::vote::status;
-use crate::api::vote::{AgainPost, EndPost, SwitchPost};
+use crate::api::vote::{AgainPost, EndPost, SilencePost, SwitchPost};
+use crate::api::wish::InversePost;
 use crate::stages::vote::people::Visitor;
 use axum::response::Response;
 use bytes::Bytes;
@@ -27,7 +28,7 @@ macro_rules! bodies {
         }
     })*};
 }
-bodies!(AgainPost, EndPost, SwitchPost);
+bodies!(AgainPost, EndPost, InversePost, SilencePost, SwitchPost);
 
 /// Why a post does nothing, and who sent it if that is known.
 pub(super) struct Refused {

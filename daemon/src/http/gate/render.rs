@@ -183,3 +183,10 @@ pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
     let passed = now.since(at);
     if passed.0 < 5 { "just now".to_owned() } else { format!("{} ago", span(passed)) }
 }
+
+/// With a capital first letter and a full stop.
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().collect::<String>()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}

@@ -2,12 +2,12 @@
 
 use super::Gate;
 use super::forms::{self, Purpose};
-use super::post::{Body, Unchanged};
-use super::render::{Frame, Here, NextStep, clock, page};
+use super::post::Unchanged;
+use super::render::{Frame, Here, NextStep, clock, page, sentence};
 use crate::api::vote::{AgainPost, SilenceOf, SilencePost};
 use crate::stages::query::{Over, Reader};
 use crate::stages::vote::people::Visitor;
-use crate::stages::vote::{Unsilenced, Wish, Wished, anywhere, may_quiet};
+use crate::stages::vote::{SilenceAsked, SilenceTaken, Unsilenced, anywhere, may_quiet};
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -67,12 +67,6 @@ impl AddView {
     }
 }
 
-impl Body for SilencePost {
-    fn csrf(&self) -> &str {
-        &self.csrf
-    }
-}
-
 /// The page.
 pub(super) async fn list(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> Response {
     let Some(visitor) = gate.visitor(&headers).await else { return gate.sign_in_first() };
@@ -86,12 +80,12 @@ pub(super) async fn add(State(gate): State<Arc<Gate>>, headers: HeaderMap, body:
         Ok(ours) => ours,
         Err(no) => return gate.unchanged(no.why, no.visitor.as_ref(), said()).await,
     };
-    let wrong = match wish(&post) {
+    let wrong = match asked(&post) {
         Err(wrong) => wrong,
-        Ok(wish) => match gate.votes.wish(&visitor.person.name, wish).await {
-            Ok(Wished::Silenced) => return Redirect::to("/silences").into_response(),
-            Ok(Wished::Bad(why)) => vec![Wrong { field: field(why), why: capital(&why.to_string()) }],
-            Ok(Wished::TooMany) => {
+        Ok(asked) => match gate.votes.silence_for(&visitor.person.name, asked).await {
+            Ok(SilenceTaken::Silenced) => return Redirect::to("/silences").into_response(),
+            Ok(SilenceTaken::Bad(why)) => vec![Wrong { field: field(why), why: sentence(&why.to_string()) }],
+            Ok(SilenceTaken::TooMany) => {
                 let why = format!("{MOST} silences are in force or to come already: end some first.");
                 vec![Wrong { field: "of", why }]
             }
@@ -147,7 +141,7 @@ fn said() -> Unchanged<'static> {
 }
 
 /// What a form asks for, or what is wrong with its fields.
-fn wish(post: &SilencePost) -> Result<Wish, Vec<Wrong>> {
+fn asked(post: &SilencePost) -> Result<SilenceAsked, Vec<Wrong>> {
     let mut wrong = Vec::new();
     let name = post.name.trim();
     let of = match post.of {
@@ -165,7 +159,7 @@ fn wish(post: &SilencePost) -> Result<Wish, Vec<Wrong>> {
     };
     let mut time = |field, text: &str, empty| match text.trim() {
         "" => empty,
-        text => text.parse::<Seconds>().map_err(|why| wrong.push(Wrong { field, why: capital(&why) })).ok(),
+        text => text.parse::<Seconds>().map_err(|why| wrong.push(Wrong { field, why: sentence(&why) })).ok(),
     };
     let begins = time("begins", &post.begins, Some(Seconds(0)));
     let lasts = time("lasts", &post.lasts, None);
@@ -173,7 +167,9 @@ fn wish(post: &SilencePost) -> Result<Wish, Vec<Wrong>> {
         wrong.push(Wrong { field: "lasts", why: "Say how long, as in 30m, 2h or 7d.".to_owned() });
     }
     match (of, begins, lasts) {
-        (Ok(of), Some(begins), Some(lasts)) => Ok(Wish { of, begins, lasts, because: post.because.clone() }),
+        (Ok(of), Some(begins), Some(lasts)) => {
+            Ok(SilenceAsked { of, begins, lasts, because: post.because.clone() })
+        }
         (of, ..) => {
             if let Err(why) = of {
                 wrong.push(Wrong { field: "name", why: why.to_owned() });
@@ -190,13 +186,6 @@ fn field(why: BadSilence) -> &'static str {
         BadSilence::NoReason => "because",
         BadSilence::BadName => "name",
     }
-}
-
-/// With a capital first letter and a full stop.
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
-    format!("{first}{}.", letters.as_str())
 }
 
 fn filled(post: SilencePost) -> AddView {
@@ -287,13 +276,13 @@ mod tests {
             lasts: lasts.to_owned(),
             because: "a migration".to_owned(),
         };
-        let good = wish(&post(SilenceOf::Workload, " shop/cart ", "1h", "2h")).ok().unwrap();
+        let good = asked(&post(SilenceOf::Workload, " shop/cart ", "1h", "2h")).ok().unwrap();
         assert_eq!(
             (good.of.to_string().as_str(), good.begins, good.lasts),
             ("workload shop/cart", Seconds(3600), Seconds(7200))
         );
         assert_eq!(
-            wish(&post(SilenceOf::Reason, "CrashLoopBackOff", "", "5m")).ok().unwrap().begins,
+            asked(&post(SilenceOf::Reason, "CrashLoopBackOff", "", "5m")).ok().unwrap().begins,
             Seconds(0)
         );
         for (post, fields) in [
@@ -304,7 +293,7 @@ mod tests {
             (post(SilenceOf::Namespace, "shop", "-1h", "99999999999999999999d"), vec!["begins", "lasts"]),
             (post(SilenceOf::Workload, "", "x", "x"), vec!["begins", "lasts", "name"]),
         ] {
-            let wrong: Vec<_> = wish(&post).err().unwrap().iter().map(|wrong| wrong.field).collect();
+            let wrong: Vec<_> = asked(&post).err().unwrap().iter().map(|wrong| wrong.field).collect();
             assert_eq!(wrong, fields, "{post:?}");
         }
     }

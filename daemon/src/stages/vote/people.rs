@@ -122,7 +122,7 @@ impl People {
         };
         let Some(person) = self.known(&name).await else { return Ok(None) };
         let secret = secret()?;
-        let origin = Origin { how: format!("a sign-in link of {made_by}"), from: from.to_owned() };
+        let origin = Origin { how: format!("a sign-in link made by {made_by}"), from: from.to_owned() };
         self.store.session_open(secret.as_bytes(), &person.name, now, SESSION_LASTS, origin).await?;
         let opened = SystemEvent::SessionOpened { person: person.name.clone() };
         self.record(Actor::Person(person.name), opened).await?;

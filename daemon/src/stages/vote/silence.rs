@@ -26,7 +26,7 @@ pub enum Quieted {
 
 /// What a person wants to be quiet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub struct SilenceAsked {
     /// Of what.
     pub of: Selector,
     /// When it begins, from now.
@@ -37,9 +37,9 @@ pub struct Wish {
     pub because: String,
 }
 
-/// What became of a wish.
+/// What became of that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wished {
+pub enum SilenceTaken {
     /// It is a silence.
     Silenced,
     /// It breaks a rule of silences.
@@ -67,13 +67,14 @@ impl Votes {
         let scope = self.incident(id).await?.ok_or(VoteRefusal::NoRole)?.scope;
         may(&rules.registry, name, Power::Approve, scope.owned_in())?;
         let of = Selector::Workload { namespace: scope.namespace, name: scope.name };
-        let wish = Wish { of, begins: Seconds(0), lasts: HOUR, because: format!("from the page of {id}") };
-        match self.wish(name, wish).await? {
-            Wished::Silenced => {
+        let asked =
+            SilenceAsked { of, begins: Seconds(0), lasts: HOUR, because: format!("from the page of {id}") };
+        match self.silence_for(name, asked).await? {
+            SilenceTaken::Silenced => {
                 (self.wake)(Some(id.clone()));
                 Ok(Quieted::Silenced)
             }
-            Wished::Bad(_) | Wished::TooMany => Ok(Quieted::NotPossible),
+            SilenceTaken::Bad(_) | SilenceTaken::TooMany => Ok(Quieted::NotPossible),
         }
     }
 
@@ -81,20 +82,24 @@ impl Votes {
     ///
     /// # Errors
     /// The refusal: nothing is silenced then.
-    pub async fn wish(&self, name: &PersonId, wish: Wish) -> Result<Wished, VoteRefusal> {
+    pub async fn silence_for(
+        &self,
+        name: &PersonId,
+        asked: SilenceAsked,
+    ) -> Result<SilenceTaken, VoteRefusal> {
         let (now, rules) = (self.clock.now(), self.rules().await);
-        may_quiet(&rules.registry, name, &wish.of)?;
-        let from = now + wish.begins;
+        may_quiet(&rules.registry, name, &asked.of)?;
+        let from = now + asked.begins;
         let by = Actor::Person(name.clone());
         // Judged before it is cut, so that nothing is lost without a word.
-        let because = redactor().redact(wish.because.trim()).text;
-        let silence = match Silence::new(wish.of, from, from + wish.lasts, &because, by) {
+        let because = redactor().redact(asked.because.trim()).text;
+        let silence = match Silence::new(asked.of, from, from + asked.lasts, &because, by) {
             Ok(silence) => Silence { because: text::visible(&silence.because, BECAUSE), ..silence },
-            Err(why) => return Ok(Wished::Bad(why)),
+            Err(why) => return Ok(SilenceTaken::Bad(why)),
         };
         match silences::add(&self.store, silence, now).await {
-            Ok(()) => Ok(Wished::Silenced),
-            Err(SilenceError::TooMany | SilenceError::NotFound(_)) => Ok(Wished::TooMany),
+            Ok(()) => Ok(SilenceTaken::Silenced),
+            Err(SilenceError::TooMany | SilenceError::NotFound(_)) => Ok(SilenceTaken::TooMany),
             Err(SilenceError::Store(error)) => Err(failed(&error)),
         }
     }
