@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod telemetry;
 
+pub mod alertmanager;
 pub mod cluster;
 pub mod notify;
 pub mod prometheus;

@@ -78,6 +78,8 @@ pub struct Plan {
     pub prometheus: bool,
     /// Patience of the watches.
     pub timing: Timing,
+    /// Which Alertmanager is asked.
+    pub alertmanager: Option<runtime::alertmanager::Asking>,
     /// What opens no incident.
     pub ignore: nightshift_model::Ignore,
 }
@@ -90,6 +92,7 @@ impl Default for Plan {
             start: None,
             prometheus: true,
             timing: Timing::default(),
+            alertmanager: None,
             ignore: nightshift_model::Ignore::default(),
         }
     }
@@ -192,6 +195,11 @@ impl House {
         self.folder.path().join("history.db")
     }
 
+    /// From the next start on, this Alertmanager is asked.
+    pub fn ask(&mut self, asking: runtime::alertmanager::Asking) {
+        self.plan.alertmanager = Some(asking);
+    }
+
     /// Starts a nightshift on the history as it is.
     pub async fn start(&mut self) -> anyhow::Result<()> {
         ensure!(self.night.is_none(), "one nightshift a house");
@@ -209,7 +217,7 @@ impl House {
     fn setup(&self) -> anyhow::Result<impl FnOnce(SqliteStore) -> Setup + Send + 'static> {
         let registry: Registry = serde_json::from_value(self.plan.registry.clone()).context("registry")?;
         let (clock, url, timing) = (self.clock, self.door.url(), self.plan.timing);
-        let ignore = self.plan.ignore.clone();
+        let (ignore, alertmanager) = (self.plan.ignore.clone(), self.plan.alertmanager.clone());
         let signing = self.folder.path().join("executor-keys");
         let prometheus = self.plan.prometheus.then(|| Settings { url: url.clone(), ..Settings::default() });
         let access = move |user: &str| Access::Url { url: url.clone(), token: Some(user.to_owned()) };
@@ -226,6 +234,7 @@ impl House {
             playbooks: Catalog::embedded(),
             prometheus,
             kill_switch: false,
+            alertmanager,
             ignore,
             home: String::new(),
             timing,

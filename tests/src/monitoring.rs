@@ -75,6 +75,15 @@ impl Monitoring {
         started.programs.push(ready(command, &started.prometheus).await?);
         Ok(started)
     }
+
+    /// Starts one Alertmanager and no Prometheus.
+    ///
+    /// # Errors
+    /// When it is not installed or does not get ready.
+    pub async fn alertmanager(folder: &Path, config: &str) -> anyhow::Result<Self> {
+        let (child, address) = start_alertmanager(folder, 0, config).await?;
+        Ok(Self { programs: vec![child], prometheus: String::new(), alertmanagers: vec![address] })
+    }
 }
 
 /// Starts an Alertmanager on a free port, with its data in a folder of its own. The caller ends it.

@@ -3,6 +3,7 @@
 
 pub mod candidate;
 pub mod known;
+pub mod listed;
 pub mod owner;
 pub mod payload;
 

@@ -64,6 +64,17 @@ pub struct Choice {
     pub because: Because,
 }
 
+impl Choice {
+    /// The same without waking anybody, where a pager has it already. A choice that nobody could post stays as it is.
+    #[must_use]
+    pub fn posted(self, posts: impl Fn(&str) -> bool) -> Self {
+        let pages = self.to.iter().any(|(_, manner)| *manner == Manner::Page);
+        let able = self.to.iter().filter(|(channel, _)| posts(channel));
+        let to: Vec<(String, Manner)> = able.map(|(channel, _)| (channel.clone(), Manner::Post)).collect();
+        if !pages || to.is_empty() { self } else { Self { to, because: Because::Paged } }
+    }
+}
+
 /// Why a message goes where it goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Because {
@@ -79,6 +90,8 @@ pub enum Because {
     Quiet,
     /// The channel that should have paged did not take it.
     Instead,
+    /// An alert of the incident reached a pager by way of Alertmanager.
+    Paged,
 }
 
 impl std::fmt::Display for Because {
@@ -91,6 +104,9 @@ impl std::fmt::Display for Because {
                 f.write_str("no row matches; a proposal that waits in production pages by default")
             }
             Self::Instead => f.write_str("the channel that should have paged did not take it"),
+            Self::Paged => f.write_str(
+                "an alert of it reached a pager through Alertmanager already: it is posted, and nobody is woken twice",
+            ),
             Self::Quiet => f.write_str(
                 "no row matches; neither critical nor a proposal that waits in production, so it is posted",
             ),

@@ -4,7 +4,7 @@ use crate::proof::Counters;
 use nightshift_model::history::Quarantine;
 use nightshift_model::registry::matches;
 use nightshift_model::{
-    ActionKind, Cluster, Digest, Fingerprint, IncidentId, ObjectRef, Registry, Silence, Timestamp,
+    ActionKind, Cluster, Digest, Fingerprint, Foreign, IncidentId, ObjectRef, Registry, Silence, Timestamp,
 };
 use nightshift_playbooks::Catalog;
 use std::collections::BTreeMap;
@@ -78,6 +78,8 @@ pub struct Standing {
     pub counters: Arc<Counters>,
     /// Silences in force: they keep messages back and decide nothing.
     pub silences: Vec<Silence>,
+    /// Active silences of Alertmanager, as it said last.
+    pub foreign: Vec<Foreign>,
     /// Annotations that ask for a silence and are none, by object, with the reason.
     pub unread: BTreeMap<ObjectRef, String>,
     /// Nodes that are not Ready: more than one is a storm.

@@ -3,14 +3,17 @@
 //! It never touches a vote, and never keeps quiet what nightshift wrote and cannot prove.
 
 pub mod annotation;
+pub mod foreign;
 
 use crate::rules::{Mode, Rules};
 use nightshift_model::incident::Before;
 use nightshift_model::{Incident, IncidentEvent, Message, MessageBody, Next, Phase, Role, Timestamp};
 
-/// Until when an incident is silenced now.
+/// Until when an incident is silenced now, by whomever.
 pub fn until(i: &Incident, rules: &Rules, now: Timestamp) -> Option<Timestamp> {
-    rules.standing.silences.iter().filter(|silence| silence.covers(i, now)).map(|silence| silence.until).max()
+    let own =
+        rules.standing.silences.iter().filter(|silence| silence.covers(i, now)).map(|silence| silence.until);
+    own.chain(foreign::until(i, &rules.standing.foreign, now)).max()
 }
 
 /// Objects that ask for a silence of an incident in words that are none, each in one sentence.

@@ -4,8 +4,8 @@ use crate::inventory::Inventory;
 use crate::rules::{Denial, Execution, KillSwitch, Standing};
 use nightshift_model::history::{Quarantine, Row};
 use nightshift_model::{
-    Actor, Digest, HistoryEvent, Ignored, Incident, IncidentEvent, ObjectRef, Phase, Seconds, Silence,
-    SilenceId, Source, Stream, SystemEvent, Timestamp, Withdrawal,
+    Actor, Digest, Foreign, HistoryEvent, Ignored, Incident, IncidentEvent, ObjectRef, Phase, Seconds,
+    Silence, SilenceId, Source, Stream, SystemEvent, Timestamp, Withdrawal,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +31,10 @@ pub struct System {
     pub lifted: Vec<Silence>,
     /// Annotations that ask for a silence and are none, by object, with the reason.
     pub unread: BTreeMap<ObjectRef, String>,
+    /// What Alertmanager silences, as it said last.
+    pub foreign: Vec<Foreign>,
+    /// Why that is not known, or not all of it.
+    pub alertmanager: Option<String>,
     /// What the configuration of the last start ignores.
     pub ignored: Vec<Ignored>,
     /// Why the executor is closed, if it said so.
@@ -67,6 +71,10 @@ impl System {
             }
             SystemEvent::SilenceUnread { object, why: None } => {
                 self.unread.remove(object);
+            }
+            SystemEvent::AlertmanagerChanged { silences, gap } => {
+                self.foreign.clone_from(silences);
+                self.alertmanager.clone_from(gap);
             }
             SystemEvent::IgnoreChanged { entries } => self.ignored.clone_from(entries),
             SystemEvent::AuditClosed { why } => self.closed = Some(why.clone()),
@@ -159,6 +167,7 @@ pub fn standing(
         quarantine: system.quarantine.clone(),
         counters: Arc::default(),
         silences: system.silences.iter().filter(|silence| silence.until > now).cloned().collect(),
+        foreign: system.foreign.iter().filter(|silence| silence.until > now).cloned().collect(),
         unread: system.unread.clone(),
         nodes_not_ready,
     }

@@ -4,6 +4,7 @@ use crate::canonical::Digest;
 use crate::coverage::Gap;
 use crate::evidence::HealthyRevision;
 use crate::finding::{Reason, Severity};
+use crate::foreign::Foreign;
 use crate::ids::{BridgeId, IncidentId, PersonId, ProposalId, SilenceId};
 use crate::ignore::Ignored;
 use crate::incident::{Incident, IncidentEvent};
@@ -77,6 +78,8 @@ pub enum SystemEvent {
     SilenceEnded { silence: SilenceId, by: Actor },
     /// An object asks for a silence in words that are none, so it is not silenced; without `why` it no longer does.
     SilenceUnread { object: ObjectRef, why: Option<String> },
+    /// What Alertmanager silences, and whether that is known, differs from what was recorded last.
+    AlertmanagerChanged { silences: Vec<Foreign>, gap: Option<String> },
     /// What the configuration ignores differs from the last run.
     IgnoreChanged { entries: Vec<Ignored> },
     /// What was broken before first sight.
@@ -152,6 +155,7 @@ impl SystemEvent {
             Self::SilenceAdded { .. } => "silence-added",
             Self::SilenceEnded { .. } => "silence-ended",
             Self::SilenceUnread { .. } => "silence-unread",
+            Self::AlertmanagerChanged { .. } => "alertmanager-changed",
             Self::IgnoreChanged { .. } => "ignore-changed",
             Self::Inventory { .. } => "inventory",
             Self::InventoryCleared { .. } => "inventory-cleared",

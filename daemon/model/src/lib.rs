@@ -28,6 +28,7 @@ pub mod incident;
 pub mod operation;
 
 pub mod effect;
+pub mod foreign;
 pub mod history;
 pub mod ignore;
 pub mod silence;
@@ -42,6 +43,7 @@ pub use coverage::Gap;
 pub use effect::{Answer, Ask, LiveTarget, Next, Nodes, Preview, Raw, RawPart, Read, Write};
 pub use evidence::{Evidence, EvidenceRequest, Got, NotChecked, Observed, Tool};
 pub use finding::{Exit, ExitClass, Finding, Origin, Reason, Severity};
+pub use foreign::Foreign;
 pub use history::{Actor, Append, Appended, HistoryEvent, Message, MessageBody, Stream, SystemEvent};
 pub use ids::{BridgeId, EvidenceId, Fingerprint, Ids, IncidentId, OpId, PersonId, ProposalId, SilenceId};
 pub use ignore::{BadIgnore, Ignore, Ignored};

@@ -1,5 +1,6 @@
 //! `nightshift check`: what is missing before the work can be done, one line each.
 
+mod alertmanager;
 mod cluster;
 mod files;
 mod prometheus;
@@ -77,6 +78,7 @@ pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
     let (catalog, playbooks) = files::playbooks(&config);
     found.push(playbooks);
     found.extend(cluster::look(&config, clock).await);
+    found.extend(alertmanager::look(&config, clock.now()).await);
     found.extend(prometheus::look(&config, catalog.as_ref()).await);
     let missing = found.iter().any(|f| f.state == State::Missing);
     let exit = if missing { Exit::Found } else { Exit::Done };

@@ -121,7 +121,12 @@ fn people(screen: &Screen, shown: &Shown<'_>) -> String {
     }
     match choice.because {
         Because::Row(_) => {}
-        Because::Everyone | Because::Critical | Because::Production | Because::Quiet | Because::Instead => {
+        Because::Everyone
+        | Because::Critical
+        | Because::Production
+        | Because::Quiet
+        | Because::Instead
+        | Because::Paged => {
             let _ = writeln!(out, "  default  {}", choice.because);
         }
     }

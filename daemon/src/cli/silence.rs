@@ -8,7 +8,8 @@ use crate::config::Config;
 use crate::runtime::offline::{self, OpenMode, SilenceError, SqliteStore};
 use clap::Subcommand;
 use nightshift_engine::digest::words;
-use nightshift_model::{Actor, BadSilence, Reason, Seconds, Selector, Silence, SilenceId};
+use nightshift_model::{Actor, BadSilence, Foreign, Reason, Seconds, Selector, Silence, SilenceId};
+use std::fmt::Write as _;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -103,9 +104,10 @@ async fn add(args: AddArgs, screen: &Screen, clock: Clock) -> Answer {
 async fn list(args: ListArgs, screen: &Screen, clock: Clock) -> Answer {
     let source = args.source.open(clock).await?.file("the list of silences")?;
     let silences = offline::silences(&source.store, clock.now()).await?;
+    let (foreign, gap) = offline::foreign(&source.store, clock.now()).await?;
     let text = match args.out.output {
         Format::Json => json(&silences),
-        Format::Text => lines(screen, &silences),
+        Format::Text => lines(screen, &silences) + &others(screen, &foreign, gap.as_deref()),
     };
     Ok((text, Exit::Done))
 }
@@ -125,6 +127,25 @@ pub(super) fn lines(screen: &Screen, silences: &[Silence]) -> String {
         ]
     };
     table(screen, &["ID", "UNTIL", "OF", "BY", "BECAUSE"], &silences.iter().map(row).collect::<Vec<_>>())
+}
+
+/// Those of Alertmanager, which are ended there.
+pub(super) fn others(screen: &Screen, foreign: &[Foreign], gap: Option<&str>) -> String {
+    let mut text = String::new();
+    if !foreign.is_empty() {
+        text.push_str("\nOf Alertmanager, as it said last:\n");
+        let row = |s: &Foreign| {
+            let all = [s.to_string(), s.by.clone(), s.because.clone()];
+            let all = all.iter().map(|text| words::visible(text));
+            std::iter::once(screen.time(s.until)).chain(all).collect()
+        };
+        let rows: Vec<Vec<String>> = foreign.iter().map(row).collect();
+        text.push_str(&table(screen, &["UNTIL", "OF", "BY", "BECAUSE"], &rows));
+    }
+    if let Some(why) = gap {
+        let _ = writeln!(text, "\nAlertmanager: {}.", words::visible(why));
+    }
+    text
 }
 
 async fn end(args: EndArgs, clock: Clock) -> Answer {

@@ -467,3 +467,19 @@ fn completions_know_the_commands() {
     let (text, _) = super::completions::run(&args, &mut Cli::command());
     assert!(text.contains("proposals"));
 }
+
+#[test]
+fn silences_of_alertmanager_are_listed_apart_and_an_unknown_list_is_said() {
+    use nightshift_model::foreign::{Foreign, How, Matcher};
+    assert_eq!(super::silence::others(&screen(), &[], None), "");
+    let matcher = Matcher { name: "namespace".to_owned(), how: How::Matches, value: "shop\u{1b}".to_owned() };
+    let (id, by) = ("s1".to_owned(), "alice".to_owned());
+    let until = nightshift_model::Timestamp::from_second(1_800_000_000);
+    let one = Foreign { id, until, matchers: vec![matcher], by, because: "a move".to_owned() };
+    let text = super::silence::others(&screen(), &[one], Some("it answers 503"));
+    assert!(
+        text.contains("{namespace=~\"shop") && text.contains("alice") && !text.contains('\u{1b}'),
+        "{text}"
+    );
+    assert!(text.ends_with("Alertmanager: it answers 503.\n"), "{text}");
+}

@@ -2,6 +2,7 @@
 //!
 //! Environment variables and arguments never hold a secret: secrets are files, and this file names them.
 
+mod alertmanager;
 mod alerts;
 mod audit;
 mod cluster;
@@ -15,6 +16,7 @@ mod read;
 mod registry;
 mod store;
 
+pub use alertmanager::{Alertmanager, AskBasic};
 pub use alerts::{Alerts, Basic};
 pub use audit::{Audit, CheckpointKeys, Seed};
 pub use cluster::Cluster;
@@ -45,6 +47,7 @@ const SECTIONS: &[&str] = &[
     "gate",
     "health",
     "alerts",
+    "alertmanager",
     "ignore",
     "prometheus",
     "notify",
@@ -73,6 +76,8 @@ pub struct Config {
     pub health: Health,
     /// Where Alertmanager delivers; absent means *no alerts*.
     pub alerts: Option<Alerts>,
+    /// Where its silences and alerts are asked for; absent means *not at all*.
+    pub alertmanager: Option<Alertmanager>,
     /// What opens no incident.
     pub ignore: Ignore,
     /// Where measurements come from; absent means *cluster only*.
@@ -154,6 +159,7 @@ impl Config {
             gate: file.section("gate", problems).unwrap_or_default(),
             health: file.section("health", problems).unwrap_or_default(),
             alerts: file.section("alerts", problems),
+            alertmanager: file.section("alertmanager", problems),
             ignore: file.section("ignore", problems).unwrap_or_default(),
             prometheus: file.section("prometheus", problems),
             notify: file.section("notify", problems).unwrap_or_default(),
@@ -181,6 +187,7 @@ impl Config {
             gate: Gate::default(),
             health: Health::default(),
             alerts: None,
+            alertmanager: None,
             ignore: Ignore::default(),
             prometheus: None,
             notify: Notify::default(),
@@ -198,12 +205,14 @@ impl Config {
         let tls = self.gate.tls.iter_mut().flat_map(|t| [&mut t.cert, &mut t.key]);
         let prometheus = self.prometheus.iter_mut().flat_map(|p| [&mut p.ca_file, &mut p.bearer_token_file]);
         let alerts = self.alerts.iter_mut().flat_map(Alerts::paths);
+        let asked = self.alertmanager.iter_mut().flat_map(Alertmanager::paths);
         let channels = self.notify.paths();
         let cluster = self.cluster.kubeconfig.iter_mut();
         for path in gate
             .chain(tls)
             .chain(prometheus.flatten())
             .chain(alerts)
+            .chain(asked)
             .chain(channels)
             .chain(cluster)
             .chain(self.playbooks.iter_mut())
@@ -237,6 +246,9 @@ impl Config {
         }
         if let Some(alerts) = &self.alerts {
             alerts.check(file, problems);
+        }
+        if let Some(alertmanager) = &self.alertmanager {
+            alertmanager.check(file, problems);
         }
         self.ignore.check(file, problems);
         self.notify.check(file, problems);

@@ -33,6 +33,7 @@ fn the_example_parses_with_and_without_its_comments_taken_off() {
     let alerts = config.alerts.unwrap();
     assert!(alerts.secret_files().all(|file| file.starts_with(folder.path())));
     assert_eq!((alerts.secret_files().count(), alerts.watchdog.unwrap().0), (1, 900));
+    assert_eq!(config.alertmanager.unwrap().paging_receivers, ["pager"]);
     assert_eq!(config.prometheus.unwrap().timeout.0, 10);
     assert!(config.registry_file.unwrap().starts_with(folder.path()));
 }
@@ -407,4 +408,39 @@ fn what_is_ignored_is_named_exactly_and_says_why() {
     let many: Vec<String> = (0..501).map(|n| format!("{{ name: n{n}, because: x }}")).collect();
     let told = problems(&format!("ignore:\n  namespaces: [{}]\n", many.join(", ")));
     assert!(told[0].contains("more than 500 entries"), "{told:?}");
+}
+
+#[test]
+fn an_alertmanager_is_asked_with_one_secret_that_is_never_sent_in_the_open() {
+    let config = Config::parse(
+        Path::new("/etc/n.yaml"),
+        "alertmanager: { url: \"http://am:9093\", paging_receivers: [pager] }\n",
+    );
+    let asked = config.unwrap().alertmanager.unwrap();
+    assert_eq!((asked.receiver.as_str(), asked.every.0, asked.timeout.0), ("nightshift", 15, 10));
+    let whole =
+        "alertmanager: { url: \"https://am\", basic: { user: n, password_file: p }, ca_file: ca.pem }\n";
+    let asked = Config::parse(Path::new("/etc/n.yaml"), whole).unwrap().alertmanager.unwrap();
+    assert_eq!(asked.basic.unwrap().password_file, Path::new("/etc/p"));
+    for (fields, part) in [
+        ("url: am:9093", "not a URL"),
+        ("url: \"ftp://am\"", "not a URL"),
+        ("url: \"https://u:c4nary@am\"", "does not belong into a URL"),
+        ("url: \"https://am/?a=b\"", "without a query"),
+        ("url: \"http://am\", bearer_token_file: t", "unencrypted"),
+        ("url: \"https://am\", bearer_token_file: t, basic: { user: n, password_file: p }", "not both"),
+        ("url: \"https://am\", basic: { user: \"a:b\", password_file: p }", "without a colon"),
+        ("url: \"https://am\", timeout: 61s", "from 1s to 60s"),
+        ("url: \"https://am\", every: 1s", "from 5s to 5m"),
+        ("url: \"https://am\", receiver: \" \"", "name of the receiver"),
+        ("url: \"https://am\", paging_receivers: [\"\"]", "names of receivers"),
+        ("url: \"https://am\", paging_receivers: [nightshift]", "wakes nobody"),
+        ("url: \"https://am\", password: x", "unknown field"),
+    ] {
+        let told = problems(&format!("alertmanager: {{ {fields} }}\n"));
+        assert!(
+            told.len() == 1 && told[0].contains(part) && !told[0].contains("c4nary"),
+            "{fields}: {told:?}"
+        );
+    }
 }

@@ -157,6 +157,7 @@ impl Stage {
             playbooks: Catalog::embedded(),
             prometheus,
             kill_switch: false,
+            alertmanager: None,
             ignore: nightshift_model::Ignore::default(),
             home: String::new(),
             timing: Timing::default(),

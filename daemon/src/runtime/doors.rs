@@ -142,6 +142,7 @@ pub async fn health(
 /// Ready means: every kind that detection needs was listed, no watch is down, and the history can be written.
 pub(super) fn ready(running: &Running) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
     let (coverage, seen, store) = (running.coverage.clone(), running.seen.clone(), running.store());
+    let unanswered = running.unanswered.clone();
     let (integrity, alone) = (running.integrity.clone(), running.epoch(Role::Responder).is_none());
     Arc::new(move || {
         let mut gaps: Vec<Gap> = coverage.borrow().iter().filter_map(gap).collect();
@@ -149,6 +150,7 @@ pub(super) fn ready(running: &Running) -> Arc<dyn Fn() -> Readiness + Send + Syn
         if !synced {
             gaps.push(Gap { what: "first look".to_owned(), why: "lists are still being read".to_owned() });
         }
+        gaps.extend(unanswered.borrow().clone()); // nothing is silenced on its word; the work goes on
         let trouble = store.trouble().map(|why| Gap { what: "history".to_owned(), why });
         let mute = trouble.is_some();
         gaps.extend(trouble);

@@ -1,5 +1,6 @@
 //! The wiring of a running nightshift, readable top to bottom.
 
+pub mod alertmanager;
 pub mod alerts;
 pub mod annotations;
 pub mod channels;
@@ -20,15 +21,18 @@ pub mod world;
 
 pub use run::run;
 
+use crate::alertmanager::{Alertmanager, AlertmanagerError};
 use crate::clock::Clock;
 use crate::cluster::stream::Timing;
 use crate::cluster::{Access, ClientError, Reader, Watch, Writer, identity, watch};
 use crate::prometheus::{Prometheus, PrometheusError, Settings};
 use crate::stages::RulesNow;
+use crate::stages::alertmanager::{Comparing, Paged, Setup as Compared, forget};
 use crate::stages::annotations::Annotations;
 use crate::stages::detect::{Detect, Setup as DetectSetup};
 use crate::store::{HistoryStore as _, SqliteStore, SystemAppend};
-use crate::telemetry::{IntakeMetrics, Metrics};
+use crate::telemetry::{AlertmanagerMetrics, IntakeMetrics, Metrics};
+use alertmanager::{Asking, Asks};
 use annotations::Looking;
 use checkpoint::{Integrity, Keeper, Signing, SigningError};
 use coverage::Coverage;
@@ -37,7 +41,7 @@ use nightshift_detectors::Params;
 use nightshift_engine::drive::StoreError;
 use nightshift_engine::rules::{Mode, Rules};
 use nightshift_model::effect::Me;
-use nightshift_model::{Actor, Cluster, Epoch, Ignore, IncidentId, Registry, Role, SystemEvent};
+use nightshift_model::{Actor, Cluster, Epoch, Gap, Ignore, IncidentId, Registry, Role, SystemEvent};
 use nightshift_playbooks::Catalog;
 use rules::{Fixed, RuleBook};
 use std::sync::Arc;
@@ -79,6 +83,8 @@ pub struct Setup {
     pub prometheus: Option<Settings>,
     /// `kill_switch: true`.
     pub kill_switch: bool,
+    /// Which Alertmanager is asked.
+    pub alertmanager: Option<Asking>,
     /// What opens no incident.
     pub ignore: Ignore,
     /// Our own namespace; empty outside a cluster.
@@ -126,6 +132,9 @@ pub enum StartError {
     /// No client for Prometheus.
     #[error(transparent)]
     Prometheus(#[from] PrometheusError),
+    /// No client for Alertmanager.
+    #[error(transparent)]
+    Alertmanager(#[from] AlertmanagerError),
     /// The history does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -155,6 +164,12 @@ pub struct Running {
     pub arrived: Arc<Notify>,
     /// What the intake of alerts counts.
     pub intake: IntakeMetrics,
+    /// What asking Alertmanager counts.
+    pub asked: AlertmanagerMetrics,
+    /// Whether Alertmanager answers.
+    pub unanswered: tokio::sync::watch::Receiver<Option<Gap>>,
+    /// Whom Alertmanager has woken.
+    pub paged: Paged,
     /// Ends everything.
     pub stop: CancellationToken,
     /// Everything that runs.
@@ -175,6 +190,7 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     let reader = Reader::connect(&setup.responder).await?;
     let uid = identity::cluster_uid(&reader, FIRST_DEADLINE).await?;
     let prometheus = setup.prometheus.as_ref().map(Prometheus::new).transpose()?.map(Arc::new);
+    let asked = setup.alertmanager.as_ref().map(|a| Alertmanager::new(&a.settings)).transpose()?;
     let (clock, store) = (setup.clock, setup.store.clone());
     let seen = Seen::default();
     let (trust, integrity) = tokio::sync::watch::channel(Integrity::Open);
@@ -222,6 +238,8 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         tasks.spawn(drives.run(woken, stop.clone()));
     };
     let (arrived, intake) = (Arc::new(Notify::new()), IntakeMetrics::default());
+    let (metrics, paged) = (AlertmanagerMetrics::default(), Paged::default());
+    let (gap, unanswered) = tokio::sync::watch::channel(None);
     let (board, mut coverage) = tokio::sync::watch::channel(Vec::new());
     drop(board);
     if setup.parts.responder {
@@ -229,6 +247,17 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         note_policy(&store, clock, &me, &rules).await?;
         note_ignored(&store, clock, &me, &setup.ignore).await?;
         let (waker, woken) = queue();
+        if let (Some(alertmanager), Some(asking)) = (asked, setup.alertmanager) {
+            let Asking { every, receiver, paging, .. } = asking;
+            let (metrics, paged, me) = (metrics.clone(), paged.clone(), me.clone());
+            let compared = Compared { me, metrics, receiver, paging, paged };
+            let comparing = Comparing::new(store.clone(), clock, compared);
+            let (waker, store, arrived) = (waker.clone(), store.clone(), Arc::clone(&arrived));
+            let asks = Asks { alertmanager, comparing, every, clock, store, waker, arrived, gap };
+            tasks.spawn(asks.run(stop.clone()));
+        } else {
+            forget(&store, &me, clock.now()).await?;
+        }
         let wakes = waker.clone();
         let annotations = Annotations::new(store.clone(), me.clone(), Box::new(move |id| wakes.wake(id)));
         let annotations = Arc::new(annotations);
@@ -302,6 +331,9 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         coverage,
         arrived,
         intake,
+        asked: metrics,
+        unanswered,
+        paged,
         stop,
         tasks,
         integrity,

@@ -38,7 +38,8 @@ use crate::stages::vote::people::{People, secret};
 use crate::store::doors::hashed;
 use nightshift_engine::Mode;
 use nightshift_model::{
-    Actor, Cluster, Digest, HistoryEvent, IncidentId, PersonId, Seconds, SystemEvent, Timestamp, Wish,
+    Actor, Cluster, Digest, Foreign, HistoryEvent, IncidentId, PersonId, Seconds, SystemEvent, Timestamp,
+    Wish,
 };
 use nightshift_playbooks::catalog::EMBEDDED;
 use nightshift_playbooks::{Catalog, LoadError, Source};
@@ -72,6 +73,18 @@ pub enum CatalogError {
     /// Everything that is wrong with them.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Wrong(Vec<LoadError>),
+}
+
+/// What Alertmanager silences, as it said last, and why that is not known.
+///
+/// # Errors
+/// Those of the store.
+pub async fn foreign(
+    store: &SqliteStore,
+    now: Timestamp,
+) -> Result<(Vec<Foreign>, Option<String>), StoreError> {
+    let system = super::rules::system(store).await?;
+    Ok((system.foreign.into_iter().filter(|silence| silence.until > now).collect(), system.alertmanager))
 }
 
 /// How many findings and alerts opened nothing within a day, because they are ignored.

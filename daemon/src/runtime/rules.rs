@@ -123,6 +123,7 @@ pub async fn system(store: &SqliteStore) -> Result<System, StoreError> {
         "silence-ended",
         "silence-unread",
         "ignore-changed",
+        "alertmanager-changed",
         "kill-switch-set",
         "kill-switch-clearing",
         "kill-switch-cleared",

@@ -1,5 +1,6 @@
 //! `nightshift run`: from the configuration to a running nightshift, until it is told to stop.
 
+use super::alertmanager::Asking;
 use super::checkpoint::Signing;
 use super::offline::RoleArg;
 use super::world::READ_BYTES_CAP;
@@ -77,6 +78,9 @@ async fn open_doors(
             let address = super::alerts::open(running, alerts).await?;
             tracing::info!(%address, "alerts are taken");
         }
+        if config.alertmanager.is_some() {
+            running.asked.register(&mut registry);
+        }
         let zone = config.notify.digest.time_zone();
         let digests = tell::digests(running, Daily { at: config.notify.digest.at.0, zone: zone.clone() });
         let sheets = tell::sheets(&digests);
@@ -117,6 +121,7 @@ pub async fn setup(config: &Config, parts: Parts) -> anyhow::Result<Setup> {
         playbooks: playbooks(&config.playbooks)?,
         prometheus: config.prometheus.as_ref().map(settings),
         kill_switch: config.kill_switch,
+        alertmanager: config.alertmanager.as_ref().map(Asking::of),
         ignore: config.ignore.entries(),
         home: std::fs::read_to_string(HOME).map(|text| text.trim().to_owned()).unwrap_or_default(),
         timing: Timing::default(),

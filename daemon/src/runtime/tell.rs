@@ -84,6 +84,10 @@ pub fn start(running: &Running, doors: &Doors, digests: Arc<DigestStage>, voices
         registry: Arc::clone(&digests.registry),
         wake: Arc::new(move |_, id: &IncidentId| wakers.iter().for_each(|waker| waker.wake(id.clone()))),
         mint: mint(running, doors),
+        paged: {
+            let paged = running.paged.clone();
+            Arc::new(move |incident| paged.of(incident))
+        },
         tell: Arc::new(move |from, to| {
             let telling = Arc::clone(&telling);
             Box::pin(async move { telling.tell(from, to).await })

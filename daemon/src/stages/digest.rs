@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 /// As far back as days are compared.
 const COMPARED: Seconds = Seconds(7 * 86_400);
 /// What stands at a window's end may have begun long before.
-const STANDING: [&str; 11] = [
+const STANDING: [&str; 12] = [
     "coverage-changed",
     "quarantined",
     "inventory",
@@ -33,6 +33,7 @@ const STANDING: [&str; 11] = [
     "silence-added",
     "silence-ended",
     "ignore-changed",
+    "alertmanager-changed",
     "kill-switch-set",
     "kill-switch-cleared",
     "audit-closed",

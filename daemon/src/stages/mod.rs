@@ -1,5 +1,6 @@
 //! One shell a step: adapters in, decisions from the engine, adapters out. They never name each other.
 
+pub mod alertmanager;
 pub mod annotations;
 pub mod detect;
 pub mod digest;

@@ -44,6 +44,8 @@ const EVERY_CHANNEL: &str = "every channel";
 pub type Wake = Arc<dyn Fn(Role, &IncidentId) + Send + Sync>;
 /// Makes a link for one recipient: to a proposal's page or, without one, to the digest. `None` without a public URL.
 pub type Mint = Arc<dyn Fn(Option<ProposalId>, String) -> BoxFuture<'static, Option<String>> + Send + Sync>;
+/// The receiver of Alertmanager that pages somebody about an incident, if one does.
+pub type PagedBy = Arc<dyn Fn(&Incident) -> Option<String> + Send + Sync>;
 /// Tells a digest.
 pub type TellDigest =
     Arc<dyn Fn(Timestamp, Timestamp) -> BoxFuture<'static, Result<Digest, StoreError>> + Send + Sync>;
@@ -62,6 +64,8 @@ pub struct Outbox {
     pub wake: Wake,
     /// Where links come from.
     pub mint: Mint,
+    /// Whom Alertmanager has woken already.
+    pub paged: PagedBy,
     /// Where digests come from.
     pub tell: TellDigest,
     /// The clock.

@@ -198,6 +198,30 @@ impl SqliteStore {
         rows.iter().map(|row| read(row).map(|waiting| waiting.told.alert)).collect()
     }
 
+    /// What fires, was told by this receiver of Alertmanager, and is not among these occurrences.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn alerts_not_among(
+        &self,
+        there: &[(String, Timestamp)],
+        receiver: &str,
+    ) -> Result<Vec<Told>, StoreError> {
+        let there: Vec<_> = there.iter().map(|(print, started)| json!([print, started.micros()])).collect();
+        let rows = sqlx::query(
+            "SELECT fingerprint, ended, told, scope, flag, placed, incident_id, changed_at FROM alert \
+             WHERE ended IS NULL AND length(fingerprint) = 16 AND json_extract(told, '$.alert.receiver') = ?2 \
+             AND json_extract(told, '$.effect') <> 'watchdog' AND (fingerprint, started) NOT IN \
+             (SELECT value->>0, value->>1 FROM json_each(?1)) ORDER BY started, fingerprint LIMIT 1000",
+        )
+        .bind(serde_json::Value::from(there).to_string())
+        .bind(receiver)
+        .fetch_all(self.readers())
+        .await
+        .map_err(unavailable("compare alerts with Alertmanager's list"))?;
+        rows.iter().map(|row| read(row).map(|waiting| waiting.told)).collect()
+    }
+
     /// Ends what nobody has told of for `silence`, and forgets what ended and was heard of before `keep`. A resolution may get lost:
     /// Alertmanager repeats what fires, so silence is an end.
     ///

@@ -51,6 +51,13 @@ impl House {
         let plan = Plan { folder, scrape, namespaces, range, hold, door, token, alertmanagers };
         Ok(Monitoring { _programs: monitoring::Monitoring::start(&plan).await?, exporter })
     }
+
+    /// Starts one Alertmanager with this configuration and says where it is.
+    pub async fn alertmanager(&self, config: &str) -> anyhow::Result<(monitoring::Monitoring, String)> {
+        let started = monitoring::Monitoring::alertmanager(self.folder.path(), config).await?;
+        let url = format!("http://{}", started.alertmanagers.join(""));
+        Ok((started, url))
+    }
 }
 
 /// What kube-state-metrics says of pods that wait.

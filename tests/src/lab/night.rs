@@ -100,6 +100,7 @@ impl Night {
             playbooks: Catalog::embedded(),
             prometheus: Some(Settings { url, ..Settings::default() }),
             kill_switch: false,
+            alertmanager: None,
             ignore: nightshift_model::Ignore::default(),
             home: String::new(),
             timing: Timing::default(),

@@ -24,6 +24,7 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     // adapters: the outside world, each on its own
     ("advisor", &[]),
+    ("alertmanager", &[]),
     ("bus", &[]),
     ("cluster", &[]),
     ("notify", &[]),

@@ -108,19 +108,19 @@ struct Message {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Raw {
+pub(super) struct Raw {
     #[serde(default)]
-    status: Option<String>,
+    pub(super) status: Option<String>,
     #[serde(default)]
-    labels: Option<BTreeMap<String, Value>>,
+    pub(super) labels: Option<BTreeMap<String, Value>>,
     #[serde(default)]
-    annotations: Option<BTreeMap<String, Value>>,
+    pub(super) annotations: Option<BTreeMap<String, Value>>,
     #[serde(default)]
-    starts_at: Option<String>,
+    pub(super) starts_at: Option<String>,
     #[serde(default)]
-    ends_at: Option<String>,
+    pub(super) ends_at: Option<String>,
     #[serde(default)]
-    fingerprint: Option<String>,
+    pub(super) fingerprint: Option<String>,
 }
 
 /// Reads a body.
@@ -162,7 +162,7 @@ fn unquoted(receiver: &str) -> String {
 }
 
 /// `None` for what exists for Alertmanager's own sake.
-fn told(raw: Raw, receiver: &str, cut: bool, now: Timestamp) -> Option<Told> {
+pub(super) fn told(raw: Raw, receiver: &str, cut: bool, now: Timestamp) -> Option<Told> {
     let mut flags = Vec::new();
     let labels = texts(raw.labels.unwrap_or_default());
     let name = labels.get("alertname").cloned().unwrap_or_default();

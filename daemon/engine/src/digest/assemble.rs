@@ -463,6 +463,7 @@ fn quality(
             .iter()
             .cloned()
             .chain(night.quarantine.iter().map(quarantined))
+            .chain(night.alertmanager.map(|why| Gap { what: "Alertmanager".to_owned(), why: why.to_owned() }))
             .chain(intake_gaps(stories, window))
             .collect(),
         unanswered: unanswered

@@ -18,6 +18,8 @@ pub(super) struct Night<'a> {
     pub(super) self_healed: u32,
     /// What opened nothing because it is ignored.
     pub(super) ignored: u32,
+    /// Why it is not known what Alertmanager silences.
+    pub(super) alertmanager: Option<&'a str>,
     /// What is ignored.
     pub(super) ignore: &'a [Ignored],
     pub(super) starts: u32,
@@ -85,6 +87,7 @@ impl<'a> Night<'a> {
             E::SilenceEnded { silence, .. } => {
                 self.silences.remove(silence);
             }
+            E::AlertmanagerChanged { gap, .. } => self.alertmanager = gap.as_deref(),
             E::IgnoreChanged { entries } => self.ignore = entries,
             E::KillSwitchSet { reason, .. } => self.stopped = Some((at, reason)),
             E::KillSwitchCleared => self.stopped = None,

@@ -169,3 +169,19 @@ fn everyone_hears_everything_where_nothing_is_configured() {
     let choice = Table { routes: vec![], default }.choose(&about(Severity::Info, "dev", Waiting::Nothing));
     assert_eq!((to(&choice), choice.because), ("Page hook, Page other".to_owned(), Because::Everyone));
 }
+
+#[test]
+fn what_a_pager_has_already_is_posted_where_it_can_be() {
+    let to = |list: &[(&str, Manner)]| Choice {
+        to: list.iter().map(|(name, manner)| ((*name).to_owned(), *manner)).collect(),
+        because: Because::Row(1),
+    };
+    let posts = |name: &str| name != "pager";
+    let both = to(&[("pager", Manner::Page), ("hook", Manner::Page), ("chat", Manner::Post)]).posted(posts);
+    let named: Vec<(&str, Manner)> = both.to.iter().map(|(name, manner)| (name.as_str(), *manner)).collect();
+    assert_eq!((named, both.because), (vec![("hook", Manner::Post), ("chat", Manner::Post)], Because::Paged));
+    let alone = to(&[("pager", Manner::Page)]);
+    assert_eq!(alone.clone().posted(posts), alone, "somebody must have the link");
+    let quiet = to(&[("chat", Manner::Post)]);
+    assert_eq!(quiet.clone().posted(posts), quiet);
+}

@@ -1,11 +1,15 @@
 //! A look at the outside for `check`: nothing is written anywhere.
 
 use super::rights::Asked;
+use crate::alertmanager::Alertmanager;
 use crate::cluster::review::{self, Identity, Right};
 use crate::cluster::{Access, ClientError, Reader, date, identity};
 use crate::config;
 use crate::prometheus::{Prometheus, PrometheusError};
+use crate::runtime::alertmanager::Asking;
 use crate::runtime::run::settings;
+use nightshift_engine::alert::listed::listed;
+use nightshift_engine::silence::foreign;
 use nightshift_model::Timestamp;
 use nightshift_model::effect::RawPart;
 use std::time::Duration;
@@ -95,6 +99,29 @@ fn read(answer: RawPart) -> Answered {
         Some(_) => Answered::Data,
         None => Answered::Not("the answer could not be read: is this a Prometheus?".to_owned()),
     }
+}
+
+/// What Alertmanager said.
+pub struct Heard {
+    /// Active silences.
+    pub silences: usize,
+    /// Alerts that fire.
+    pub alerts: usize,
+    /// Receivers that any of them is routed to.
+    pub receivers: std::collections::BTreeSet<String>,
+}
+
+/// Asks Alertmanager once.
+///
+/// # Errors
+/// One clause that says why there is no answer.
+pub async fn alertmanager(asked: &config::Alertmanager, now: Timestamp) -> Result<Heard, String> {
+    let asking = Asking::of(asked);
+    let client = Alertmanager::new(&asking.settings).map_err(|error| error.to_string())?;
+    let silences = foreign::read(&client.silences().await?, now)?;
+    let alerts = listed(&client.alerts().await?, &asking.receiver, now)?;
+    let receivers = alerts.iter().flat_map(|one| one.receivers.iter().cloned()).collect();
+    Ok(Heard { silences: silences.silences.len() + silences.left_out, alerts: alerts.len(), receivers })
 }
 
 #[cfg(test)]

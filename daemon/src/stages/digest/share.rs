@@ -64,6 +64,7 @@ fn part(event: &mut SystemEvent, mine: &BTreeSet<String>, sees: Sees<'_>) -> boo
         | E::CheckpointKey { .. }
         | E::AuditClosed { .. }
         | E::AuditAdopted { .. }
+        | E::AlertmanagerChanged { .. }
         | E::SilenceEnded { .. } => true,
         // One kind of fault is silenced for everybody.
         E::SilenceAdded { silence } => match &silence.of {

@@ -15,7 +15,15 @@ impl Outbox {
         incident: &Incident,
     ) -> Result<Vec<(String, Kind)>, StoreError> {
         let now = self.clock.now();
-        let choice = self.table.choose(&Situation::of(incident, now));
+        let mut choice = self.table.choose(&Situation::of(incident, now));
+        if !incident.phase.is_unproven()
+            && let Some(receiver) = (self.paged)(incident)
+        {
+            tracing::info!(incident = %incident.id, receiver, "Alertmanager pages somebody about it already");
+            let posts =
+                |name: &str| self.notifier.channels().iter().any(|c| c.name == name && c.hears(Heard::Post));
+            choice = choice.posted(posts);
+        }
         self.routed_as(message, incident, choice, now).await
     }
 

@@ -63,6 +63,7 @@ async fn bench(dead: &[&str]) -> Bench {
         registry: Arc::new(Registry::default()),
         wake: Arc::new(move |role, id| wake.lock().unwrap().push(format!("{} {id}", role.as_str()))),
         mint: Arc::new(|_, _| Box::pin(async { None })),
+        paged: Arc::new(|_| None),
         tell: Arc::new(|from, to| {
             Box::pin(async move {
                 let zone = jiff::tz::TimeZone::UTC;
@@ -377,4 +378,21 @@ async fn a_page_that_was_on_its_way_when_a_silence_began_wakes_nobody_and_is_owe
     assert_eq!(*bench.printed.lock().unwrap(), Vec::<String>::new());
     assert_eq!(bench.told().await, Vec::<String>::new());
     assert_eq!(bench.outbox.store.outbox_next().await.unwrap(), None, "it does not come again by itself");
+}
+
+#[tokio::test]
+async fn what_alertmanager_paged_already_is_posted_with_the_reason() {
+    let mut bench = bench(&[]).await;
+    bench.outbox.paged =
+        Arc::new(|incident| (incident.id.as_str() == "inc-known").then(|| "pager".to_owned()));
+    bench.queue("known", page("known")).await;
+    bench.queue("new", page("new")).await;
+    bench.outbox.turn().await.unwrap();
+    let mut printed = bench.printed.lock().unwrap().clone();
+    printed.sort();
+    assert!(printed[0].starts_with("incident.page ") && printed[0].contains("inc-new"), "{printed:?}");
+    assert!(printed[1].starts_with("incident.post ") && printed[1].contains("inc-known"), "{printed:?}");
+    let whys: Vec<SystemEvent> = bench.kinds(&["routed"]).await;
+    let paged = |event: &SystemEvent| matches!(event, SystemEvent::Routed { message, why, .. } if message == "known" && why.contains("through Alertmanager"));
+    assert!(whys.iter().any(paged), "{whys:?}");
 }

@@ -181,6 +181,9 @@ pub(super) fn system(event: &S) -> Option<String> {
         S::SilenceUnread { object, why } => {
             format!("{kind}: {object}: {}", why.as_deref().unwrap_or("no longer"))
         }
+        S::AlertmanagerChanged { silences, gap } => {
+            format!("{kind}: {} silences{}", silences.len(), gap.as_ref().map_or("", |_| ", not known"))
+        }
         S::IgnoreChanged { entries } => format!("{kind}: {} entries", entries.len()),
         S::KillSwitchCleared => kind.to_owned(),
         S::Inventory { entries } | S::InventoryCleared { entries } => match entries.as_slice() {
