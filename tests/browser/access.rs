@@ -147,6 +147,7 @@ async fn no_page_has_a_barrier_and_none_breaks_its_policy() {
     strangers(&mut walk).await;
     deciding(&mut walk).await;
     courses(&mut walk).await;
+    charts(&mut walk).await;
     machines(&mut walk).await;
     lists(&mut walk).await;
     assert!(walk.found.is_empty(), "{} found:\n{}", walk.found.len(), walk.found.join("\n"));
@@ -175,6 +176,9 @@ async fn deciding(walk: &mut Walk) {
     walk.sign_in(&night, "alice").await;
     walk.visit("inbox.html", "one waits", &night, "/", "waits for your vote").await;
     walk.visit("proposal.html", "waits", &night, &page, "Approve: do exactly this").await;
+    *night.cluster.lock().unwrap() = None;
+    walk.visit("proposal.html", "cluster silent", &night, &page, "did not answer within").await;
+    *night.cluster.lock().unwrap() = Some(crate::since::as_sealed());
     walk.driver.write("#code", "0000").await;
     walk.driver.click("button[value=deny]").await;
     walk.check("message.html", "wrong code", "code").await;
@@ -238,6 +242,16 @@ async fn lists(walk: &mut Walk) {
     walk.sign_in(&week, "root").await;
     walk.visit("people.html", "everybody", &week, "/people", "Tokens of programs").await;
     walk.visit("digests.html", "a week", &week, "/digests", "No incident opened").await;
+}
+
+/// Charts with a gap, on both pages.
+async fn charts(walk: &mut Walk) {
+    let night = Night::quiet().await;
+    configure(&night, |_| ());
+    let proposal = crate::charts::measured(&night).await;
+    walk.sign_in(&night, "alice").await;
+    walk.visit("proposal.html", "charts", &night, &format!("/p/{}", proposal.id()), "1 without data").await;
+    walk.visit("incident.html", "charts", &night, &format!("/i/{}", night.incident), "How it went").await;
 }
 
 /// Where a person is needed.

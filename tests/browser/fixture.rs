@@ -1,6 +1,7 @@
 //! One incident with a sealed proposal in a real store, behind a real listener.
 
 use crate::people::{Browser, registry};
+use crate::since;
 use nightshift::api::ready::Readiness;
 use nightshift::clock::Clock;
 use nightshift::config::{self, Keys};
@@ -13,7 +14,9 @@ use nightshift::stages::vote::Votes;
 use nightshift::stages::vote::people::People;
 use nightshift::store::{HistoryStore as _, OpenMode, SqliteStore};
 use nightshift_engine::digest::Acting;
+use nightshift_engine::normal::{spec_digest, template_digest};
 use nightshift_engine::rules::{KillSwitch, Mode, Rules, Standing};
+use nightshift_engine::since::Look;
 use nightshift_engine::{Store as _, advance};
 use nightshift_model::action::SeenImage;
 use nightshift_model::evidence::{
@@ -47,6 +50,8 @@ pub(crate) struct Night {
     pub(crate) rules: Arc<Mutex<Rules>>,
     pub(crate) address: SocketAddr,
     pub(crate) incident: IncidentId,
+    /// What a look at the cluster answers; `None` never does.
+    pub(crate) cluster: Arc<Mutex<Option<Look>>>,
     stop: CancellationToken,
     _folder: tempfile::TempDir,
 }
@@ -98,6 +103,8 @@ impl Night {
         let listener = listen::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+        let cluster = Arc::new(Mutex::new(Some(since::as_sealed())));
+        let shown = Arc::clone(&cluster);
         let stage = Arc::new(digests(store.clone(), rules.lock().unwrap().clone(), clock));
         let shelf = Arc::clone(&stage);
         let people = People::new(store.clone(), Arc::clone(&now), clock);
@@ -122,11 +129,20 @@ impl Night {
                 }),
             },
             ready: Arc::new(|| Readiness { ready: true, gaps: Vec::new() }),
+            live: Some(Arc::new(move |_| {
+                let answer = shown.lock().unwrap().clone();
+                Box::pin(async move {
+                    match answer {
+                        Some(look) => look,
+                        None => std::future::pending().await,
+                    }
+                })
+            })),
         });
         let stop = CancellationToken::new();
         tokio::spawn(listen::serve(listener, None, gate.router(), clock, stop.clone()));
         let incident = IncidentId::from("inc-7m2k9qx4ta");
-        Self { gate, store, people, keys, rules, address, incident, stop, _folder: folder }
+        Self { gate, store, people, keys, rules, address, incident, cluster, stop, _folder: folder }
     }
 
     /// A night in which a proposal waits.
@@ -418,10 +434,11 @@ pub(crate) fn plan(incident: &IncidentId, policy: Digest) -> Plan {
     let id = ProposalId::of(incident, 12);
     let target = deployment();
     let healthy_at = Some(start() - Seconds(86_400));
+    let earlier = template_digest(&since::source()["spec"]["template"]);
     let to = RevisionRef {
         replica_set: replica_set("cart-5b8d6f9c7"),
         number: 41,
-        template: digest("t", b"old"),
+        template: earlier,
         images: images(),
         healthy_at,
     };
@@ -452,7 +469,7 @@ pub(crate) fn plan(incident: &IncidentId, policy: Digest) -> Plan {
             field_manager: "nightshift".to_owned(),
             body: Sealed::Reference {
                 source: to.replica_set,
-                value: digest("t", b"old"),
+                value: earlier,
                 pointers: changes().into_iter().map(|c| c.path).collect(),
             },
         },
@@ -460,7 +477,7 @@ pub(crate) fn plan(incident: &IncidentId, policy: Digest) -> Plan {
         difference: digest("d", b"x"),
         preconditions: Preconditions {
             uid: target.uid.clone(),
-            spec: digest("s", b"x"),
+            spec: spec_digest(&since::target(), false),
             generation: 57,
             autoscaled: false,
             selector: "app=cart".to_owned(),

@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod charts;
 mod digests;
 mod ends;
 mod fixture;
@@ -22,6 +23,7 @@ mod people;
 mod screens;
 mod sessions;
 mod silences;
+mod since;
 mod votes;
 
 use nightshift_tests::driver;

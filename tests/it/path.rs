@@ -25,6 +25,15 @@ async fn a_crash_is_seen_explained_approved_rolled_back_and_proven() -> anyhow::
     let house = House::open().await?;
     let (scope, proposal) = house.proposed("cart").await?;
     assert_eq!(house.touches("cart"), 0, "nothing is written before a person said yes");
+    let mut alice = house.person("alice").await?;
+    let page = alice.get(&format!("/p/{}", proposal.id())).await?;
+    let strip = page
+        .text
+        .split("<h2>What changed since</h2>")
+        .nth(1)
+        .and_then(|rest| rest.split("</section>").next());
+    assert!(strip.is_some_and(|strip| strip.contains(">Nothing<")), "read from the cluster: {strip:?}");
+    assert_eq!(house.touches("cart"), 0, "a look is no write");
     house.approve("alice", &proposal).await?;
     let over = house.over(&scope).await?;
     assert!(proven(&over), "{:?}", over.phase);

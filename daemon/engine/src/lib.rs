@@ -37,6 +37,7 @@ pub mod namespace;
 pub mod nodes;
 pub mod protocol;
 pub mod recheck;
+pub mod since;
 pub mod wire;
 
 pub mod verify;

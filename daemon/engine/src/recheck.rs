@@ -64,7 +64,11 @@ pub fn recheck(
 
 /// Seen by the executor itself: a container waits in a crash loop, or ended within the last two back-off periods.
 /// A container that happens to be running between two crashes still counts.
-fn crash_looping(pods: &nightshift_model::RawPart, now: Timestamp, within: Seconds) -> Result<(), String> {
+pub(crate) fn crash_looping(
+    pods: &nightshift_model::RawPart,
+    now: Timestamp,
+    within: Seconds,
+) -> Result<(), String> {
     let list = object(pods, "the target's pods")?;
     let items = list.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
     let containers =

@@ -3,10 +3,11 @@
 use super::Running;
 use super::incidents::Waker;
 use super::status;
+use super::world::{Outside, RoleWorld};
 use crate::api::ready::Readiness;
 use crate::cluster::WatchState;
 use crate::config::{self, Keys};
-use crate::http::gate::{Digests, Gate, Parts, Site};
+use crate::http::gate::{Digests, Gate, LiveOf, Parts, Site};
 use crate::http::health::{self, Health};
 use crate::http::listen;
 use crate::http::metrics::GateMetrics;
@@ -16,7 +17,7 @@ use crate::stages::query::Reads;
 use crate::stages::vote::people::People;
 use crate::stages::vote::{Votes, Wake};
 use crate::store::{Filter, HistoryStore as _, SqliteStore};
-use nightshift_model::{Gap, IncidentId, Role};
+use nightshift_model::{Gap, IncidentId, Plan, Role};
 use prometheus_client::registry::Registry;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -102,6 +103,7 @@ pub async fn open(
         metrics: metrics.clone(),
         digests,
         ready: ready(running),
+        live: running.outside.clone().map(live),
     });
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     if let Some(certificate) = certificate {
@@ -120,6 +122,14 @@ pub async fn open(
         counting.write_counts().await;
     });
     Ok(Doors { gate, address, stop, tasks })
+}
+
+/// Looks at the cluster with the responder's identity, which only reads.
+fn live(outside: Outside) -> LiveOf {
+    Arc::new(move |plan: Box<Plan>| {
+        let world = RoleWorld::new(outside.clone());
+        Box::pin(async move { world.since(&plan).await })
+    })
 }
 
 /// Opens the listener of health and metrics.

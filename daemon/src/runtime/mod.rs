@@ -176,6 +176,7 @@ pub struct Running {
     pub tasks: TaskTracker,
     /// Whether the executor may act on the history.
     pub integrity: tokio::sync::watch::Receiver<Integrity>,
+    outside: Option<Outside>,
     keeper: Option<Arc<Keeper>>,
     store: SqliteStore,
     clock: Clock,
@@ -242,7 +243,9 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     let (gap, unanswered) = tokio::sync::watch::channel(None);
     let (board, mut coverage) = tokio::sync::watch::channel(Vec::new());
     drop(board);
+    let mut looks = None;
     if setup.parts.responder {
+        looks = Some(outside(reader.clone(), None));
         let me = take_role(&store, clock, Role::Responder, Epoch(0)).await?;
         note_policy(&store, clock, &me, &rules).await?;
         note_ignored(&store, clock, &me, &setup.ignore).await?;
@@ -337,6 +340,7 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         stop,
         tasks,
         integrity,
+        outside: looks,
         keeper,
         store,
         clock,

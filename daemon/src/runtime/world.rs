@@ -8,10 +8,11 @@ use crate::store::{HistoryStore as _, SqliteStore};
 use crate::telemetry::Metrics;
 use nightshift_engine::actions;
 use nightshift_engine::evidence::{BUDGET, Budget};
+use nightshift_engine::since::{self, Look};
 use nightshift_engine::wire::{HttpWrite, Wire};
 use nightshift_engine::{Shell, World};
 use nightshift_model::effect::{RawPart, Read};
-use nightshift_model::{Answer, Ask, NotChecked, ObjectRef, Role, Seconds, Sent, Timestamp, Write};
+use nightshift_model::{Answer, Ask, NotChecked, ObjectRef, Plan, Role, Seconds, Sent, Timestamp, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -65,6 +66,13 @@ impl RoleWorld {
         let budget = if outside.writer.is_some() { ACTING } else { BUDGET };
         let (calls, bytes) = (AtomicU64::new(0), AtomicU64::new(0));
         Self { shell: Shell(RoleWire { outside, budget, calls, bytes, started }) }
+    }
+}
+
+impl RoleWorld {
+    /// What a sealed plan's objects look like now. Reads only.
+    pub async fn since(&self, plan: &Plan) -> Look {
+        since::look(&self.shell.0, plan).await
     }
 }
 

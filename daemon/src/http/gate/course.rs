@@ -1,10 +1,12 @@
 //! The page of one incident.
 
+use super::chart::ChartView;
 use super::end::EndView;
 use super::evidence::{self, EvidenceView};
 use super::hold::HoldView;
 use super::page::{reasons, sentence};
 use super::render::{Frame, clock};
+use super::trend;
 use crate::stages::query::Course;
 use askama::Template;
 use nightshift_engine::digest::words;
@@ -42,6 +44,7 @@ pub(super) struct IncidentPage {
     pub(super) end: Option<EndView>,
     pub(super) evidence: Vec<EvidenceView>,
     pub(super) coverage: Vec<String>,
+    pub(super) charts: Vec<ChartView>,
     pub(super) moments: Vec<MomentView>,
 }
 
@@ -195,6 +198,7 @@ pub(super) fn incident(
         end,
         evidence: evidence::views(&i.evidence, now, zone),
         coverage: evidence::gaps(i),
+        charts: trend::charts(course, zone),
         moments: moments(course, now, zone),
     }
 }

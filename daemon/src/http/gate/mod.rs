@@ -2,6 +2,7 @@
 //!
 //! Every page is rendered from the sealed bytes and the history; every error path means "not approved".
 
+mod chart;
 mod course;
 mod digests;
 mod end;
@@ -21,10 +22,13 @@ mod render;
 mod show;
 mod signin;
 mod silences;
+mod since;
+mod trend;
 mod vote;
 
 pub use page::{Desk, proposal_page};
 pub use render::{BannerView, Frame, Here, SwitchView, VisitorView};
+pub use since::NoLook;
 pub(in crate::http) use vote::status as vote_status;
 
 use super::headers;
@@ -49,7 +53,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use link::{BadLink, LinkToken};
 use nightshift_engine::drive::StoreError;
-use nightshift_model::{Digest, PersonId, Proposal, Seconds};
+use nightshift_model::{Digest, PersonId, Plan, Proposal, Seconds};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -85,6 +89,9 @@ pub struct Digests {
 /// Whether the work can be done at all, and what is missing.
 pub type Ready = Arc<dyn Fn() -> Readiness + Send + Sync>;
 
+/// A look at the cluster for a sealed plan: reads only.
+pub type LiveOf = Arc<dyn Fn(Box<Plan>) -> BoxFuture<'static, nightshift_engine::since::Look> + Send + Sync>;
+
 /// What the gate is built from.
 pub struct Parts {
     /// Takes decisions.
@@ -105,6 +112,8 @@ pub struct Parts {
     pub digests: Digests,
     /// Whether it is ready.
     pub ready: Ready,
+    /// How the cluster is looked at for a proposal that waits.
+    pub live: Option<LiveOf>,
 }
 
 /// How browsers reach the gate.
@@ -134,6 +143,7 @@ pub struct Gate {
     metrics: GateMetrics,
     digests: Digests,
     ready: Ready,
+    looks: since::Looks,
     addresses: Buckets<IpAddr>,
     sessions: Buckets<Digest>,
     anonymous: Anonymous,
@@ -172,7 +182,7 @@ impl Site {
 impl Gate {
     /// A gate.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { votes, reads, people, keys, clock, site, metrics, digests, ready } = parts;
+        let Parts { votes, reads, people, keys, clock, site, metrics, digests, ready, live } = parts;
         Arc::new(Self {
             votes,
             reads,
@@ -184,6 +194,7 @@ impl Gate {
             metrics,
             digests,
             ready,
+            looks: since::Looks::new(live),
             addresses: Buckets::new(ADDRESS.0, ADDRESS.1),
             sessions: Buckets::new(SESSION.0, SESSION.1),
             anonymous: Anonymous::default(),

@@ -8,6 +8,7 @@ use super::inverse::{self, InverseView};
 use super::passkey;
 use super::proof::{self, MeasureView, ProgressView};
 use super::render::{Frame, ago, clock, html, span};
+use super::since::{self, NoLook, SinceView};
 use crate::config::Keys;
 use crate::stages::query::{End, Story};
 use crate::stages::vote::people::Visitor;
@@ -15,6 +16,7 @@ use askama::Template;
 use nightshift_engine::digest::words;
 use nightshift_engine::proof::can_sign;
 use nightshift_engine::rules::{KillSwitch, Rules};
+use nightshift_engine::since::Look;
 use nightshift_engine::tally::{Ballot, Tally, admit, eligibility, min_proof, tally};
 use nightshift_model::operation::OperationState;
 use nightshift_model::registry::{PersonKind, Power};
@@ -38,6 +40,8 @@ pub struct Desk<'a> {
     pub now: Timestamp,
     /// The zone in which times are told.
     pub zone: &'a jiff::tz::TimeZone,
+    /// What the cluster says right now, for a proposal that waits.
+    pub look: Option<Result<Look, NoLook>>,
 }
 
 #[derive(Template)]
@@ -91,6 +95,7 @@ struct ProposalView {
     signing: String,
     end: Option<EndView>,
     hold: HoldView,
+    since: Option<SinceView>,
     sealed: String,
 }
 
@@ -200,7 +205,7 @@ fn view(story: &Story, desk: &Desk<'_>) -> ProposalView {
         images: images(&plan.action),
         hazards: plan.hazards.clone(),
         blast: blast(plan.blast),
-        measures: proof::measures(story),
+        measures: proof::measures(story, zone),
         soak: format!(
             "All of them must hold for {} without a break, looked at every {}. After {} nightshift gives up and calls a person.",
             span(plan.verification.soak),
@@ -238,6 +243,7 @@ fn view(story: &Story, desk: &Desk<'_>) -> ProposalView {
         signing: signing.sentence().to_owned(),
         end: end::view(&story.incident, desk.visitor, desk.rules, desk.keys),
         hold: HoldView::of(&story.incident, desk.visitor, desk.rules, desk.keys, (now, zone)),
+        since: since::view(story, desk),
         sealed: story.proposal.bytes().to_owned(),
     }
 }

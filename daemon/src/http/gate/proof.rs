@@ -1,5 +1,6 @@
 //! How success is proven: each measure, what it said before and says now, and how long all of them have held.
 
+use super::chart::{self, ChartView, Look, Mark, Series};
 use super::render::{span, to_the_second};
 use crate::stages::query::Story;
 use nightshift_model::measure::{Check, ClusterCondition, Measure, Stage, Value};
@@ -13,6 +14,7 @@ pub(super) struct MeasureView {
     pub(super) red_first: bool,
     pub(super) before: Option<ReadingView>,
     pub(super) now: Option<ReadingView>,
+    pub(super) chart: Option<ChartView>,
 }
 
 /// What a measure said. The word stands beside the colour.
@@ -32,7 +34,7 @@ pub(super) struct ProgressView {
 }
 
 /// The measures with what they said so far.
-pub(super) fn measures(story: &Story) -> Vec<MeasureView> {
+pub(super) fn measures(story: &Story, zone: &jiff::tz::TimeZone) -> Vec<MeasureView> {
     let last = |stage: Stage| story.measured.iter().rev().find(|m| m.stage == stage);
     let (before, now) = (last(Stage::Before), last(Stage::After));
     let reading = |look: Option<&Measurement>, name: &str| {
@@ -41,14 +43,37 @@ pub(super) fn measures(story: &Story) -> Vec<MeasureView> {
     let measures = &story.proposal.plan().verification.measures;
     measures
         .iter()
-        .map(|measure| MeasureView {
+        .enumerate()
+        .map(|(at, measure)| MeasureView {
             asks: asks(measure),
             promql: promql(measure),
             red_first: measure.red_first,
             before: reading(before, &measure.name),
             now: reading(now, &measure.name),
+            chart: now.and_then(|_| chart::draw(&format!("measure-{at}"), &series(measure, story), zone)),
         })
         .collect()
+}
+
+/// What a measure said at every look. Numbers are drawn as numbers, everything else as holds or fails.
+fn series<'a>(measure: &'a Measure, story: &Story) -> Series<'a> {
+    let threshold = match &measure.check {
+        Check::Query { threshold, .. } => threshold.parse().ok(),
+        Check::Cluster { .. } => None,
+    };
+    let look = |m: &Measurement| {
+        let value = m.readings.iter().find(|r| r.name == measure.name).map(|r| &r.value);
+        let number = |text: &str| threshold.and_then(|_: f64| text.parse().ok());
+        let (mark, number) = match value {
+            Some(Value::Holds(text)) => (Mark::Holds, number(text)),
+            Some(Value::Fails(text)) => (Mark::Fails, number(text)),
+            Some(Value::Reverted(_)) => (Mark::Fails, None),
+            Some(Value::NoData { .. }) | None => (Mark::NoData, None),
+        };
+        Look { at: m.at, mark, number }
+    };
+    let looks = story.measured.iter().map(look).collect();
+    Series { name: &measure.name, looks, threshold, write: story.applied_at }
 }
 
 fn asks(measure: &Measure) -> String {

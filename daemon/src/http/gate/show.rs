@@ -85,6 +85,7 @@ impl Gate {
             keys: &self.keys,
             now: self.clock.now(),
             zone: &self.site.zone,
+            look: self.look(story).await,
         };
         match proposal_page(story, desk) {
             Ok(text) => self.with_page_cookie(Html(text).into_response(), visitor),
