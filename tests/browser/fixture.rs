@@ -8,6 +8,7 @@ use nightshift::config::{self, Keys};
 use nightshift::http::gate::{Digests, Gate, Parts, Site, Visible};
 use nightshift::http::listen;
 use nightshift::http::metrics::GateMetrics;
+use nightshift::http::stream::Streams;
 use nightshift::stages::digest::{Daily, DigestStage, sheet};
 use nightshift::stages::query::Reads;
 use nightshift::stages::vote::Votes;
@@ -52,6 +53,8 @@ pub(crate) struct Night {
     pub(crate) incident: IncidentId,
     /// What a look at the cluster answers; `None` never does.
     pub(crate) cluster: Arc<Mutex<Option<Look>>>,
+    /// The places for live pages.
+    pub(crate) streams: Streams,
     stop: CancellationToken,
     _folder: tempfile::TempDir,
 }
@@ -108,6 +111,8 @@ impl Night {
         let stage = Arc::new(digests(store.clone(), rules.lock().unwrap().clone(), clock));
         let shelf = Arc::clone(&stage);
         let people = People::new(store.clone(), Arc::clone(&now), clock);
+        let stop = CancellationToken::new();
+        let streams = Streams::new(Reads::new(store.clone(), clock), clock, stop.clone());
         let gate = Gate::new(Parts {
             votes: Votes::new(store.clone(), Arc::clone(&now), clock, Arc::new(|_| ())),
             reads: Reads::new(store.clone(), clock),
@@ -129,6 +134,7 @@ impl Night {
                 }),
             },
             ready: Arc::new(|| Readiness { ready: true, gaps: Vec::new() }),
+            streams: streams.clone(),
             live: Some(Arc::new(move |_| {
                 let answer = shown.lock().unwrap().clone();
                 Box::pin(async move {
@@ -139,10 +145,9 @@ impl Night {
                 })
             })),
         });
-        let stop = CancellationToken::new();
         tokio::spawn(listen::serve(listener, None, gate.router(), clock, stop.clone()));
         let incident = IncidentId::from("inc-7m2k9qx4ta");
-        Self { gate, store, people, keys, rules, address, incident, cluster, stop, _folder: folder }
+        Self { gate, store, people, keys, rules, address, incident, cluster, streams, stop, _folder: folder }
     }
 
     /// A night in which a proposal waits.

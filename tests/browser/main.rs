@@ -17,6 +17,7 @@ mod hold;
 mod inbox;
 mod inverse;
 mod links;
+mod live;
 mod pages;
 mod passkeys;
 mod people;

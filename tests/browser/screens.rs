@@ -148,6 +148,7 @@ async fn the_pages_can_be_looked_at() {
     night.record(write(&proposal), start() - Seconds(110)).await;
     night.record((2..8).map(|n| look(Stage::After, n * 15, n < 4)).collect(), start() - Seconds(1)).await;
     shoot(browser, "verifying", &alice.get(&page).await);
+    night.record(vec![IncidentEvent::FindingsChanged { findings: Vec::new() }], start()).await;
     night.record(vec![IncidentEvent::Judged { outcome: Outcome::Successful }], start()).await;
     shoot(browser, "proven", &alice.get(&page).await);
     shoot(browser, "digest", &alice.get("/digest/2026-03-03").await);

@@ -2,8 +2,8 @@
 
 mod alerts;
 mod asking;
-mod bridges;
 mod attack;
+mod bridges;
 mod closed;
 mod crash;
 mod hush;

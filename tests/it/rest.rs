@@ -93,14 +93,21 @@ impl Api {
     }
 
     async fn send(request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {
-        let answer = request.send().await?;
+        let mut answer = request.send().await?;
         let header = |name: &str| answer.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let (kind, tag) = (header("content-type").unwrap_or_default(), header("etag"));
         ensure!(
             header("cache-control").as_deref() == Some("no-store"),
             "every answer has the gate's headers"
         );
-        Ok(Answer { status: answer.status().as_u16(), kind, tag, text: answer.text().await? })
+        let status = answer.status().as_u16();
+        let text = if kind == "text/event-stream" {
+            // It does not end: what comes at once is the answer.
+            String::from_utf8(answer.chunk().await?.context("nothing came")?.to_vec())?
+        } else {
+            answer.text().await?
+        };
+        Ok(Answer { status, kind, tag, text })
     }
 
     async fn get(&self, path: &str, who: &Who) -> anyhow::Result<Answer> {
@@ -121,7 +128,7 @@ impl Api {
 /// Every path of the committed document with an id of its kind, and whether it is about one namespace's things.
 fn paths(document: &Value, incident: &str, proposal: &str) -> anyhow::Result<BTreeMap<String, Kind>> {
     let paths = document["paths"].as_object().context("no paths")?;
-    ensure!(paths.len() >= 14, "paths are missing: {paths:?}");
+    ensure!(paths.len() >= 15, "paths are missing: {paths:?}");
     let mut found = BTreeMap::new();
     for path in paths.keys() {
         let kind = match path.as_str() {
@@ -472,8 +479,90 @@ async fn the_command_line_reads_over_the_network_what_it_reads_from_the_file() -
     let watched = ask("incidents watch --for 1s --every 1s -o json".to_owned(), &shop).await?;
     let line: Value = serde_json::from_str(watched.1.lines().next().context("a line")?)?;
     assert_eq!((watched.0, &line["phase"]), (0, &json!("Proposed")), "{watched:?}");
+    // One incident: streamed by the server, asked for in the file, the same lines.
+    let follow = format!("incidents watch {} --for 3s --every 1s -o json", &incident[..8]);
+    let (streamed, asked) = (ask(follow.clone(), &shop).await?, ask(follow.clone(), &file).await?);
+    assert_eq!((streamed.0, asked.0, streamed.2.as_str()), (0, 0, ""), "{streamed:?}");
+    assert!(streamed.1 == asked.1 && streamed.1.lines().count() > 5, "{}\n{}", streamed.1, asked.1);
+    let first: Value = serde_json::from_str(streamed.1.lines().next().context("a line")?)?;
+    assert_eq!((&first["revision"], &first["event"]["incident"]["kind"]), (&json!(1), &json!("opened")));
+    // Without a place for a stream it asks again.
+    let (http, mut seats) = (reqwest::Client::builder().no_proxy().build()?, Vec::new());
+    for _ in 0..4 {
+        let seat = http.get(format!("{origin}/v1/incidents/{incident}/events")).bearer_auth(SHOP);
+        seats.push(seat.send().await?.error_for_status()?);
+    }
+    let fallen = ask(follow.clone(), &shop).await?;
+    assert!(fallen.0 == 0 && fallen.1 == asked.1 && fallen.2.contains("asking again instead"), "{fallen:?}");
+    drop(seats);
+    let bank = server("bank");
+    let foreign = ask(follow, &bank.each_ref().map(AsRef::as_ref)).await?;
+    assert!(foreign.0 == 1 && foreign.1.is_empty(), "{foreign:?}");
     let gone = ["--server".as_ref(), "http://127.0.0.1:9".as_ref(), "--token-file".as_ref(), shop[3]];
     assert_eq!(ask("incidents".to_owned(), &gone).await?.0, 3);
+    house.finish().await?;
+    Ok(())
+}
+
+/// A program follows an incident: from where it was, as far as its token reaches, within its places.
+#[tokio::test]
+async fn an_incident_is_followed_with_a_token() -> anyhow::Result<()> {
+    let (house, api, proposal, incident) = house().await?;
+    let path = format!("/v1/incidents/{incident}/events");
+    let (shop, whole) =
+        (Who::Token(SHOP), api.get(&format!("/v1/incidents/{incident}"), &Who::Token(SHOP)).await?);
+    let history = whole.json()?["history"].as_array().context("no history")?.clone();
+    let first = api.get(&path, &shop).await?;
+    assert_eq!((first.status, first.kind.as_str()), (200, "text/event-stream"));
+    let lines: Vec<Value> = first
+        .text
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()?;
+    assert_eq!(lines.first(), history.first(), "the lines of the history itself");
+    assert!(first.text.contains("id: 1\nevent: opened\ndata: {"), "{}", first.text);
+
+    let newest = lines.last().context("a line")?["revision"].clone();
+    let mut stream = api.request("GET", &format!("{path}?after={newest}"), &shop)?.send().await?;
+    house.approve("alice", &proposal).await?;
+    let mut text = String::new();
+    while !text.contains("event: granted\n") {
+        let piece = tokio::time::timeout(std::time::Duration::from_secs(20), stream.chunk()).await??;
+        text.push_str(std::str::from_utf8(&piece.context("it ended early")?)?);
+    }
+    assert!(!text.contains("event: sealed"), "from where the reader was: {text}");
+    drop(stream);
+
+    for last in ["99999", "x", "-1"] {
+        let request = api.request("GET", &path, &shop)?.header("last-event-id", last);
+        let answer = Api::send(request).await?;
+        assert!(
+            answer.text.contains("event: reset\n") && !answer.text.contains("event: opened"),
+            "{}",
+            answer.text
+        );
+    }
+    for query in ["after=x", "after=-1", "after=1&after=2", "other=1"] {
+        let answer = api.get(&format!("{path}?{query}"), &shop).await?;
+        assert_eq!((answer.status, answer.reason()?.as_str()), (400, "bad-query"), "{query}");
+    }
+    let mut open = Vec::new();
+    let full = loop {
+        let answer = api.request("GET", &path, &Who::Token(ALL))?.send().await?;
+        if answer.status() != 200 {
+            break answer;
+        }
+        open.push(answer);
+        ensure!(open.len() < 20, "without end");
+    };
+    assert_eq!((open.len(), full.status().as_u16()), (4, 429));
+    assert!(full.text().await?.contains("\"reason\":\"too-many-streams\""));
+    assert_eq!(api.get(&path, &Who::Token(SHOP)).await?.status, 200, "others have places");
+    let post = Api::send(api.request("POST", &path, &session(&house, "alice").await?)?).await?;
+    assert_eq!((post.status, post.reason()?.as_str()), (405, "bad-method"));
+    drop(open);
+    house.over(proposal.plan().action.target()).await?;
     house.finish().await?;
     Ok(())
 }

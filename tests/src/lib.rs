@@ -1,8 +1,8 @@
 //! What tests outside the crates share: whole nightshifts to test against, people at their doors, and what must hold
 //! after every test.
 
-pub mod carrier;
 pub mod alerts;
+pub mod carrier;
 pub mod checker;
 pub mod contract;
 pub mod driver;

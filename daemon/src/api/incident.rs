@@ -175,3 +175,17 @@ pub struct HistoryLine {
     #[schema(value_type = Object)]
     pub event: HistoryEvent,
 }
+
+/// The type of a stream of events.
+pub const EVENT_STREAM: &str = "text/event-stream";
+
+/// From where a stream begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct EventsQuery {
+    /// Revision up to which the caller knows; without it everything is told from the first event on. The header
+    /// `Last-Event-ID` of a reader that comes again counts more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+}

@@ -69,6 +69,10 @@ pub enum Refusal {
     TokenNeverVotes,
     /// Too many requests.
     RateLimited,
+    /// This caller has enough streams open.
+    TooManyStreams,
+    /// All places for streams are taken.
+    NoRoom,
     /// The request is larger than any of ours.
     TooLarge,
     /// The answer took too long.
@@ -81,7 +85,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::NoSession,
         Self::BadToken,
         Self::NotFound,
@@ -98,6 +102,8 @@ impl Refusal {
         Self::TooSlow,
         Self::StoreFailed,
         Self::Failed,
+        Self::TooManyStreams,
+        Self::NoRoom,
     ];
 
     /// The reason as log field and metric label.
@@ -115,6 +121,8 @@ impl Refusal {
             Self::BadMethod => "bad-method",
             Self::TokenNeverVotes => "token-never-votes",
             Self::RateLimited => "rate-limited",
+            Self::TooManyStreams => "too-many-streams",
+            Self::NoRoom => "no-room",
             Self::TooLarge => "too-large",
             Self::TooSlow => "too-slow",
             Self::StoreFailed => "store-failed",
@@ -136,9 +144,9 @@ impl Refusal {
             Self::BadMethod => 405,
             Self::TooSlow => 408,
             Self::TooLarge => 413,
-            Self::RateLimited => 429,
+            Self::RateLimited | Self::TooManyStreams => 429,
             Self::Failed => 500,
-            Self::StoreFailed => 503,
+            Self::StoreFailed | Self::NoRoom => 503,
         }
     }
 
@@ -181,6 +189,13 @@ impl Refusal {
                 "Decide on the proposal's page as a signed-in person, or with your own key.",
             ),
             Self::RateLimited => ("Too many requests came from you.", "Wait a minute and try again."),
+            Self::TooManyStreams => {
+                ("Too many streams of yours are open.", "Close one, or ask for the incident again instead.")
+            }
+            Self::NoRoom => (
+                "Too many streams are open.",
+                "Ask for the incident again instead, or try the stream again in a minute.",
+            ),
             Self::TooLarge => ("The request is too large.", "Nothing here takes a body of that size."),
             Self::TooSlow => ("The answer took too long.", "Ask for less, with `limit`."),
             Self::StoreFailed => (

@@ -1,6 +1,7 @@
 //! `nightshift incidents`.
 
 use super::evidence;
+use super::follow;
 use super::history::{self, withdrawal};
 use super::output::{Format, OutputArg, Screen, json, many, section, table, wrapped};
 use super::source::SourceArg;
@@ -32,7 +33,15 @@ enum What {
     /// One incident: cause, evidence, proposals, history
     Show(ShowArgs),
     /// Each change as it comes, until Ctrl-C; `-o json` is one object a line
-    Watch(WatchArgs),
+    Watch(WatchOne),
+}
+
+#[derive(Debug, clap::Args)]
+struct WatchOne {
+    /// Every event of this one incident, by its id or the beginning; a server streams them
+    id: Option<String>,
+    #[command(flatten)]
+    args: WatchArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -64,7 +73,10 @@ pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
         None => list(args.list, screen, clock).await,
         Some(What::List(args)) => list(args, screen, clock).await,
         Some(What::Show(args)) => show(args, screen, clock).await,
-        Some(What::Watch(args)) => watch::incidents(args, screen, clock).await,
+        Some(What::Watch(WatchOne { id: None, args })) => watch::incidents(args, screen, clock).await,
+        Some(What::Watch(WatchOne { id: Some(id), args })) => {
+            follow::incident(&id, &args, screen, clock).await
+        }
     }
 }
 

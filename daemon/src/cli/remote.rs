@@ -2,12 +2,15 @@
 //! are capped; the token stands in a file and goes to this one server only.
 
 use super::Failure;
+use super::events::{Event, Events};
 use super::failure::causes;
 use crate::api::audit::NEXT_ROW;
+use crate::api::incident::{EVENT_STREAM, HistoryLine};
 use crate::api::problem::Problem;
 use crate::config::PublicUrl;
 use nightshift_engine::text::visible;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use nightshift_model::IncidentId;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{Read as _, Write};
@@ -17,6 +20,10 @@ use url::Url;
 
 /// Until an answer is there.
 const WITHIN: Duration = Duration::from_secs(30);
+/// One stream; the server ends it sooner.
+const FOLLOWED: Duration = Duration::from_secs(3600);
+/// A stream that says nothing for so long is lost.
+const SILENT: Duration = Duration::from_secs(45);
 /// Bytes of an answer.
 const LONGEST: usize = 32 << 20;
 /// Bytes of a token's file.
@@ -26,6 +33,19 @@ const TOKEN: u64 = 4096;
 pub(super) struct Remote {
     client: reqwest::Client,
     base: Url,
+}
+
+/// How following an incident ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Followed {
+    /// The server ended it, as it does after a while.
+    Ended,
+    /// Nobody takes what is told any more.
+    Gone,
+    /// The server's history is not the one that was followed.
+    Anew,
+    /// This server streams nothing, or has no place left.
+    NotOffered,
 }
 
 /// An answer's headers and body.
@@ -105,15 +125,64 @@ impl Remote {
         Ok(rows)
     }
 
-    async fn ask(&self, path: &[&str], query: &impl Serialize) -> Result<Answered, Failure> {
+    /// Follows an incident's events behind a revision. A stream in which nothing comes for [`SILENT`] is lost: beats come
+    /// more often.
+    pub(super) async fn follow(
+        &self,
+        id: &IncidentId,
+        after: u64,
+        mut tell: impl FnMut(HistoryLine) -> std::io::Result<()>,
+    ) -> Result<Followed, Failure> {
+        let url = self.url(&["incidents", id.as_str(), "events"]);
+        let request = self.client.get(url).query(&[("after", after)]).timeout(FOLLOWED);
+        let mut answer = request.send().await.map_err(|e| self.lost(e))?;
+        let kind = answer.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        match answer.status().as_u16() {
+            200 if kind.starts_with(EVENT_STREAM) => {}
+            // What a nightshift without streams, or without a place for one, says.
+            200 | 404 | 429 | 503 => return Ok(Followed::NotOffered),
+            _ => {
+                let status = answer.status();
+                let body = answer.bytes().await.map_err(|e| self.lost(e))?;
+                return Err(self.refused(status, &body));
+            }
+        }
+        let mut events = Events::default();
+        loop {
+            let chunk = tokio::time::timeout(SILENT, answer.chunk()).await;
+            let silent = |_| Failure::io(format!("{} says nothing any more", self.base));
+            let Some(chunk) = chunk.map_err(silent)?.map_err(|e| self.lost(e))? else {
+                return Ok(Followed::Ended);
+            };
+            for event in events.read(&chunk).map_err(Failure::io)? {
+                match event {
+                    Event::Reset => return Ok(Followed::Anew),
+                    Event::Line(line) => {
+                        if tell(*line).is_err() {
+                            return Ok(Followed::Gone);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn url(&self, path: &[&str]) -> Url {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.clear().push("v1").extend(path);
         }
-        let lost = |error: reqwest::Error| {
-            let what = format!("{} does not answer: {}", self.base, causes(&error.without_url()));
-            Failure::io(what).then("look whether nightshift runs there, and whether --server is right")
-        };
+        url
+    }
+
+    fn lost(&self, error: reqwest::Error) -> Failure {
+        let what = format!("{} does not answer: {}", self.base, causes(&error.without_url()));
+        Failure::io(what).then("look whether nightshift runs there, and whether --server is right")
+    }
+
+    async fn ask(&self, path: &[&str], query: &impl Serialize) -> Result<Answered, Failure> {
+        let url = self.url(path);
+        let lost = |error: reqwest::Error| self.lost(error);
         let mut answer = self.client.get(url).query(query).send().await.map_err(lost)?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let mut body = Vec::new();

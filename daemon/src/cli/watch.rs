@@ -28,14 +28,14 @@ const OVERLAP: Seconds = Seconds(10);
 pub(super) struct WatchArgs {
     /// Between two looks
     #[arg(long, value_name = "TIME", default_value = "2s")]
-    every: Seconds,
+    pub(super) every: Seconds,
     /// End by itself after this long
     #[arg(long = "for", value_name = "TIME")]
-    lasts: Option<Seconds>,
+    pub(super) lasts: Option<Seconds>,
     #[command(flatten)]
-    source: SourceArg,
+    pub(super) source: SourceArg,
     #[command(flatten)]
-    out: OutputArg,
+    pub(super) out: OutputArg,
 }
 
 /// A line that may have changed.
@@ -140,7 +140,7 @@ async fn until_told<T: Watched>(
     }
 }
 
-fn done() -> (String, Exit) {
+pub(super) fn done() -> (String, Exit) {
     (String::new(), Exit::Done)
 }
 

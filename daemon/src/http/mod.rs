@@ -11,4 +11,5 @@ pub mod metrics;
 mod problem;
 pub mod rest;
 pub mod session;
+pub mod stream;
 pub mod tls;

@@ -12,6 +12,7 @@ use crate::http::health::{self, Health};
 use crate::http::listen;
 use crate::http::metrics::GateMetrics;
 use crate::http::rest::{self, Rest, Tell};
+use crate::http::stream::Streams;
 use crate::http::tls::{Certificate, TlsError};
 use crate::stages::query::Reads;
 use crate::stages::vote::people::People;
@@ -81,6 +82,8 @@ pub async fn open(
     let (store, clock, rules) = (running.store(), running.clock(), running.rules_now());
     let votes = Votes::new(store.clone(), Arc::clone(&rules), clock, wake(running));
     let (reads, people) = (Reads::new(store.clone(), clock), People::new(store, rules, clock));
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let streams = Streams::new(reads.clone(), clock, stop.clone());
     let site = Site::of(gate, address, zone);
     let rest = Rest::new(rest::Parts {
         votes: votes.clone(),
@@ -92,6 +95,7 @@ pub async fn open(
         metrics: metrics.clone(),
         tell,
         status: status::of(running),
+        streams: streams.clone(),
     });
     let gate = Gate::new(Parts {
         votes,
@@ -104,8 +108,8 @@ pub async fn open(
         digests,
         ready: ready(running),
         live: running.outside.clone().map(live),
+        streams,
     });
-    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     if let Some(certificate) = certificate {
         tasks.spawn(
             stop.clone().run_until_cancelled_owned(

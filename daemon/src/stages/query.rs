@@ -22,6 +22,7 @@ use crate::store::{Filter, HistoryStore as _, SqliteStore};
 use nightshift_engine::drive::StoreError;
 use nightshift_model::history::Row;
 use nightshift_model::{Incident, IncidentId, ProposalId, Stream, Timestamp};
+use tokio::sync::watch;
 
 /// Reads for people.
 #[derive(Clone)]
@@ -104,6 +105,19 @@ impl Reads {
         let ids: Vec<IncidentId> = self.store.snapshots(&filter).await?.into_iter().map(|i| i.id).collect();
         let exact = ids.iter().find(|id| id.as_str() == prefix).cloned();
         Ok(exact.map_or_else(|| Found::of(ids), Found::One))
+    }
+
+    /// What happened to an incident behind a revision, in order; nothing when there is none of that id.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn rows_after(&self, id: &IncidentId, after: u64) -> Result<Vec<Row>, StoreError> {
+        self.store.stream_after(&Stream::Incident(id.clone()), after).await
+    }
+
+    /// Moves after every commit of this process; `None` when the history is only read here.
+    pub fn commits(&self) -> Option<watch::Receiver<u64>> {
+        self.store.commits()
     }
 
     async fn rows(&self, id: &IncidentId) -> Result<Vec<Row>, StoreError> {

@@ -147,6 +147,14 @@ impl SqliteStore {
         self.inner.writer.as_ref().map(writer::Writer::commits)
     }
 
+    /// Events of one stream behind a revision, in order.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn stream_after(&self, stream: &Stream, after: u64) -> Result<Vec<Row>, StoreError> {
+        load::stream(self.readers(), stream.as_str(), after).await
+    }
+
     /// Why the last write failed; `None` once one succeeded, and when opened for reading.
     pub fn trouble(&self) -> Option<String> {
         self.inner.writer.as_ref().and_then(writer::Writer::trouble)

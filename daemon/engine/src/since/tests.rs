@@ -33,7 +33,7 @@ fn plan() -> Plan {
         number,
         template,
         images: Vec::new(),
-        healthy_at: at(0),
+        healthy_at: Some(at(0)),
     };
     let earlier = template_digest(replica_set().pointer("/spec/template").unwrap());
     let target = plan.action.target().clone();

@@ -1,11 +1,12 @@
 //! The page of one incident.
 
+use super::before::{self, ChangedView};
 use super::chart::ChartView;
 use super::end::EndView;
 use super::evidence::{self, EvidenceView};
 use super::hold::HoldView;
 use super::page::{reasons, sentence};
-use super::render::{Frame, clock};
+use super::render::{Frame, LiveView, clock};
 use super::trend;
 use crate::stages::query::Course;
 use askama::Template;
@@ -13,7 +14,7 @@ use nightshift_engine::digest::words;
 use nightshift_model::incident::PastProposal;
 use nightshift_model::{
     Actor, Closure, Ending, HistoryEvent, Incident, IncidentEvent, Operation, OperationState, Phase, Role,
-    Sealed, Timestamp,
+    Sealed, Sent, Timestamp,
 };
 
 /// One proposal in a list.
@@ -44,6 +45,9 @@ pub(super) struct IncidentPage {
     pub(super) end: Option<EndView>,
     pub(super) evidence: Vec<EvidenceView>,
     pub(super) coverage: Vec<String>,
+    pub(super) cause: String,
+    pub(super) changed: Option<ChangedView>,
+    pub(super) results: Vec<String>,
     pub(super) charts: Vec<ChartView>,
     pub(super) moments: Vec<MomentView>,
 }
@@ -176,7 +180,7 @@ pub(super) fn incident(
         }
     };
     IncidentPage {
-        frame: Frame { title: title.clone(), ..frame },
+        frame: Frame { title: title.clone(), live: LiveView::of(i, format!("/i/{}", i.id)), ..frame },
         title,
         id: i.id.to_string(),
         badge: badge(&i.phase),
@@ -198,6 +202,9 @@ pub(super) fn incident(
         end,
         evidence: evidence::views(&i.evidence, now, zone),
         coverage: evidence::gaps(i),
+        cause: before::cause(course),
+        changed: before::changed(i, now, zone),
+        results: before::results(course, now, zone),
         charts: trend::charts(course, zone),
         moments: moments(course, now, zone),
     }
@@ -248,7 +255,7 @@ fn moments(course: &Course, now: Timestamp, zone: &jiff::tz::TimeZone) -> Vec<Mo
 
 /// One event in a line.
 #[expect(clippy::wildcard_enum_match_arm)] // the kind says enough of the others
-fn told(event: &HistoryEvent) -> String {
+pub(super) fn told(event: &HistoryEvent) -> String {
     let HistoryEvent::Incident(event) = event else { return event.kind().to_owned() };
     match event {
         IncidentEvent::EvidenceGot { evidence } => format!("evidence {}: {}", evidence.id, evidence.source),
@@ -267,6 +274,14 @@ fn told(event: &HistoryEvent) -> String {
             let persons: Vec<&str> = grant.persons.iter().map(nightshift_model::PersonId::as_str).collect();
             format!("granted by {}", persons.join(", "))
         }
+        IncidentEvent::Sent { sent } => match sent {
+            Sent::Applied { .. } => "written".to_owned(),
+            Sent::Refused { status, message, .. } => {
+                format!("refused by the API server with {status}: {message}")
+            }
+            Sent::NotSent { why } => format!("not sent: {why}"),
+            Sent::Unknown { why } => format!("no answer to the write: {why}"),
+        },
         IncidentEvent::Judged { outcome } => format!("judged {} {}", outcome.word(), outcome.why()),
         IncidentEvent::Unchecked { gaps } => {
             format!(

@@ -47,7 +47,7 @@ impl Gate {
             }),
             one_identity: rules.registry.policy.counts_our_word(),
             passkeys: rules.registry.passkeys.is_some(),
-            reload: None,
+            live: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Every page is rendered from the sealed bytes and the history; every error path means "not approved".
 
+mod before;
 mod chart;
 mod course;
 mod digests;
@@ -13,6 +14,7 @@ mod hold;
 mod inbox;
 mod inverse;
 pub mod link;
+mod live;
 mod page;
 mod passkey;
 mod people;
@@ -36,6 +38,7 @@ use super::limits::{Buckets, Verdict, household};
 use super::listen::{Peer, bounded};
 use super::metrics::{Anonymous, GateMetrics};
 use super::session::Cookies;
+use super::stream::Streams;
 use crate::api::digest::{DigestSheet, DigestShelf};
 use crate::api::ready::Readiness;
 use crate::clock::Clock;
@@ -114,6 +117,8 @@ pub struct Parts {
     pub ready: Ready,
     /// How the cluster is looked at for a proposal that waits.
     pub live: Option<LiveOf>,
+    /// The places for live pages.
+    pub streams: Streams,
 }
 
 /// How browsers reach the gate.
@@ -144,6 +149,7 @@ pub struct Gate {
     digests: Digests,
     ready: Ready,
     looks: since::Looks,
+    streams: Streams,
     addresses: Buckets<IpAddr>,
     sessions: Buckets<Digest>,
     anonymous: Anonymous,
@@ -182,7 +188,7 @@ impl Site {
 impl Gate {
     /// A gate.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { votes, reads, people, keys, clock, site, metrics, digests, ready, live } = parts;
+        let Parts { votes, reads, people, keys, clock, site, metrics, digests, ready, live, streams } = parts;
         Arc::new(Self {
             votes,
             reads,
@@ -195,6 +201,7 @@ impl Gate {
             digests,
             ready,
             looks: since::Looks::new(live),
+            streams,
             addresses: Buckets::new(ADDRESS.0, ADDRESS.1),
             sessions: Buckets::new(SESSION.0, SESSION.1),
             anonymous: Anonymous::default(),
@@ -206,6 +213,7 @@ impl Gate {
         let routes = Router::new()
             .route("/", get(inbox::list))
             .route("/i/{incident}", get(show::incident))
+            .route("/i/{incident}/events", get(live::events))
             .route("/p/{proposal}", get(show::proposal))
             .route("/p/{proposal}/{token}", get(show::link))
             .route("/digest", get(digests::last))
@@ -213,7 +221,8 @@ impl Gate {
             .route("/digests", get(digests::shelf))
             .route("/p/{proposal}/statement", get(passkey::statement))
             .route("/passkey", get(passkey::offer).post(passkey::made))
-            .route("/assets/passkey.js", get(script))
+            .route("/assets/passkey.js", get(|| async { script(include_str!("../../../assets/passkey.js")) }))
+            .route("/assets/live.js", get(|| async { script(include_str!("../../../assets/live.js")) }))
             .route("/signin/{token}", get(signin::ask))
             .route("/assets/nightshift.css", get(style))
             .route("/p/{proposal}/votes", post(vote::cast))
@@ -364,9 +373,8 @@ async fn nothing() -> Response {
     Gate::nothing_here()
 }
 
-async fn script() -> Response {
-    ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("../../../assets/passkey.js"))
-        .into_response()
+fn script(text: &'static str) -> Response {
+    ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], text).into_response()
 }
 
 async fn style() -> Response {

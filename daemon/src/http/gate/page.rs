@@ -7,7 +7,7 @@ use super::hold::HoldView;
 use super::inverse::{self, InverseView};
 use super::passkey;
 use super::proof::{self, MeasureView, ProgressView};
-use super::render::{Frame, ago, clock, html, span};
+use super::render::{Frame, LiveView, ago, clock, html, span};
 use super::since::{self, NoLook, SinceView};
 use crate::config::Keys;
 use crate::stages::query::{End, Story};
@@ -141,11 +141,8 @@ pub fn proposal_page(story: &Story, desk: Desk<'_>) -> Result<String, askama::Er
     let p = view(story, &desk);
     let mut frame = desk.frame;
     frame.title.clone_from(&p.title);
-    let running = matches!(
-        story.incident.phase,
-        Phase::Granted { .. } | Phase::Executing { .. } | Phase::Verifying { .. }
-    );
-    frame.reload = (running && story.end.is_none()).then(|| format!("/p/{}", story.proposal.id()));
+    let own = format!("/p/{}", story.proposal.id());
+    frame.live = if story.end.is_none() { LiveView::of(&story.incident, own) } else { None };
     html(&ProposalPage { frame, p })
 }
 

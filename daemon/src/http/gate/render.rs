@@ -4,7 +4,7 @@ use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use http::StatusCode;
 use nightshift_engine::text::visible;
-use nightshift_model::{Seconds, Timestamp};
+use nightshift_model::{Incident, Phase, Seconds, Timestamp};
 
 /// What stands around every page.
 #[derive(Clone, Debug, Default)]
@@ -25,9 +25,26 @@ pub struct Frame {
     pub one_identity: bool,
     /// Whether passkeys are used here.
     pub passkeys: bool,
-    /// Where to look again, while something is under way. The page never does so by itself: who reads it, or has it
-    /// read, would lose the place.
-    pub reload: Option<String>,
+    /// What keeps the page up to date, while something can still happen.
+    pub live: Option<LiveView>,
+}
+
+/// Where a page looks again. It never loads itself anew: who reads it, or has it read, would lose the place.
+#[derive(Clone, Debug)]
+pub struct LiveView {
+    /// The page.
+    pub page: String,
+    /// Its events, behind what the page shows.
+    pub events: String,
+}
+
+impl LiveView {
+    /// Of an incident's page, or of a proposal's; nothing once the incident is over.
+    pub(super) fn of(incident: &Incident, page: String) -> Option<Self> {
+        let over = matches!(incident.phase, Phase::Closed { .. });
+        let events = format!("/i/{}/events?after={}", incident.id, incident.revision.0);
+        (!over).then_some(Self { page, events })
+    }
 }
 
 /// Places of the navigation.

@@ -25,6 +25,21 @@ const SIGNATURE: &str = "signature";
 pub(super) struct Caller {
     /// What may be seen.
     pub(super) reader: Reader,
+    /// Whose limits count.
+    pub(super) key: Digest,
+    /// How long that holds.
+    pub(super) holds: Holds,
+}
+
+/// How long a caller is who it is.
+#[derive(Clone, Debug)]
+pub(super) enum Holds {
+    /// For this request: it was signed.
+    Request,
+    /// Until the token runs out.
+    Until(Timestamp),
+    /// While the session with this secret is open.
+    Session(String),
 }
 
 impl FromRequestParts<Arc<Rest>> for Caller {
@@ -45,14 +60,15 @@ impl FromRequestParts<Arc<Rest>> for Caller {
 impl Rest {
     async fn caller(&self, parts: &Parts) -> Result<Caller, Refusal> {
         let (headers, now) = (&parts.headers, self.clock.now());
-        let (key, roles) = if headers.contains_key(SIGNATURE) && !headers.contains_key(AUTHORIZATION) {
+        let (key, roles, holds) = if headers.contains_key(SIGNATURE) && !headers.contains_key(AUTHORIZATION) {
             let person = self.signer(parts, now).ok_or(Refusal::BadToken)?;
-            (Digest(Sha256::digest(person.name.as_str()).into()), person.roles.clone())
+            let key = Digest(Sha256::digest(person.name.as_str()).into());
+            (key, person.roles.clone(), Holds::Request)
         } else if headers.contains_key(AUTHORIZATION) {
             let presented = presented(headers).ok_or(Refusal::BadToken)?;
             let token = valid(&self.registry.tokens, &presented, now).ok_or(Refusal::BadToken)?;
             self.people.token_used(&token.name, presented).await;
-            (presented, token.roles.clone())
+            (presented, token.roles.clone(), Holds::Until(token.expires))
         } else {
             let secret = self.cookies.session(headers).ok_or(Refusal::NoSession)?;
             let visitor = self.people.visitor(&secret).await.map_err(|error| {
@@ -60,10 +76,10 @@ impl Rest {
                 Refusal::StoreFailed
             })?;
             let visitor = visitor.ok_or(Refusal::NoSession)?;
-            (visitor.session, visitor.person.roles)
+            (visitor.session, visitor.person.roles, Holds::Session(secret))
         };
         match self.callers.take(&key, now) {
-            Verdict::Go => Ok(Caller { reader: Reader::with(Arc::clone(&self.registry), roles) }),
+            Verdict::Go => Ok(Caller { reader: Reader::with(Arc::clone(&self.registry), roles), key, holds }),
             Verdict::Wait => Err(Refusal::RateLimited),
         }
     }

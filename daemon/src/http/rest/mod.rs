@@ -1,15 +1,15 @@
 //! `/v1`: what the pages show, for programs. One file a resource; `openapi.json` is generated from them.
 //!
 //! Everything here is read, but for votes and wishes with proofs of their own ([`votes`], [`wishes`]) or a bridge's. A
-//! bearer token never reaches another
-//! method than GET and HEAD. An incident's events as a stream belong beside it, as
-//! `/v1/incidents/{id}/events`; until then clients poll with `since` and `If-None-Match`.
+//! bearer token never reaches another method than GET and HEAD. An incident's events come as a stream from
+//! `/v1/incidents/{id}/events`; everything else is asked again with `since` and `If-None-Match`.
 
 mod answer;
 mod audit;
 mod auth;
 mod bridge;
 mod digest;
+mod events;
 mod incidents;
 mod openapi;
 mod playbooks;
@@ -25,6 +25,7 @@ use super::limits::{Buckets, Verdict};
 use super::listen::bounded;
 use super::metrics::GateMetrics;
 use super::session::Cookies;
+use super::stream::Streams;
 use super::{headers, problem};
 use crate::api::problem::Refusal;
 use crate::api::status::Status;
@@ -101,6 +102,8 @@ pub struct Parts {
     pub tell: Tell,
     /// Where the status comes from.
     pub status: StatusOf,
+    /// The places for streams.
+    pub streams: Streams,
 }
 
 /// The resources.
@@ -115,6 +118,7 @@ pub struct Rest {
     metrics: GateMetrics,
     tell: Tell,
     status: StatusOf,
+    streams: Streams,
     addresses: Buckets<IpAddr>,
     callers: Buckets<Digest>,
     voters: Buckets<PersonId>,
@@ -124,7 +128,7 @@ pub struct Rest {
 impl Rest {
     /// The resources of a gate.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { votes, reads, people, registry, clock, site, metrics, tell, status } = parts;
+        let Parts { votes, reads, people, registry, clock, site, metrics, tell, status, streams } = parts;
         Arc::new(Self {
             votes,
             reads,
@@ -136,6 +140,7 @@ impl Rest {
             metrics,
             tell,
             status,
+            streams,
             addresses: Buckets::new(ADDRESS.0, ADDRESS.1),
             callers: Buckets::new(CALLER.0, CALLER.1),
             voters: Buckets::new(VOTER.0, VOTER.1),
@@ -148,6 +153,7 @@ impl Rest {
         let routes = Router::new()
             .route("/v1/incidents", get(incidents::list))
             .route("/v1/incidents/{id}", get(incidents::one))
+            .route("/v1/incidents/{id}/events", get(events::follow))
             .route("/v1/incidents/{id}/playbook", get(playbooks::explain))
             .route("/v1/proposals", get(proposals::list).post(wishes::ask))
             .route("/v1/proposals/{id}", get(proposals::one))

@@ -1,6 +1,6 @@
 //! `openapi.json`: made from the routes and the wire types, committed, kept fresh by the test below.
 
-use super::{audit, digest, incidents, playbooks, proposals, status, votes, wishes};
+use super::{audit, digest, events, incidents, playbooks, proposals, status, votes, wishes};
 use crate::api::problem::Problem;
 use axum::response::{IntoResponse as _, Response};
 use http::header::CONTENT_TYPE;
@@ -49,7 +49,7 @@ pub(super) enum ForAll {
                        never vote; a vote, or what a person asks for, comes with a signature of its own. Every refusal is a problem (RFC 9457)."
     ),
     paths(
-        incidents::list, incidents::one, playbooks::explain, proposals::list, proposals::one, proposals::sealed,
+        incidents::list, incidents::one, events::follow, playbooks::explain, proposals::list, proposals::one, proposals::sealed,
         proposals::votes, wishes::ask, votes::cast, digest::window, digest::of, audit::rows, audit::tip, audit::export, playbooks::list,
         status::status,
     ),
