@@ -17,7 +17,7 @@ use nightshift_engine::rules::Rules;
 use nightshift_model::registry::{PersonKind, Power};
 use nightshift_model::silence::MOST;
 use nightshift_model::vote::VoteRefusal;
-use nightshift_model::{Actor, BadSilence, Reason, Seconds, Selector, Silence, SilenceId, Timestamp};
+use nightshift_model::{Actor, BadSilence, Reason, Seconds, Selector, Silence, SilenceId, Source, Timestamp};
 use std::sync::Arc;
 
 #[derive(Template)]
@@ -128,6 +128,10 @@ pub(super) async fn end(
             let told = ("It is over already.", &["Somebody was faster, or its time had come."] as &[&str]);
             gate.say(&visitor, StatusCode::CONFLICT, "Silence", told, back()).await
         }
+        Ok(Unsilenced::Annotated) => {
+            let told = ("It is kept in an annotation.", &["Take it away from the object."] as &[&str]);
+            gate.say(&visitor, StatusCode::CONFLICT, "Silence", told, back()).await
+        }
         Err(why) => gate.unchanged(why, Some(&visitor), said()).await,
     }
 }
@@ -214,9 +218,9 @@ impl Gate {
         let time = |at: Timestamp| clock(at, now, zone);
         let token = |purpose: &Purpose<'_>| forms::token(&self.keys, visitor.session, purpose);
         let open = |silence: &Silence, when: String| SilenceView {
-            end: may_quiet(&rules.registry, &person.name, &silence.of)
-                .is_ok()
-                .then(|| token(&Purpose::EndSilence(&silence.id))),
+            end: (silence.source == Source::Here
+                && may_quiet(&rules.registry, &person.name, &silence.of).is_ok())
+            .then(|| token(&Purpose::EndSilence(&silence.id))),
             ..shown(silence, when)
         };
         let over = |over: &Over| {
@@ -248,7 +252,10 @@ fn shown(silence: &Silence, when: String) -> SilenceView {
         id: silence.id.to_string(),
         of: silence.of.to_string(),
         when,
-        who: named(&silence.by),
+        who: match silence.source {
+            Source::Here => named(&silence.by),
+            Source::Annotation => "an annotation of the object, and ended there".to_owned(),
+        },
         because: silence.because.clone(),
         end: None,
     }

@@ -46,7 +46,9 @@ impl Reads {
         });
         let mut all = sorted(events, now);
         let shown = |silence: &Silence| match &silence.of {
-            Selector::Namespace(namespace) | Selector::Workload { namespace, .. } => reader.sees(namespace),
+            Selector::Namespace(namespace)
+            | Selector::Workload { namespace, .. }
+            | Selector::Object { namespace, .. } => reader.sees(namespace),
             Selector::Reason(_) => true,
         };
         all.active.retain(shown);

@@ -2,14 +2,13 @@
 
 use super::silences::{self, SilenceError};
 use super::{Votes, failed, may};
-use nightshift_engine::Store as _;
 use nightshift_engine::redact::redactor;
 use nightshift_engine::text;
 use nightshift_model::registry::{PersonKind, Power};
 use nightshift_model::silence::BECAUSE;
 use nightshift_model::vote::VoteRefusal;
 use nightshift_model::{
-    Actor, BadSilence, IncidentId, PersonId, Registry, Seconds, Selector, Silence, SilenceId,
+    Actor, BadSilence, IncidentId, PersonId, Registry, Seconds, Selector, Silence, SilenceId, Source,
 };
 
 /// How long the incident's button keeps quiet.
@@ -53,6 +52,8 @@ pub enum SilenceTaken {
 pub enum Unsilenced {
     /// It is over; what is still broken is told.
     Ended,
+    /// An annotation of its object keeps it: it would begin anew.
+    Annotated,
     /// It was over already, or there is none of that id.
     Over,
 }
@@ -115,6 +116,10 @@ impl Votes {
             return Ok(Unsilenced::Over);
         };
         may_quiet(&rules.registry, name, &silence.of)?;
+        match silence.source {
+            Source::Here => {}
+            Source::Annotation => return Ok(Unsilenced::Annotated),
+        }
         match silences::end(&self.store, id, Actor::Person(name.clone()), now).await {
             Ok(_) => Ok(Unsilenced::Ended),
             Err(SilenceError::TooMany | SilenceError::NotFound(_)) => Ok(Unsilenced::Over),
@@ -129,9 +134,9 @@ impl Votes {
 /// The refusal.
 pub fn may_quiet(registry: &Registry, name: &PersonId, of: &Selector) -> Result<(), VoteRefusal> {
     match of {
-        Selector::Namespace(namespace) | Selector::Workload { namespace, .. } => {
-            may(registry, name, Power::Approve, namespace)
-        }
+        Selector::Namespace(namespace)
+        | Selector::Workload { namespace, .. }
+        | Selector::Object { namespace, .. } => may(registry, name, Power::Approve, namespace),
         Selector::Reason(_) => {
             let person = registry.person(name).ok_or(VoteRefusal::NoRole)?;
             if person.kind == PersonKind::Service {
