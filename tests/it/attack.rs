@@ -108,7 +108,7 @@ fn sources(folder: &Path, files: &mut Vec<(String, String)>) -> anyhow::Result<(
         let name = path.to_string_lossy().into_owned();
         if path.is_dir() {
             sources(&path, files)?;
-        } else if name.ends_with(".rs") && !name.ends_with("tests.rs") {
+        } else if path.extension().is_some_and(|end| end == "rs") && !name.ends_with("tests.rs") {
             files.push((name, std::fs::read_to_string(&path)?));
         }
     }

@@ -9,8 +9,8 @@ use nightshift_engine::silence::annotation::ANNOTATION;
 use nightshift_model::{
     Actor, Closure, Ignore, Ignored, Incident, ObjectRef, Phase, Seconds, Selector, Source, SystemEvent,
 };
-use nightshift_tests::house::monitoring::Monitoring;
 use nightshift_tests::house::{House, Plan, web};
+use nightshift_tests::monitoring::Monitoring;
 use serde_json::{Value, json};
 use std::time::Duration;
 

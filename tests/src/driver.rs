@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// The tab key, as WebDriver writes it.
 pub(crate) const TAB: &str = "\u{e004}";
 /// The enter key.
-pub(crate) const ENTER: &str = "\u{e007}";
+pub const ENTER: &str = "\u{e007}";
 /// How WebDriver names an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
