@@ -101,7 +101,10 @@ pub(super) fn client(
     challenge: [u8; 32],
     site: &PasskeySite,
 ) -> Result<(), BadProof> {
-    let said: ClientData = serde_json::from_slice(bytes).map_err(|_| BadProof::Malformed("client data"))?;
+    let malformed = |_| BadProof::Malformed("client data");
+    let said: ClientData = serde_json::from_slice(bytes).map_err(malformed)?;
+    // Members that decide nothing were passed over unread; they too must be JSON, and text where they are text.
+    serde_json::from_slice::<serde_json::Value>(bytes).map_err(malformed)?;
     if said.kind != kind {
         return Err(BadProof::OtherCeremony);
     }
