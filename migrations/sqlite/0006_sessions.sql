@@ -10,4 +10,4 @@ CREATE TABLE token_use (
     last_used INTEGER NOT NULL
 ) STRICT;
 
-UPDATE meta SET value = '5' WHERE key = 'schema';
+UPDATE meta SET value = '6' WHERE key = 'schema';

@@ -9,7 +9,7 @@ use nightshift::config::Keys;
 use nightshift::http::gate::forms::{self, Purpose};
 use nightshift::store::HistoryStore as _;
 use nightshift_model::{
-    Actor, Digest, Incident, Proof, Proposal, Seconds, Timestamp, Vote, VoteDecision, digest,
+    Actor, Digest, Incident, Proof, Proposal, Seconds, SilenceId, Timestamp, Vote, VoteDecision, digest,
 };
 use nightshift_tests::house::{EXECUTOR, House, Plan, RESPONDER, program};
 use nightshift_tests::signer::{Signer, posted};
@@ -38,14 +38,19 @@ use About::{Anybody, One, Own, Whole};
 const TABLE: &[(&str, &str, About)] = &[
     ("GET", "/", Own),
     ("GET", "/i/{incident}", One),
+    ("GET", "/i/{incident}/events", One),
     ("GET", "/p/{proposal}", One),
     ("GET", "/p/{proposal}/{token}", One),
     ("GET", "/p/{proposal}/statement", One),
     ("GET", "/digest", Own),
     ("GET", "/digest/{date}", Own),
+    ("GET", "/digests", Own),
+    ("GET", "/people", Own),
+    ("GET", "/silences", Own),
     ("GET", "/passkey", Own),
     ("GET", "/signin/{token}", Anybody),
     ("GET", "/assets/passkey.js", Anybody),
+    ("GET", "/assets/live.js", Anybody),
     ("GET", "/assets/nightshift.css", Anybody),
     ("POST", "/p/{proposal}/votes", One),
     ("POST", "/p/{proposal}/again", One),
@@ -53,12 +58,16 @@ const TABLE: &[(&str, &str, About)] = &[
     ("POST", "/i/{incident}/end", One),
     ("POST", "/i/{incident}/have", One),
     ("POST", "/i/{incident}/silence", One),
+    ("POST", "/silences", Own),
+    ("POST", "/silences/{id}/end", Own),
+    ("POST", "/people/sessions/{id}/end", Own),
     ("POST", "/killswitch", Own),
     ("POST", "/passkey", Own),
     ("POST", "/signin", Anybody),
     ("POST", "/signout", Own),
     ("GET", "/v1/incidents", Own),
     ("GET", "/v1/incidents/{id}", One),
+    ("GET", "/v1/incidents/{id}/events", One),
     ("GET", "/v1/incidents/{id}/playbook", One),
     ("GET", "/v1/proposals", Own),
     ("POST", "/v1/proposals", Own),
@@ -91,7 +100,7 @@ fn routes(source: &str) -> Vec<(String, String)> {
         });
         let call = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
         let path = call.split('"').nth(1).unwrap_or(call).to_owned();
-        let handlers = call.rsplit('"').next().unwrap_or_default();
+        let handlers = call.splitn(3, '"').nth(2).unwrap_or_default();
         for method in ["get", "post", "put", "patch", "delete", "any", "head", "options"] {
             let calls = [format!(" {method}("), format!(".{method}(")];
             if calls.iter().any(|call| handlers.contains(call)) {
@@ -427,6 +436,17 @@ async fn own(attack: &Attack, visitors: &[Visitor]) -> anyhow::Result<()> {
     let alice = attack.visitor("alice").await?;
     let before = attack.history().await?;
     let now = attack.house.clock.now();
+    let (unknown, hers) =
+        (SilenceId::from("sil-0000000000"), format!("/people/sessions/{}/end", alice.session));
+    let silence = format!("/silences/{unknown}/end");
+    let quiet = |session: Digest| {
+        let csrf = forms::token(&attack.keys, session, &Purpose::AddSilence);
+        let typed =
+            [("of", "workload"), ("name", "shop/cart"), ("begins", ""), ("lasts", "2h"), ("because", "so")];
+        let mut form = vec![("csrf", csrf)];
+        form.extend(typed.map(|(field, text)| (field, text.to_owned())));
+        form
+    };
     let switch = |who: &Visitor, to: &str| {
         vec![("switch", to.to_owned()), ("csrf", forms::token(&attack.keys, who.session, &Purpose::Switch))]
     };
@@ -436,11 +456,18 @@ async fn own(attack: &Attack, visitors: &[Visitor]) -> anyhow::Result<()> {
             let part = |name: &'static str| (name, "AAAA".to_owned());
             vec![("csrf", csrf), ("ts", now.to_string()), part("attestation"), part("client_data")]
         };
-        let end = |session: Digest| vec![("csrf", forms::token(&attack.keys, session, &Purpose::SignOut))];
+        let only = |session: Digest, purpose: &Purpose<'_>| {
+            vec![("csrf", forms::token(&attack.keys, session, purpose))]
+        };
         for (path, form) in [
+            (hers.as_str(), only(who.session, &Purpose::EndSession(alice.session))),
+            (&hers, only(alice.session, &Purpose::EndSession(alice.session))),
+            (&silence, only(who.session, &Purpose::EndSilence(&unknown))),
+            ("/silences", quiet(alice.session)),
+            ("/silences", quiet(who.session)),
             ("/passkey", made(alice.session)),
             ("/passkey", made(who.session)),
-            ("/signout", end(alice.session)),
+            ("/signout", only(alice.session, &Purpose::SignOut)),
             ("/signin", vec![("token", "A".repeat(43))]),
             ("/killswitch", switch(&alice, "set")),
             ("/killswitch", switch(who, "clear")),
