@@ -46,6 +46,17 @@ pub(super) struct Series<'a> {
     pub(super) threshold: Option<f64>,
     /// When the write took effect.
     pub(super) write: Option<Timestamp>,
+    /// What lies between two looks.
+    pub(super) between: Between,
+}
+
+/// What lies between two looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Between {
+    /// Nobody knows: a straight line leads the eye.
+    Unknown,
+    /// Every change is a look, so it stayed as it was.
+    Unchanged,
 }
 
 /// A chart for the template.
@@ -121,13 +132,17 @@ pub(super) fn draw(id: &str, series: &Series<'_>, zone: &TimeZone) -> Option<Cha
         write: series.write.filter(|at| first.at <= *at && *at <= last.at).map(|at| unit(scale.x(at))),
         ..ChartView::default()
     };
-    let mut line: Vec<String> = Vec::new();
+    let (mut line, mut height): (Vec<String>, f64) = (Vec::new(), 0.0);
     for look in &looks {
         let Some((x, y)) = scale.place(look) else {
             chart.lines.extend(ended(&mut line));
             continue;
         };
+        if series.between == Between::Unchanged && !line.is_empty() {
+            line.push(format!("{},{}", unit(x), unit(height)));
+        }
         line.push(format!("{},{}", unit(x), unit(y)));
+        height = y;
         match look.mark {
             Mark::Holds => chart.holds.push((unit(x), unit(y))),
             Mark::Fails => chart.fails.push(cross(x, y)),

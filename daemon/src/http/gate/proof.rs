@@ -1,6 +1,6 @@
 //! How success is proven: each measure, what it said before and says now, and how long all of them have held.
 
-use super::chart::{self, ChartView, Look, Mark, Series};
+use super::chart::{self, Between, ChartView, Look, Mark, Series};
 use super::render::{span, to_the_second};
 use crate::stages::query::Story;
 use nightshift_model::measure::{Check, ClusterCondition, Measure, Stage, Value};
@@ -73,7 +73,7 @@ fn series<'a>(measure: &'a Measure, story: &Story) -> Series<'a> {
         Look { at: m.at, mark, number }
     };
     let looks = story.measured.iter().map(look).collect();
-    Series { name: &measure.name, looks, threshold, write: story.applied_at }
+    Series { name: &measure.name, looks, threshold, write: story.applied_at, between: Between::Unknown }
 }
 
 fn asks(measure: &Measure) -> String {

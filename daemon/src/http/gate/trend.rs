@@ -1,6 +1,6 @@
 //! What an incident's history says over time, as charts: how many pods are affected, and how often they restarted.
 
-use super::chart::{self, ChartView, Look, Mark, Series};
+use super::chart::{self, Between, ChartView, Look, Mark, Series};
 use crate::stages::query::Course;
 use jiff::tz::TimeZone;
 use nightshift_model::history::Row;
@@ -9,14 +9,14 @@ use nightshift_model::{Got, HistoryEvent, IncidentEvent, Observed, Sent, Timesta
 /// The charts that have something to show.
 pub(super) fn charts(course: &Course, zone: &TimeZone) -> Vec<ChartView> {
     let write = course.rows.iter().rev().find_map(written);
-    let draw = |id, name, looks: Vec<Look>, threshold| {
-        chart::draw(id, &Series { name, looks, threshold, write }, zone)
+    let draw = |id, name, looks: Vec<Look>, threshold, between| {
+        chart::draw(id, &Series { name, looks, threshold, write, between }, zone)
     };
     let affected = course.rows.iter().filter_map(affected).collect();
     let restarts = course.rows.iter().filter_map(restarts).collect();
     let drawn = [
-        draw("affected", "Pods that are affected", affected, Some(0.0)),
-        draw("restarts", "Restarts of its containers", restarts, None),
+        draw("affected", "Pods that are affected", affected, Some(0.0), Between::Unchanged),
+        draw("restarts", "Restarts of its containers", restarts, None, Between::Unknown),
     ];
     drawn.into_iter().flatten().collect()
 }

@@ -10,7 +10,13 @@ fn look(seconds: u64, mark: Mark, number: Option<f64>) -> Look {
 }
 
 fn series(looks: Vec<Look>) -> Series<'static> {
-    Series { name: "unavailable", looks, threshold: Some(0.0), write: Some(at(20)) }
+    Series {
+        name: "unavailable",
+        looks,
+        threshold: Some(0.0),
+        write: Some(at(20)),
+        between: Between::Unknown,
+    }
 }
 
 fn drawn(looks: Vec<Look>) -> ChartView {
@@ -44,6 +50,14 @@ fn what_has_no_number_is_drawn_by_its_mark() {
     assert_eq!((chart.top.as_str(), chart.bottom.as_str(), chart.threshold), ("holds", "fails", None));
     assert_eq!(chart.holds, [("312.0".to_owned(), "12.0".to_owned())]);
     assert!(chart.write.is_none(), "the write lies outside");
+}
+
+#[test]
+fn what_stays_until_it_changes_is_drawn_in_steps() {
+    let looks = vec![look(0, Mark::Fails, Some(3.0)), look(10, Mark::Holds, Some(0.0))];
+    let steps = Series { between: Between::Unchanged, ..series(looks) };
+    let chart = draw("c", &steps, &TimeZone::UTC).unwrap();
+    assert_eq!(chart.lines, ["40.0,12.0 312.0,12.0 312.0,68.0"]);
 }
 
 #[test]
