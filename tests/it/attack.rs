@@ -442,7 +442,7 @@ async fn own(attack: &Attack, visitors: &[Visitor]) -> anyhow::Result<()> {
     let quiet = |session: Digest| {
         let csrf = forms::token(&attack.keys, session, &Purpose::AddSilence);
         let typed =
-            [("of", "workload"), ("name", "shop/cart"), ("begins", ""), ("lasts", "2h"), ("because", "so")];
+            [("of", "workload"), ("name", "shop/other"), ("begins", ""), ("lasts", "2h"), ("because", "so")];
         let mut form = vec![("csrf", csrf)];
         form.extend(typed.map(|(field, text)| (field, text.to_owned())));
         form

@@ -16,6 +16,7 @@ use http::{HeaderMap, StatusCode};
 use nightshift_engine::asking;
 use nightshift_engine::digest::words;
 use nightshift_engine::rules::Rules;
+use nightshift_model::registry::Power;
 use nightshift_model::vote::VoteRefusal;
 use nightshift_model::{ProposalId, Timestamp};
 use std::sync::Arc;
@@ -65,11 +66,10 @@ pub(super) async fn post(
     };
     // What is another owner's is refused as what is not there.
     let rules = gate.votes.rules().await;
-    let may = |story: &Story| {
-        asking::may(&rules.registry, &visitor.person.name, &story.incident.scope.namespace).is_ok()
-    };
+    let sees =
+        |story: &Story| rules.registry.may(&visitor.person, Power::View, story.incident.scope.owned_in());
     let story = match gate.reads.proposal(&id).await {
-        Ok(Some(story)) if may(&story) => story,
+        Ok(Some(story)) if sees(&story) => story,
         Ok(_) => return gate.unchanged(VoteRefusal::NotOpen, Some(&visitor), said()).await,
         Err(error) => return Gate::unavailable(&error),
     };
