@@ -14,6 +14,7 @@ mod rest;
 mod secrets;
 mod sight;
 mod signed;
+mod slack;
 mod stolen;
 mod storm;
 mod transcript;

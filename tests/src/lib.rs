@@ -11,4 +11,5 @@ pub mod lab;
 pub mod monitoring;
 pub mod person;
 pub mod signer;
+pub mod slack;
 pub mod voices;

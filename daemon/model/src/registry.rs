@@ -67,6 +67,9 @@ pub struct Person {
     /// When the person was added: a person added after a proposal cannot vote on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
+    /// The member id in Slack, `U…` or `W…`: who presses a button there is looked up by it and by nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slack: Option<String>,
     /// Public keys with which the person proves votes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<PersonKey>,
@@ -260,6 +263,11 @@ impl Registry {
     /// A person by name.
     pub fn person(&self, name: &PersonId) -> Option<&Person> {
         self.persons.iter().find(|p| &p.name == name)
+    }
+
+    /// Who somebody in Slack is here. Ids are unique in a registry that was read from a file.
+    pub fn in_slack(&self, user: &str) -> Option<&Person> {
+        self.persons.iter().find(|p| p.slack.as_deref() == Some(user))
     }
 
     /// Whose key it is, by the key's id. Ids are unique in a registry that was read from a file.

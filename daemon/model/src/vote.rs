@@ -57,9 +57,9 @@ pub struct Vote {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "proof", rename_all = "lowercase")]
 pub enum Proof {
-    /// The responder's word: a session on the page.
+    /// The responder's word: a session on the page, or a button in Slack.
     Attested {
-        /// SHA-256 of the session's id.
+        /// SHA-256 of the session's id, or `slack` and the member's id.
         by: String,
     },
     /// A bridge's word: `attested` as well, but whoever counts can see that the bridge said it.

@@ -111,6 +111,11 @@ pub(super) fn effective(config: &Config) -> Value {
             "slack": notify.slack.iter().map(|c| json!({
                 "name": c.name, "url_file": c.url_file, "mention": c.mention.is_some(), "allow_private": c.allow_private,
             })).collect::<Vec<_>>(),
+            "slack_apps": notify.slack_apps.iter().map(|c| json!({
+                "name": c.name, "channel": c.channel, "bot_token_file": c.bot_token_file,
+                "app_token_file": c.app_token_file, "mention": c.mention.is_some(), "api": host_of(&c.api),
+                "allow_private": c.allow_private,
+            })).collect::<Vec<_>>(),
             "pagerduty": notify.pagerduty.iter().map(|c| json!({
                 "name": c.name, "url": host_of(&c.url), "routing_key_file": c.routing_key_file,
                 "allow_private": c.allow_private,

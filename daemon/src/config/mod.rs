@@ -26,7 +26,7 @@ pub use keys::{Key, KeyError, KeyRing, Keys, Secret};
 pub use log::{Log, LogFormat};
 pub use notify::{
     At, DigestOnly, DigestTime, Heartbeat, Mail, MailTls, Mention, Notify, PagerDuty, RouteRow, Slack,
-    Webhook, Window,
+    SlackApp, Webhook, Window,
 };
 pub use prometheus::Prometheus;
 pub use read::Problem;

@@ -3,7 +3,7 @@
 mod channels;
 mod routes;
 
-pub use channels::{Heartbeat, Mail, MailTls, Mention, PagerDuty, Slack, Webhook};
+pub use channels::{Heartbeat, Mail, MailTls, Mention, PagerDuty, Slack, SlackApp, Webhook};
 pub use routes::{DigestOnly, RouteRow, Window};
 
 use super::read::{Document, Problem};
@@ -17,6 +17,8 @@ pub struct Notify {
     pub webhooks: Vec<Webhook>,
     /// Slack channels, by incoming webhook.
     pub slack: Vec<Slack>,
+    /// Slack channels, by an app in Socket Mode.
+    pub slack_apps: Vec<SlackApp>,
     /// PagerDuty services, by Events API v2.
     pub pagerduty: Vec<PagerDuty>,
     /// Mail, by SMTP.
@@ -71,12 +73,13 @@ impl DigestTime {
 }
 
 impl Notify {
-    /// Every channel's name, in the order of the file: webhooks, Slack, PagerDuty, mail.
+    /// Every channel's name, in the order of the file: webhooks, Slack, Slack apps, PagerDuty, mail.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let hooks = self.webhooks.iter().map(|c| c.name.as_str());
         let slack = self.slack.iter().map(|c| c.name.as_str());
         let pagers = self.pagerduty.iter().map(|c| c.name.as_str());
-        hooks.chain(slack).chain(pagers).chain(self.mail.iter().map(|c| c.name.as_str()))
+        let apps = self.slack_apps.iter().map(|c| c.name.as_str());
+        hooks.chain(slack).chain(apps).chain(pagers).chain(self.mail.iter().map(|c| c.name.as_str()))
     }
 
     /// Every path in it, to be read as relative to the file.
@@ -86,7 +89,8 @@ impl Notify {
         let pagers = self.pagerduty.iter_mut().map(|c| &mut c.routing_key_file);
         let mail = self.mail.iter_mut().flat_map(|c| [&mut c.password_file, &mut c.ca_file]).flatten();
         let beat = self.heartbeat.iter_mut().map(|c| &mut c.url_file);
-        hooks.chain(slack).chain(pagers).chain(mail).chain(beat)
+        let apps = self.slack_apps.iter_mut().flat_map(|c| [&mut c.bot_token_file, &mut c.app_token_file]);
+        hooks.chain(slack).chain(apps).chain(pagers).chain(mail).chain(beat)
     }
 
     pub(super) fn check(&self, file: &Document, problems: &mut Vec<Problem>) {

@@ -44,11 +44,21 @@ pub(super) fn read(file: &Document, problems: &mut Vec<Problem>) -> Registry {
 }
 
 fn check(registry: &Registry, file: &Document, problems: &mut Vec<Problem>) {
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut users) = (BTreeSet::new(), BTreeSet::new());
     for person in &registry.persons {
         if person.name.as_str().is_empty() || !seen.insert(&person.name) {
             let what = format!("`{}` must be a name of its own: it is written into every vote", person.name);
             problems.push(file.problem("persons", what));
+        }
+        if let Some(user) = &person.slack {
+            let plain = user.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+            if !plain || !(5..=32).contains(&user.len()) || !user.starts_with(['U', 'W']) {
+                let what = format!("`{user}` of {} is no member id of Slack, such as U0123ABCD", person.name);
+                problems.push(file.problem("persons", what));
+            } else if !users.insert(user) {
+                let what = format!("{} and somebody else are both `{user}` in Slack", person.name);
+                problems.push(file.problem("persons", what));
+            }
         }
         for role in person.roles.iter().filter(|r| !registry.roles.contains_key(*r)) {
             let what = format!("{} has the role `{role}`, which `roles` does not define", person.name);

@@ -156,6 +156,26 @@ fn a_token_needs_a_hash_and_a_name_of_its_own_and_roles_that_are_there() {
 }
 
 #[test]
+fn a_member_of_slack_is_one_person() {
+    let told = |persons: &str| {
+        let mut told = Vec::new();
+        let text = format!("persons: [{persons}]\n");
+        registry::read(&read::Document::new(Path::new("registry.yaml"), &text), &mut told);
+        told.iter().map(ToString::to_string).collect::<String>()
+    };
+    assert_eq!(told("{ name: ann, slack: U0123ABCD }, { name: ben, slack: W0123ABCD }, { name: eve }"), "");
+    for (persons, says) in [
+        ("{ name: ann, slack: U0123ABCD }, { name: ben, slack: U0123ABCD }", "are both `U0123ABCD`"),
+        ("{ name: ann, slack: ann }", "no member id"),
+        ("{ name: ann, slack: \"\" }", "no member id"),
+        ("{ name: ann, slack: C0123ABCD }", "no member id"),
+        ("{ name: ann, slack: \"<@U0123>\" }", "no member id"),
+    ] {
+        assert!(told(persons).contains(says), "{persons}: {}", told(persons));
+    }
+}
+
+#[test]
 fn bridges_are_named_pinned_and_few() {
     let key = |letter: char| format!("whpk_{}=", letter.to_string().repeat(43).replace("ss", "sA"));
     let (a, b) = (key('A'), key('E'));
@@ -295,6 +315,15 @@ fn channels_are_refused_when_they_cannot_work() {
     let cases = [
         ("slack: [{ name: a, url_file: s, mention: \"<!everyone>\" }]", "is nobody in Slack"),
         ("slack: [{ name: a, url: \"https://hooks.slack.com/x\" }]", "notify.slack"),
+        (
+            "slack_apps: [{ name: a, channel: general, bot_token_file: b, app_token_file: c }]",
+            "`general` is no channel id",
+        ),
+        (
+            "slack_apps: [{ name: a, channel: C0123ABCD, bot_token_file: b, app_token_file: c, api: \"http://x/api\" }]",
+            "must be https",
+        ),
+        ("slack_apps: [{ name: a, channel: C0123ABCD, bot_token_file: b }]", "app_token_file"),
         ("slack: [{ name: a, url_file: s }, { name: a, url_file: s }]", "`a` must be a name of its own"),
         (
             "pagerduty: [{ name: p, routing_key_file: s, url: \"http://events.pagerduty.com\" }]",

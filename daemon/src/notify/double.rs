@@ -95,6 +95,7 @@ pub(crate) fn notice(kind: Kind, stand: Stand) -> Notice {
         risk: None,
         proposal: None,
         digest: None,
+        ballot: None,
         expires_at: None,
         link: Some("https://nightshift.example.com/i/inc-0123456789".to_owned()),
         command: None,

@@ -15,12 +15,12 @@ pub mod reach;
 pub mod slack;
 pub mod webhook;
 
-pub use notice::{DigestNotice, Kind, ListNotice, Notice, Outgoing, Stand};
+pub use notice::{Ballot, DigestNotice, Kind, ListNotice, Notice, Outgoing, Stand};
 
 use mail::Mail;
 use nightshift_model::{Seconds, Thread, Timestamp};
 use pagerduty::PagerDuty;
-use slack::Slack;
+use slack::{App, Slack};
 use std::sync::Arc;
 use webhook::Webhook;
 
@@ -93,6 +93,8 @@ pub enum Way {
     Webhook(Box<Webhook>),
     /// A Slack channel.
     Slack(Box<Slack>),
+    /// A Slack channel whose messages are kept up to date.
+    SlackApp(Arc<App>),
     /// A pager.
     PagerDuty(Box<PagerDuty>),
     /// A mail server.
@@ -131,6 +133,7 @@ impl Channel {
         match &self.way {
             Way::Webhook(_) => "webhook",
             Way::Slack(_) => "slack",
+            Way::SlackApp(_) => "slack-app",
             Way::PagerDuty(_) => "pagerduty",
             Way::Mail(_) => "mail",
             Way::Print(_) => "print",
@@ -143,7 +146,7 @@ impl Channel {
             (Way::PagerDuty(_), Heard::Digest | Heard::Post)
             | (Way::Webhook(_) | Way::Print(_), Heard::Progress) => false,
             (Way::PagerDuty(_), Heard::Page | Heard::Update | Heard::Progress)
-            | (Way::Slack(_) | Way::Mail(_), _)
+            | (Way::Slack(_) | Way::SlackApp(_) | Way::Mail(_), _)
             | (Way::Webhook(_) | Way::Print(_), Heard::Page | Heard::Post | Heard::Update | Heard::Digest) => {
                 true
             }
@@ -153,7 +156,7 @@ impl Channel {
     /// Whether links lead to incidents too, not only to proposals.
     pub fn links_incidents(&self) -> bool {
         match &self.way {
-            Way::Slack(_) | Way::PagerDuty(_) | Way::Mail(_) => true,
+            Way::Slack(_) | Way::SlackApp(_) | Way::PagerDuty(_) | Way::Mail(_) => true,
             Way::Webhook(_) | Way::Print(_) => false,
         }
     }
@@ -169,6 +172,7 @@ impl Channel {
         match &self.way {
             Way::Webhook(webhook) => webhook.send(key, message, now).await,
             Way::Slack(slack) => slack.send(message, now).await,
+            Way::SlackApp(app) => app.send(message, thread, now).await,
             Way::PagerDuty(pager) => pager.send(message, key, thread, now).await,
             Way::Mail(mail) => mail.send(message, key, now).await,
             Way::Print(print) => {

@@ -1,10 +1,12 @@
 //! What a message says: a pure function of the incident as it stands when the message goes out.
 
 use nightshift_engine::digest::{Digest, Moment, Section, sections, top, words};
+use nightshift_engine::tally::min_proof;
 use nightshift_model::incident::Closure;
+use nightshift_model::vote::Strength;
 use nightshift_model::{
-    Draft, Escalation, Incident, IncidentId, OperationState, Outcome, Phase, Proposal, ProposalId, Risk,
-    Severity, Timestamp,
+    Draft, Escalation, Incident, IncidentId, OperationState, Outcome, Phase, Proposal, ProposalId, Registry,
+    Risk, Severity, Timestamp,
 };
 use serde::Serialize;
 
@@ -88,6 +90,9 @@ pub struct Notice {
     /// The first digits of its digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// What may be voted on right where it is read: low risk, and policy takes a bare word.
+    #[serde(skip)]
+    pub ballot: Option<Ballot>,
     /// When it ends by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
@@ -145,6 +150,25 @@ pub struct DigestNotice {
     /// What to type where there is no link.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
+}
+
+/// A proposal with the digest of its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ballot {
+    /// The proposal.
+    pub proposal: ProposalId,
+    /// Its digest.
+    pub digest: nightshift_model::Digest,
+}
+
+impl Ballot {
+    /// What of an incident may be voted on in a chat.
+    pub fn of(incident: &Incident, registry: &Registry) -> Option<Self> {
+        let Phase::Proposed { proposal, .. } = &incident.phase else { return None };
+        let risk = proposal.plan().risk;
+        let open = risk == Risk::Low && min_proof(registry, risk) == Strength::Attested;
+        open.then(|| Self { proposal: proposal.id().clone(), digest: proposal.digest() })
+    }
 }
 
 /// What a message needs beside the incident.
@@ -246,6 +270,7 @@ pub fn notice(incident: &Incident, kind: Kind, around: &Around) -> Notice {
         risk: sealed.map(|p| p.plan().risk),
         proposal: sealed.map(|p| p.id().clone()),
         digest: sealed.map(|p| p.digest().short()),
+        ballot: None,
         expires_at: match &incident.phase {
             Phase::Proposed { proposal, .. } => Some(proposal.plan().not_after),
             Phase::Investigating { .. }

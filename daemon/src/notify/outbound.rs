@@ -5,10 +5,16 @@
 //! changes its address gains nothing. A credential belongs to its destination and goes nowhere else.
 
 use super::reach::{Reach, Refused};
+use aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{
+    CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
+};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -181,6 +187,14 @@ pub enum OutboundError {
     /// The credential is no header value.
     #[error("the credential for {0} holds characters that no header may hold")]
     Credential(String),
+    /// It does not speak as a websocket.
+    #[error("{host} answered {status} in place of a websocket")]
+    NoSocket {
+        /// The host.
+        host: String,
+        /// What it answered.
+        status: http::StatusCode,
+    },
     /// Every address of the name is refused.
     #[error("{host} is refused: the address is {}", why.clause())]
     Refused {
@@ -211,6 +225,8 @@ pub enum OutboundError {
 pub struct Outbound {
     public: reqwest::Client,
     private: reqwest::Client,
+    /// For connections that stay: HTTP/1.1, which alone can be upgraded, and no end by time.
+    sockets: (reqwest::Client, reqwest::Client),
     limits: Limits,
 }
 
@@ -221,23 +237,31 @@ impl Outbound {
     /// # Errors
     /// [`OutboundError::Client`].
     pub fn new(limits: Limits, proxy: Option<&Url>) -> Result<Self, OutboundError> {
-        let build = |reach: Reach| {
+        let build = |reach: Reach, stays: Stays| {
             let builder = reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
                 .no_gzip()
                 .referer(false)
                 .user_agent(concat!("nightshift/", env!("CARGO_PKG_VERSION")))
                 .connect_timeout(limits.connect)
-                .timeout(limits.total)
                 .pool_idle_timeout(Duration::from_secs(30));
+            let builder = match stays {
+                Stays::No => builder.timeout(limits.total),
+                Stays::Yes => builder.http1_only(),
+            };
             let builder = match proxy {
                 None => builder.no_proxy().dns_resolver(std::sync::Arc::new(Checked(reach))),
                 Some(proxy) => builder.proxy(reqwest::Proxy::all(proxy.clone())?),
             };
             builder.build()
         };
-        let make = |reach| build(reach).map_err(OutboundError::Client);
-        Ok(Self { public: make(Reach::Public)?, private: make(Reach::Private)?, limits })
+        let make = |reach, stays| build(reach, stays).map_err(OutboundError::Client);
+        Ok(Self {
+            public: make(Reach::Public, Stays::No)?,
+            private: make(Reach::Private, Stays::No)?,
+            sockets: (make(Reach::Public, Stays::Yes)?, make(Reach::Private, Stays::Yes)?),
+            limits,
+        })
     }
 
     /// Posts a body. Any status is an answer.
@@ -278,6 +302,50 @@ impl Outbound {
         }
         Ok(Incoming { status, headers, body: read.freeze() })
     }
+}
+
+impl Outbound {
+    /// Opens a websocket (RFC 6455, 4.1): the connection, once the other side agreed. `key` is 16 bytes of chance.
+    ///
+    /// # Errors
+    /// [`OutboundError`].
+    pub async fn socket(&self, to: &Destination, key: [u8; 16]) -> Result<reqwest::Upgraded, OutboundError> {
+        let client = match to.reach {
+            Reach::Public => &self.sockets.0,
+            Reach::Private => &self.sockets.1,
+        };
+        let key = STANDARD.encode(key);
+        let request = client
+            .get(to.url.clone())
+            .header(CONNECTION, "Upgrade")
+            .header(UPGRADE, "websocket")
+            .header(SEC_WEBSOCKET_VERSION, "13")
+            .header(SEC_WEBSOCKET_KEY, &key);
+        let timed_out = |_| OutboundError::TimedOut { host: to.host().to_owned() };
+        let opening = async {
+            let answer = request.send().await.map_err(|e| failed(to, e))?;
+            let agreed =
+                answer.headers().get(SEC_WEBSOCKET_ACCEPT).is_some_and(|said| *said == accepts(&key));
+            if answer.status() != http::StatusCode::SWITCHING_PROTOCOLS || !agreed {
+                return Err(OutboundError::NoSocket { host: to.host().to_owned(), status: answer.status() });
+            }
+            answer.upgrade().await.map_err(|e| failed(to, e))
+        };
+        tokio::time::timeout(self.limits.total, opening).await.map_err(timed_out)?
+    }
+}
+
+/// What the other side says to a key. Not a secret: it shows that a websocket answered and no cache.
+pub(super) fn accepts(key: &str) -> String {
+    let text = format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    STANDARD.encode(aws_lc_rs::digest::digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes()))
+}
+
+/// Whether a connection outlasts its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stays {
+    No,
+    Yes,
 }
 
 fn failed(to: &Destination, error: reqwest::Error) -> OutboundError {

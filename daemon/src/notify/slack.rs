@@ -1,15 +1,23 @@
 //! Slack, by incoming webhook: the address is the secret, the channel is fixed, and nothing that was written can be
 //! changed. So every message names its incident and links to the page that shows how it stands now.
+//!
+//! An app in Socket Mode ([`App`], [`socket`]) changes what it wrote, and has buttons.
 
+mod app;
 mod blocks;
+mod press;
+pub mod socket;
 
+pub use app::{App, Tokens};
 pub use blocks::{Cut, Limits};
+pub use press::{Press, Wish};
 
 use super::outbound::{Destination, DestinationError, Incoming, Outbound};
 use super::pace::{Pace, chain};
 use super::reach::Reach;
 use super::{Handed, Outgoing};
 use crate::config::Mention;
+use blocks::Keeps;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -45,7 +53,7 @@ impl Slack {
         if let Some(pause) = self.pace.pause(now) {
             return pause;
         }
-        let body = blocks::render(message, self.mention.as_ref(), &Limits::default());
+        let body = blocks::render(message, self.mention.as_ref(), &Limits::default(), Keeps::Fixed);
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
         match self.outbound.post(&self.destination, headers, Bytes::from(body.to_string())).await {

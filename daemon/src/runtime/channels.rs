@@ -7,7 +7,10 @@ use crate::notify::reach::Reach;
 use crate::notify::{Channel, Way, mail, pagerduty, slack, webhook};
 use nightshift_engine::route::{Default as Fallback, Table};
 use nightshift_model::Seconds;
+use secrecy::SecretString;
 use std::path::PathBuf;
+use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Why a channel cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +70,16 @@ pub enum ChannelError {
         #[source]
         source: std::io::Error,
     },
+    /// A token of another kind.
+    #[error("{path}, which the channel `{name}` needs, holds no token that begins with {prefix}")]
+    Token {
+        /// The channel.
+        name: String,
+        /// The file.
+        path: PathBuf,
+        /// How such a token begins.
+        prefix: &'static str,
+    },
     /// The client.
     #[error(transparent)]
     Client(#[from] OutboundError),
@@ -121,9 +134,10 @@ pub fn channels(notify: &config::Notify) -> Result<Vec<Channel>, ChannelError> {
     let outbound = Outbound::new(Limits::default(), None)?;
     let hooks = notify.webhooks.iter().map(|hook| webhook(&outbound, hook));
     let slack = notify.slack.iter().map(|channel| slack_channel(&outbound, channel));
+    let apps = notify.slack_apps.iter().map(|app| slack_app(&outbound, app));
     let pagers = notify.pagerduty.iter().map(|pager| pagerduty_service(&outbound, pager));
     let mail = notify.mail.iter().map(mail_server);
-    hooks.chain(slack).chain(pagers).chain(mail).collect()
+    hooks.chain(slack).chain(apps).chain(pagers).chain(mail).collect()
 }
 
 fn webhook(outbound: &Outbound, hook: &config::Webhook) -> Result<Channel, ChannelError> {
@@ -141,6 +155,27 @@ fn slack_channel(outbound: &Outbound, channel: &config::Slack) -> Result<Channel
     let reach = reach(channel.allow_private);
     let made = slack::Slack::new(outbound.clone(), &address, reach, channel.mention.clone());
     let way = Way::Slack(Box::new(made.map_err(at(&name))?));
+    Ok(Channel { name, way })
+}
+
+fn slack_app(outbound: &Outbound, app: &config::SlackApp) -> Result<Channel, ChannelError> {
+    let name = app.name.clone();
+    let token = |path: &std::path::Path, prefix: &'static str| {
+        let text = Zeroizing::new(secret(&name, path)?);
+        let plain = text.len() <= 256 && text.bytes().all(|b| b.is_ascii_graphic());
+        if text.starts_with(prefix) && plain {
+            Ok(SecretString::from(text.as_str()))
+        } else {
+            Err(ChannelError::Token { name: name.clone(), path: path.to_owned(), prefix })
+        }
+    };
+    let tokens = slack::Tokens {
+        bot: token(&app.bot_token_file, "xoxb-")?,
+        app: token(&app.app_token_file, "xapp-")?,
+    };
+    let api = (app.api.as_str(), reach(app.allow_private));
+    let made = slack::App::new(outbound.clone(), api, &tokens, &app.channel, app.mention.clone());
+    let way = Way::SlackApp(Arc::new(made.map_err(at(&name))?));
     Ok(Channel { name, way })
 }
 

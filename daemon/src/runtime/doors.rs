@@ -30,6 +30,8 @@ use tokio_util::task::TaskTracker;
 pub struct Doors {
     /// The gate: makes links.
     pub gate: Arc<Gate>,
+    /// Takes decisions.
+    pub votes: Votes,
     /// Where it listens.
     pub address: SocketAddr,
     stop: CancellationToken,
@@ -98,7 +100,7 @@ pub async fn open(
         streams: streams.clone(),
     });
     let gate = Gate::new(Parts {
-        votes,
+        votes: votes.clone(),
         reads,
         people,
         keys: Arc::new(keys),
@@ -125,7 +127,7 @@ pub async fn open(
         tokio::select! { () = until.cancelled() => {}, () = counting.keep_counts() => {} }
         counting.write_counts().await;
     });
-    Ok(Doors { gate, address, stop, tasks })
+    Ok(Doors { gate, votes, address, stop, tasks })
 }
 
 /// Looks at the cluster with the responder's identity, which only reads.

@@ -4,6 +4,7 @@ pub mod alertmanager;
 pub mod alerts;
 pub mod annotations;
 pub mod channels;
+mod chat;
 pub mod checkpoint;
 pub mod coverage;
 pub mod doors;

@@ -177,11 +177,13 @@ pub fn endpoints(notify: &Notify) -> Vec<(String, Result<(), ChannelError>)> {
     let none = Notify::default;
     let hooks = notify.webhooks.iter().map(|c| one(&c.name, Notify { webhooks: vec![c.clone()], ..none() }));
     let slack = notify.slack.iter().map(|c| one(&c.name, Notify { slack: vec![c.clone()], ..none() }));
+    let apps = notify.slack_apps.iter();
+    let apps = apps.map(|c| one(&c.name, Notify { slack_apps: vec![c.clone()], ..none() }));
     let pagers =
         notify.pagerduty.iter().map(|c| one(&c.name, Notify { pagerduty: vec![c.clone()], ..none() }));
     let mail = notify.mail.iter().map(|c| one(&c.name, Notify { mail: vec![c.clone()], ..none() }));
     let beat = notify.heartbeat.iter().map(|b| ("heartbeat".to_owned(), heartbeat(b).map(drop)));
-    hooks.chain(slack).chain(pagers).chain(mail).chain(beat).collect()
+    hooks.chain(slack).chain(apps).chain(pagers).chain(mail).chain(beat).collect()
 }
 
 /// One clearly marked message to every channel; the heartbeat is not among them.

@@ -2,7 +2,7 @@
 
 pub use super::channels::{ChannelError, Voices, channels, heartbeat, voices};
 use super::heartbeat::Beating;
-use super::{Running, doors::Doors};
+use super::{Running, chat, doors::Doors};
 
 use crate::http::gate::Digests;
 use crate::http::rest::{Tell, Wanted};
@@ -75,6 +75,7 @@ pub fn told(digests: &Arc<DigestStage>) -> Tell {
 /// Starts the outbox and the digest's clock.
 pub fn start(running: &Running, doors: &Doors, digests: Arc<DigestStage>, voices: impl Into<Voices>) {
     let voices = voices.into();
+    chat::start(running, doors, &voices.channels);
     let wakers = running.wakers.clone();
     let telling = Arc::clone(&digests);
     let outbox = Outbox {

@@ -9,8 +9,8 @@ mod list;
 mod route;
 
 use crate::clock::Clock;
-use crate::notify::notice::{Around, digest_notice, notice};
-use crate::notify::{Channel, Heard, Kind, Notifier, Outgoing};
+use crate::notify::notice::{Around, Ballot, digest_notice, notice};
+use crate::notify::{Channel, Heard, Kind, Notice, Notifier, Outgoing};
 use crate::store::outbox::{OutboxRow, UnreadableRow};
 use crate::store::{HistoryStore as _, SqliteStore, SystemAppend};
 use crate::telemetry::Metrics;
@@ -280,7 +280,8 @@ impl Outbox {
         };
         let (cluster, zone) = (self.cluster.clone(), self.zone.clone());
         let around = Around { cluster, zone, now: self.clock.now(), link };
-        Outgoing::Incident(Box::new(notice(incident, kind, &around)))
+        let ballot = Ballot::of(incident, &self.registry);
+        Outgoing::Incident(Box::new(Notice { ballot, ..notice(incident, kind, &around) }))
     }
 
     async fn digest(&self, row: &OutboxRow, from: Timestamp, to: Timestamp) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod bridge;
+pub mod chat;
 pub mod end;
 mod have;
 mod lock;
@@ -28,7 +29,7 @@ use nightshift_model::registry::{Person, PersonKind, Power};
 use nightshift_model::vote::{STATEMENT_LASTS, Strength, VoteRefusal};
 use nightshift_model::{
     Actor, Append, Appended, Digest, Escalation, HistoryEvent, Incident, IncidentEvent, IncidentId, PersonId,
-    Phase, Proof, Proposal, ProposalId, Registry, Seconds, SystemEvent, Timestamp, Vote, VoteDecision,
+    Phase, Proof, Proposal, ProposalId, Registry, Risk, Seconds, SystemEvent, Timestamp, Vote, VoteDecision,
     Withdrawal,
 };
 use std::sync::Arc;
@@ -79,6 +80,8 @@ pub enum By {
     Session(Digest),
     /// The person's own signature.
     Signature(Signature),
+    /// A button in Slack, by the member's id: our word is the proof, at low risk only.
+    Chat(String),
     /// A bridge's signed message.
     Bridge(bridge::Carried),
 }
@@ -227,13 +230,18 @@ impl Votes {
         let proposal = open(incident, posted)?;
         let person = rules.registry.person(name).ok_or(VoteRefusal::NoRole)?;
         let (strength, interactive) = match &posted.by {
-            By::Session(_) | By::Bridge(_) => (Strength::Attested, true),
+            By::Session(_) | By::Chat(_) | By::Bridge(_) => (Strength::Attested, true),
             By::Signature(signature) => (signature.proof.strength(), signature.interactive),
         };
         let ballot =
             Ballot { person, decision: posted.decision, digest: posted.digest, strength, interactive };
         let admitted = match &posted.by {
-            By::Session(_) | By::Signature(_) => admit(proposal, votes(incident), &ballot, rules, now),
+            By::Chat(_) if posted.decision == VoteDecision::Approve && proposal.plan().risk != Risk::Low => {
+                Err(VoteRefusal::ControlsMissing)
+            }
+            By::Session(_) | By::Chat(_) | By::Signature(_) => {
+                admit(proposal, votes(incident), &ballot, rules, now)
+            }
             By::Bridge(carried) => {
                 let bridge = rules.registry.bridge(&carried.bridge).ok_or(VoteRefusal::NoRole)?;
                 admit_carried(bridge, proposal, votes(incident), &ballot, rules, now)
@@ -253,6 +261,10 @@ impl Votes {
         match &posted.by {
             By::Session(session) => {
                 let proof = Proof::Attested { by: session.to_string() };
+                Ok(posted.vote(name, &Signature { no, at: now, interactive: true, proof }))
+            }
+            By::Chat(user) => {
+                let proof = Proof::Attested { by: format!("slack {user}") };
                 Ok(posted.vote(name, &Signature { no, at: now, interactive: true, proof }))
             }
             By::Bridge(carried) => {

@@ -120,6 +120,13 @@ pub(crate) async fn executed(
     one_by_one(store, id, events).await
 }
 
+/// A proposal of some risk that waits.
+pub(crate) async fn proposed(store: &SqliteStore, id: &IncidentId, risk: Risk) -> Incident {
+    let plan = Plan { risk, ..proposal(id, 3).plan().clone() };
+    let sealed = IncidentEvent::Sealed { proposal: Proposal::seal(plan, at(2)) };
+    one_by_one(store, id, vec![opened("cart"), IncidentEvent::Planned { draft: draft() }, sealed]).await
+}
+
 /// The same, up to a request that may be under way.
 pub(crate) async fn sending(store: &SqliteStore, id: &IncidentId) -> Incident {
     one_by_one(store, id, until_sending(id, &["alice"], &["alice"])).await

@@ -29,6 +29,7 @@ impl Setting {
             kind,
             roles: vec![role.to_owned()],
             since: None,
+            slack: None,
             keys: Vec::new(),
         };
         let role =

@@ -38,6 +38,33 @@ pub struct Slack {
     pub allow_private: bool,
 }
 
+/// One channel of a Slack app in Socket Mode: its messages are kept up to date and have buttons.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlackApp {
+    /// Its name in logs, metrics and the history.
+    pub name: String,
+    /// The channel's id, `C…` or `G…`. The app must be a member of it.
+    pub channel: String,
+    /// File with the bot's token, `xoxb-…` with the scope `chat:write`.
+    pub bot_token_file: PathBuf,
+    /// File with the app-level token, `xapp-…` with the scope `connections:write`.
+    pub app_token_file: PathBuf,
+    /// Who is called by name when it pages; posts call nobody.
+    #[serde(default)]
+    pub mention: Option<Mention>,
+    /// Where Slack's methods are, for doubles in tests.
+    #[serde(default = "methods")]
+    pub api: String,
+    /// Whether it may be on a private address, and plain http there.
+    #[serde(default)]
+    pub allow_private: bool,
+}
+
+fn methods() -> String {
+    "https://slack.com/api".to_owned()
+}
+
 /// Somebody in Slack: `here`, `channel`, a member `U…` or `W…`, a user group `S…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mention {
@@ -166,9 +193,18 @@ impl Notify {
         for pager in &self.pagerduty {
             url(file, ("notify.pagerduty", &pager.name), &pager.url, pager.allow_private, problems);
         }
+        for app in &self.slack_apps {
+            url(file, ("notify.slack_apps", &app.name), &app.api, app.allow_private, problems);
+            let plain = app.channel.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+            if !plain || app.channel.len() < 5 || !app.channel.starts_with(['C', 'G']) {
+                let what = format!("{}: `{}` is no channel id, such as C0123ABCD", app.name, app.channel);
+                problems.push(file.problem("notify.slack_apps", what));
+            }
+        }
         let kinds = [
             ("notify.webhooks", self.webhooks.len()),
             ("notify.slack", self.slack.len()),
+            ("notify.slack_apps", self.slack_apps.len()),
             ("notify.pagerduty", self.pagerduty.len()),
             ("notify.mail", self.mail.len()),
         ];

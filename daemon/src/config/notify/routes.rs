@@ -53,7 +53,8 @@ impl Notify {
     pub fn table(&self) -> Table {
         let names = |all: &mut dyn Iterator<Item = &String>| all.cloned().collect::<Vec<String>>();
         let hooks = names(&mut self.webhooks.iter().map(|c| &c.name));
-        let chats = names(&mut self.slack.iter().map(|c| &c.name).chain(self.mail.iter().map(|c| &c.name)));
+        let slack = self.slack.iter().map(|c| &c.name).chain(self.slack_apps.iter().map(|c| &c.name));
+        let chats = names(&mut slack.chain(self.mail.iter().map(|c| &c.name)));
         let pagers = names(&mut self.pagerduty.iter().map(|c| &c.name));
         let plain = self.routes.is_empty() && self.production.is_empty();
         let default = if plain && chats.is_empty() && pagers.is_empty() {

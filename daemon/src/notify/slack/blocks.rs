@@ -1,7 +1,7 @@
 //! A message as Slack's blocks: within its limits, and with nothing in it that Slack would act on.
 
 use crate::config::Mention;
-use crate::notify::{Kind, Outgoing};
+use crate::notify::{Kind, Notice, Outgoing};
 use nightshift_engine::text::ELLIPSIS;
 use serde_json::{Value, json};
 
@@ -14,17 +14,29 @@ pub struct Limits {
     pub header: usize,
     /// Characters of a section.
     pub section: usize,
-    /// Characters of the text that notifications show.
+    /// Characters of the text that notifications show; Slack would take 4,000.
     pub text: usize,
     /// Characters of all sections together: a message that nobody reads to its end helps nobody, and a request has its
-    /// own cap.
+    /// own cap, also where a character has four bytes.
     pub whole: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { blocks: 50, header: 150, section: 3000, text: 4000, whole: 8000 }
+        Self { blocks: 50, header: 150, section: 3000, text: 500, whole: 3000 }
     }
+}
+
+impl Limits {
+    /// With so many blocks fewer.
+    pub(super) fn without(self, blocks: usize) -> Self {
+        Self { blocks: self.blocks.saturating_sub(blocks), ..self }
+    }
+}
+
+/// Text of our own that Slack reads as it stands.
+pub(super) fn plain_text(text: &str) -> String {
+    escape(text, Limits::default().section).0
 }
 
 /// Whether everything found room.
@@ -36,8 +48,17 @@ pub enum Cut {
     Short,
 }
 
+/// Whether a message can be changed once it stands there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keeps {
+    /// As it was written.
+    Fixed,
+    /// Up to date.
+    Current,
+}
+
 /// The body of the request.
-pub(super) fn render(message: &Outgoing, mention: Option<&Mention>, limits: &Limits) -> Value {
+pub(super) fn render(message: &Outgoing, mention: Option<&Mention>, limits: &Limits, keeps: Keeps) -> Value {
     let (title, lines, link, command) = match message {
         Outgoing::Incident(n) => (&n.title, &n.lines, &n.link, &n.command),
         Outgoing::List(l) => (&l.title, &l.lines, &l.link, &l.command),
@@ -64,7 +85,7 @@ pub(super) fn render(message: &Outgoing, mention: Option<&Mention>, limits: &Lim
         }
         (None, None) => {}
     }
-    let (footer, _) = escape(&footer(message), limits.section);
+    let (footer, _) = escape(&footer(message, keeps), limits.section);
     blocks.push(json!({"type": "context", "elements": [plain(&footer)]}));
     let first = lines.first().map_or_else(String::new, |line| format!("\n{line}"));
     json!({
@@ -72,6 +93,24 @@ pub(super) fn render(message: &Outgoing, mention: Option<&Mention>, limits: &Lim
         "mrkdwn": false,
         "unfurl_links": false,
         "unfurl_media": false,
+        "blocks": blocks,
+    })
+}
+
+/// What happened, for the thread below the message.
+pub(super) fn reply(notice: &Notice, mention: Option<&Mention>, limits: &Limits) -> Value {
+    let lines: Vec<&str> = notice.lines.iter().map(String::as_str).collect();
+    let (text, _) = escape(&format!("{}\n{}", notice.title, lines.join("\n")), limits.section);
+    let mut blocks = vec![json!({"type": "section", "text": plain(&text)})];
+    if let (Some(who), Kind::Page) = (mention, notice.kind) {
+        blocks.push(json!({"type": "section", "text": markup(&called(who))}));
+    }
+    json!({
+        "text": escape(&notice.title, limits.text).0,
+        "mrkdwn": false,
+        "unfurl_links": false,
+        "unfurl_media": false,
+        "reply_broadcast": notice.kind == Kind::Page,
         "blocks": blocks,
     })
 }
@@ -93,10 +132,13 @@ fn label(message: &Outgoing) -> &'static str {
 }
 
 /// What binds the messages about one incident together: a webhook cannot change what it wrote.
-fn footer(message: &Outgoing) -> String {
+fn footer(message: &Outgoing, keeps: Keeps) -> String {
     match message {
         Outgoing::Incident(n) => {
             let update = match n.kind {
+                _ if keeps == Keeps::Current => {
+                    "this message is kept up to date, what happened stands in its thread"
+                }
                 Kind::Page | Kind::Post => "this message stays as it is, what changes comes as another",
                 Kind::Update | Kind::Progress => "this follows the messages above about it",
             };
@@ -108,7 +150,7 @@ fn footer(message: &Outgoing) -> String {
 }
 
 /// Slack reads entities and nothing else in it.
-fn plain(text: &str) -> Value {
+pub(super) fn plain(text: &str) -> Value {
     json!({"type": "plain_text", "text": text, "emoji": false})
 }
 
