@@ -187,5 +187,18 @@ pub struct EventsQuery {
     /// Revision up to which the caller knows; without it everything is told from the first event on. The header
     /// `Last-Event-ID` of a reader that comes again counts more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     pub after: Option<u64>,
+}
+
+/// One event of a stream.
+#[derive(ToSchema)]
+#[allow(dead_code)] // read by the generator only
+pub struct StreamedEvent {
+    /// The revision.
+    id: String,
+    /// The kind, as in a line of the history; `reset` asks to read the incident anew.
+    event: String,
+    /// A line of the incident's history as JSON; of `reset` the revision as it stands.
+    data: String,
 }

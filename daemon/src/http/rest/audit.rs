@@ -1,17 +1,14 @@
 //! `/v1/audit`: the history row by row, for who may see everything.
 
-use super::Rest;
 use super::answer::{Answer, Checked, Nothing, bad_query, json, lines, unreadable};
 use super::auth::Caller;
 use super::openapi::{ForAll, Refused};
+use super::{LAST, Rest};
 use crate::api::audit::{AuditPage, AuditQuery, AuditTip, ExportQuery, NEXT_ROW};
 use crate::api::problem::Refusal;
 use axum::extract::State;
 use http::HeaderMap;
 use std::sync::Arc;
-
-/// The largest number that every JSON reader keeps.
-const LAST: u64 = (1 << 53) - 1;
 
 /// Rows of the history, oldest first
 #[utoipa::path(get, path = "/v1/audit/rows", tag = "audit", params(AuditQuery), responses(

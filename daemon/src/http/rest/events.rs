@@ -1,10 +1,10 @@
 //! `/v1/incidents/{id}/events`.
 
-use super::Rest;
-use super::answer::{Answer, Checked, Id, unreadable};
+use super::answer::{Answer, Checked, Id, bad_query, unreadable};
 use super::auth::{Caller, Holds};
 use super::openapi::Refused;
-use crate::api::incident::{EventsQuery, HistoryLine};
+use super::{LAST, Rest};
+use crate::api::incident::{EventsQuery, HistoryLine, StreamedEvent};
 use crate::api::problem::Refusal;
 use crate::http::stream::{Feed, May, NoStream, known};
 use crate::stages::query::Reader;
@@ -34,7 +34,7 @@ fn say(row: &Row) -> (Option<&'static str>, String) {
 /// come again with `Last-Event-ID`.
 #[utoipa::path(get, path = "/v1/incidents/{id}/events", tag = "incidents",
     params(("id" = String, Path, description = "The incident's id"), EventsQuery), responses(
-    (status = 200, description = "The stream", body = String, content_type = "text/event-stream"),
+    (status = 200, description = "The stream", body = StreamedEvent, content_type = "text/event-stream"),
     Refused,
 ))]
 pub(super) async fn follow(
@@ -44,6 +44,9 @@ pub(super) async fn follow(
     Checked(query): Checked<EventsQuery>,
     headers: HeaderMap,
 ) -> Answer {
+    if query.after.is_some_and(|after| after > LAST) {
+        return Err(bad_query("`after` is larger than any revision."));
+    }
     let id = IncidentId(id);
     let course = rest.reads.incident(&id).await.map_err(|e| unreadable(&e))?.ok_or(Refusal::NotFound)?;
     let namespace = course.incident.scope.namespace;

@@ -55,6 +55,8 @@ const CALLER: (u64, u64) = (300, 1_200);
 /// Signed votes and wishes of one person at once, and a minute.
 const VOTER: (u64, u64) = (20, 40);
 
+/// The largest number that every JSON reader keeps.
+const LAST: u64 = (1 << 53) - 1;
 /// Messages of one bridge at once, and a minute.
 const CARRIER: (u64, u64) = (60, 120);
 
