@@ -47,8 +47,14 @@ struct Killed {
 async fn killed(keep: Keep, at: impl Fn(&ApiRequest) -> bool + Send + 'static) -> anyhow::Result<Killed> {
     let mut house = House::open().await?;
     let (scope, proposal) = house.proposed("cart").await?;
+    let mut browser = house.person("alice").await?;
+    let ballot = browser.ballot(&format!("/p/{}", proposal.id())).await?;
+    // The page has looked at the target, and so will whoever looks for silences again: not before the vote is in.
+    let mut look = house.door.hold(Keep::Answer, |r| of(r, RESPONDER, Method::Get));
+    tokio::time::timeout(Duration::from_secs(20), look.reached()).await?;
+    look.release();
     let mut hold = house.door.hold(keep, at);
-    house.approve("alice", &proposal).await?;
+    assert!(browser.cast(&ballot.decide("approve")).await?.status < 400);
     tokio::time::timeout(Duration::from_secs(20), hold.reached()).await?;
     house.kill().await;
     let left = house.newest(&scope).await?.ok_or_else(|| anyhow::anyhow!("no incident"))?;
