@@ -5,6 +5,7 @@
 //! be written down and read.
 
 mod alert_payload;
+mod bridge_signature;
 mod common;
 mod link_token;
 mod message_signature;
@@ -12,6 +13,7 @@ mod vote_body;
 mod webauthn;
 
 pub use alert_payload::alert_payload;
+pub use bridge_signature::bridge_signature;
 pub use link_token::link_token;
 pub use message_signature::message_signature;
 pub use vote_body::vote_body;
@@ -31,6 +33,7 @@ pub struct Target {
 /// Every target.
 pub const TARGETS: &[Target] = &[
     Target { name: "alert_payload", run: alert_payload, seeds: alert_payload::seeds },
+    Target { name: "bridge_signature", run: bridge_signature, seeds: bridge_signature::seeds },
     Target { name: "link_token", run: link_token, seeds: link_token::seeds },
     Target { name: "message_signature", run: message_signature, seeds: message_signature::seeds },
     Target { name: "vote_body", run: vote_body, seeds: vote_body::seeds },
