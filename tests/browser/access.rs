@@ -6,7 +6,7 @@
 
 use crate::driver::Driver;
 use crate::fixture::{Night, start};
-use crate::screens::{chromium, grant, look, write};
+use crate::screens::{grant, look, write};
 use axum::Router;
 use axum::response::IntoResponse as _;
 use nightshift::http::headers;
@@ -42,14 +42,7 @@ struct Walk {
 
 impl Walk {
     async fn begin() -> Option<Self> {
-        let Some(browser) = chromium() else {
-            println!("skipped: chromium is not installed");
-            return None;
-        };
-        let Some(driver) = Driver::start(browser).await else {
-            println!("skipped: chromedriver is not installed");
-            return None;
-        };
+        let driver = Driver::or_skip().await?;
         driver.command("Page.addScriptToEvaluateOnNewDocument", json!({"source": WATCH})).await;
         Some(Self { driver, seen: BTreeSet::new(), found: Vec::new() })
     }

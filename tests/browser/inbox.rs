@@ -3,7 +3,7 @@
 use crate::driver::{Driver, ENTER};
 use crate::fixture::{Night, start};
 use crate::people::Answer;
-use crate::screens::{chromium, grant, write};
+use crate::screens::{grant, write};
 use http::StatusCode;
 use nightshift::clock::Clock;
 use nightshift::stages::query::{Need, Reads};
@@ -215,14 +215,7 @@ async fn an_empty_inbox_says_so_and_an_incident_is_taken_from_a_full_one() {
 
 #[tokio::test]
 async fn a_vote_needs_no_mouse_and_fits_a_phone() {
-    let Some(browser) = chromium() else {
-        println!("skipped: chromium is not installed");
-        return;
-    };
-    let Some(driver) = Driver::start(browser).await else {
-        println!("skipped: chromedriver is not installed");
-        return;
-    };
+    let Some(driver) = Driver::or_skip().await else { return };
     let (night, proposal) = busy().await;
     driver.shape(360, "light").await;
     let base = format!("http://{}", night.address);

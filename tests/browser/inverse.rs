@@ -2,7 +2,7 @@
 
 use crate::driver::Driver;
 use crate::fixture::{Night, start};
-use crate::screens::{chromium, grant, look, write};
+use crate::screens::{grant, look, write};
 use nightshift::http::gate::forms::{self, Purpose};
 use nightshift::store::HistoryStore as _;
 use nightshift_engine::rules::KillSwitch;
@@ -112,14 +112,7 @@ async fn whoever_may_decide_may_ask_for_the_inverse_once_the_write_is_over() {
 
 #[tokio::test]
 async fn the_button_is_pressed_in_a_browser() {
-    let Some(browser) = chromium() else {
-        println!("skipped: chromium is not installed");
-        return;
-    };
-    let Some(driver) = Driver::start(browser).await else {
-        println!("skipped: chromedriver is not installed");
-        return;
-    };
+    let Some(driver) = Driver::or_skip().await else { return };
     let (night, proposal) = proven().await;
     night.record(vec![IncidentEvent::Judged { outcome: Outcome::Successful }], start()).await;
     let base = format!("http://localhost:{}", night.address.port());

@@ -3,7 +3,7 @@
 use crate::driver::Driver;
 use crate::fixture::{Night, start};
 use crate::people::Browser;
-use crate::screens::{chromium, grant, write};
+use crate::screens::{grant, write};
 use nightshift::clock::Clock;
 use nightshift::http::stream::{STREAMS, STREAMS_EACH};
 use nightshift_model::measure::Outcome;
@@ -200,14 +200,7 @@ async fn a_stream_ends_with_its_session_with_its_rights_and_with_the_program() {
 /// The page in a browser: it follows without being loaded again, says what happened, and keeps what was typed.
 #[tokio::test]
 async fn the_page_follows_by_itself_and_keeps_what_was_typed() {
-    let Some(browser) = chromium() else {
-        println!("skipped: chromium is not installed");
-        return;
-    };
-    let Some(driver) = Driver::start(browser).await else {
-        println!("skipped: chromedriver is not installed");
-        return;
-    };
+    let Some(driver) = Driver::or_skip().await else { return };
     let night = Night::quiet().await;
     let proposal = night.propose(|_| ()).await;
     let base = format!("http://localhost:{}", night.address.port());

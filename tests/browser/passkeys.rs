@@ -2,7 +2,6 @@
 
 use crate::driver::Driver;
 use crate::fixture::Night;
-use crate::screens::chromium;
 use nightshift_engine::tally::{Tally, tally};
 use nightshift_model::vote::Strength;
 use nightshift_model::{Actor, PasskeySite, PersonKey, Phase, Proof, Registry, VoteDecision};
@@ -24,14 +23,7 @@ fn configure(night: &Night, change: impl FnOnce(&mut Registry)) {
 
 #[tokio::test]
 async fn a_passkey_is_made_on_the_page_and_signs_votes() {
-    let Some(browser) = chromium() else {
-        println!("skipped: chromium is not installed");
-        return;
-    };
-    let Some(driver) = Driver::start(browser).await else {
-        println!("skipped: chromedriver is not installed");
-        return;
-    };
+    let Some(driver) = Driver::or_skip().await else { return };
     let night = Night::quiet().await;
     configure(&night, |_| ());
     let proposal = night.propose(|_| ()).await;

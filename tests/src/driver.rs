@@ -40,6 +40,19 @@ impl Drop for Driver {
 }
 
 impl Driver {
+    /// Starts one with the Chromium of this machine; where it or its driver is missing, says so, and the test is skipped.
+    pub async fn or_skip() -> Option<Self> {
+        let Some(browser) = chromium() else {
+            println!("skipped: chromium is not installed");
+            return None;
+        };
+        let driver = Self::start(browser).await;
+        if driver.is_none() {
+            println!("skipped: chromedriver is not installed");
+        }
+        driver
+    }
+
     /// Starts one; `None` when this machine has no chromedriver.
     pub async fn start(browser: &str) -> Option<Self> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
