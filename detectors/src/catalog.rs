@@ -1,8 +1,8 @@
 //! Every detector, in one slice.
 
+use crate::look::Look;
 use crate::params::Params;
-use crate::view::View;
-use nightshift_model::{Finding, Gap, ObjectRef, Reason, Timestamp};
+use nightshift_model::{Finding, Gap, Reason, Timestamp};
 
 /// One reason and how to see it. A unit struct in a file of its own name.
 pub trait Detector: Sync {
@@ -17,7 +17,7 @@ pub trait Detector: Sync {
     fn thresholds(&self, params: &Params) -> Vec<(&'static str, String)>;
 
     /// Looks at one scope. Says the same whenever view, scope and time are the same.
-    fn look(&self, view: &View, scope: &ObjectRef, now: Timestamp, params: &Params) -> Looked;
+    fn look(&self, at: &Look<'_>) -> Looked;
 }
 
 /// What one detector saw.
@@ -29,6 +29,18 @@ pub struct Looked {
     pub recheck_at: Option<Timestamp>,
     /// What could not be seen.
     pub unchecked: Vec<Gap>,
+}
+
+impl Looked {
+    /// Something is wrong.
+    pub fn found(finding: Finding) -> Self {
+        Self { finding: Some(finding), ..Self::default() }
+    }
+
+    /// Nothing is wrong yet; it is looked at again then.
+    pub fn later(at: Timestamp) -> Self {
+        Self { recheck_at: Some(at), ..Self::default() }
+    }
 }
 
 /// All detectors, in the order of their reasons.

@@ -29,11 +29,9 @@
 use crate::catalog::{Detector, Looked};
 use crate::earliest;
 use crate::facts::{Container, PodFacts, RestartPolicy, Role, State, Termination};
+use crate::look::Look;
 use crate::params::Params;
-use crate::view::View;
-use nightshift_model::{
-    Exit, ExitClass, Finding, Kind, ObjectRef, Origin, Reason, Seconds, Severity, Timestamp,
-};
+use nightshift_model::{Exit, ExitClass, Finding, Reason, Seconds, Severity, Timestamp};
 
 /// The detector.
 #[derive(Debug)]
@@ -64,20 +62,14 @@ impl Detector for CrashLoopBackOff {
         ]
     }
 
-    fn look(&self, view: &View, scope: &ObjectRef, now: Timestamp, params: &Params) -> Looked {
-        let sets = view.replica_sets_of(scope);
+    fn look(&self, at: &Look<'_>) -> Looked {
+        let Look { view, now, params, .. } = *at;
         // 0 is the newest revision; pods without a ReplicaSet stand behind all of them.
-        let age = |pod: &PodFacts| {
-            let owner = pod.meta.owner.as_ref().filter(|owner| owner.kind == Kind::ReplicaSet);
-            owner.and_then(|o| sets.iter().position(|s| s.meta.uid == o.uid)).unwrap_or(sets.len())
-        };
+        let age = |pod: &PodFacts| at.age_of(pod).unwrap_or(at.sets.len());
         let mut recheck_at = None;
         let mut looping = Vec::new();
         let mut serving = false;
-        for pod in view.pods_of(scope).into_iter().filter(|pod| !pod.is_leaving()) {
-            if sets.get(age(pod)).is_some_and(|set| set.wanted == 0) {
-                continue;
-            }
+        for pod in at.staying() {
             let seen = view.first_seen(&pod.meta.uid).unwrap_or(now);
             let mut broken = None;
             for container in &pod.containers {
@@ -97,11 +89,8 @@ impl Detector for CrashLoopBackOff {
         }
         looping.sort_by_key(|(age, ..)| *age); // stable: by name within a revision
         let finding = looping.first().map(|(_, pod, container, _)| Finding {
-            reason: Reason::CrashLoopBackOff,
             severity: if serving { Severity::Warning } else { Severity::Critical },
-            object: pod.meta.object(Kind::Pod),
             container: container.name.to_string(),
-            template_hash: pod.meta.labels.template_hash.to_string(),
             exit: last_exit(container, pod.restarts).map(|end| Exit {
                 code: end.code,
                 class: ExitClass::of(end.code, &end.reason),
@@ -109,7 +98,7 @@ impl Detector for CrashLoopBackOff {
             }),
             affected: u32::try_from(looping.len()).unwrap_or(u32::MAX),
             since: looping.iter().map(|(_, pod, c, seen)| since(pod, c, *seen)).min().unwrap_or(now),
-            origin: Origin::Seen,
+            ..at.about_pod(Reason::CrashLoopBackOff, pod, now)
         });
         Looked { finding, recheck_at, unchecked: Vec::new() }
     }
@@ -183,7 +172,7 @@ fn judge(case: &Case<'_>) -> Verdict {
 }
 
 fn is_backing_off(c: &Container) -> bool {
-    matches!(&c.state, State::Waiting { reason } if &**reason == "CrashLoopBackOff")
+    matches!(&c.state, State::Waiting { reason, .. } if &**reason == "CrashLoopBackOff")
 }
 
 /// Whether the kubelet will start it again: main containers by the pod's policy, sidecars always, init containers

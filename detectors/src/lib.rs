@@ -7,12 +7,14 @@ pub mod catalog;
 pub mod crash_loop_back_off;
 pub mod doc;
 pub mod facts;
+pub mod look;
 pub mod params;
 pub mod rollout;
 pub mod view;
 
 pub use catalog::{DETECTORS, Detector, Looked};
 pub use facts::Fact;
+pub use look::Look;
 pub use params::Params;
 pub use rollout::{Health, Rollout, healthy, rollout_state};
 pub use view::{Delta, View};
@@ -36,8 +38,9 @@ pub struct Detection {
 pub fn detect(view: &View, scope: &ObjectRef, now: Timestamp, params: &Params) -> Detection {
     let mut detection = Detection::default();
     let mut unchecked: BTreeSet<Gap> = gaps(view, scope).into_iter().collect();
+    let at = Look::new(view, scope, now, params);
     for detector in DETECTORS {
-        let looked = detector.look(view, scope, now, params);
+        let looked = detector.look(&at);
         detection.findings.extend(looked.finding);
         detection.recheck_at = earliest(detection.recheck_at, looked.recheck_at);
         unchecked.extend(looked.unchecked);

@@ -3,7 +3,9 @@
 //! One task owns the view, so there is no lock. Its content depends on the last delta of each object only, never on
 //! the order in which deltas of different objects arrive.
 
-use crate::facts::{DeploymentFacts, EventFacts, Fact, NodeFacts, PodFacts, Pool, ReplicaSetFacts};
+use crate::facts::{
+    DeploymentFacts, EventFacts, Fact, Facts, Meta, NodeFacts, PodFacts, Pool, ReplicaSetFacts,
+};
 use nightshift_model::{Kind, ObjectRef, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -40,13 +42,18 @@ pub enum Delta {
 #[derive(Debug, Default)]
 pub struct View {
     held: BTreeMap<Arc<str>, Held>,
-    /// (owner's uid, object's uid): pods and ReplicaSets by controller, Events by whom they are about.
+    /// (owner's uid, object's uid): objects by controller, Events by whom they are about.
     owned: BTreeSet<(Arc<str>, Arc<str>)>,
+    /// Uids by kind, namespace and name, of the kinds that are asked for by name: not of pods, ReplicaSets and Events.
+    named: BTreeMap<Kind, BTreeMap<Place, Arc<str>>>,
     /// While a kind is listed again: uids that the list has not shown yet.
     unseen: BTreeMap<Kind, BTreeSet<Arc<str>>>,
     synced: BTreeSet<Kind>,
     pool: Pool,
 }
+
+/// Namespace and name.
+type Place = (Arc<str>, Arc<str>);
 
 #[derive(Debug)]
 struct Held {
@@ -111,6 +118,11 @@ impl View {
         if let Some(owner) = owner_uid(&fact) {
             self.owned.insert((owner, uid.clone()));
         }
+        if is_named(&fact) {
+            let Meta { namespace, name, .. } = fact.meta();
+            let place = (namespace.clone(), name.clone());
+            self.named.entry(fact.kind()).or_default().insert(place, uid.clone());
+        }
         self.held.insert(uid.clone(), Held { fact, first_seen });
         touched.extend(self.scope_of_uid(&uid));
     }
@@ -127,8 +139,15 @@ impl View {
     }
 
     fn unlink(&mut self, uid: &Arc<str>) {
-        if let Some(owner) = self.held.get(uid).and_then(|held| owner_uid(&held.fact)) {
+        let Some(fact) = self.held.get(uid).map(|held| &held.fact) else { return };
+        if let Some(owner) = owner_uid(fact) {
             self.owned.remove(&(owner, uid.clone()));
+        }
+        if let Some(named) = self.named.get_mut(&fact.kind()) {
+            let place = (fact.meta().namespace.clone(), fact.meta().name.clone());
+            if named.get(&place) == Some(uid) {
+                named.remove(&place);
+            }
         }
     }
 
@@ -139,25 +158,44 @@ impl View {
         Some(self.scope_of(fact))
     }
 
-    /// The object that a person would fix: pods lead to their ReplicaSet's owner, Events to the scope of what they are
-    /// about. A pod of the kubelet (owner Node) is its own scope.
+    /// The object that a person would fix: pods lead to the owner of their ReplicaSet or Job, EndpointSlices to their
+    /// Service, Events to the scope of what they are about. A pod of the kubelet (owner Node) is its own scope, and so is
+    /// what names an owner that is not its own.
     pub fn scope_of(&self, fact: &Fact) -> ObjectRef {
-        match fact {
-            Fact::Pod(pod) => match pod.meta.owner_ref() {
-                None => fact.object(),
-                Some(owner) if owner.kind == Kind::Node => fact.object(),
-                Some(owner) if owner.kind == Kind::ReplicaSet => {
-                    self.replica_set(&owner.uid).and_then(|set| set.meta.owner_ref()).unwrap_or(owner)
-                }
-                Some(owner) => owner,
-            },
-            Fact::ReplicaSet(set) => set.meta.owner_ref().unwrap_or_else(|| fact.object()),
-            Fact::Deployment(_) | Fact::Node(_) => fact.object(),
-            Fact::Event(event) => match self.held.get(&event.about.uid).map(|held| &held.fact) {
-                None | Some(Fact::Event(_)) => event.about.object(),
-                Some(known) => self.scope_of(known),
-            },
+        let owner = match fact {
+            Fact::Event(event) => {
+                return match self.held.get(&event.about.uid).map(|held| &held.fact) {
+                    None | Some(Fact::Event(_)) => event.about.object(),
+                    Some(known) => self.scope_of(known),
+                };
+            }
+            Fact::Pod(_) | Fact::ReplicaSet(_) | Fact::Job(_) | Fact::EndpointSlice(_) => {
+                fact.meta().owner_ref().filter(|owner| owner.kind != Kind::Node)
+            }
+            Fact::Deployment(_)
+            | Fact::StatefulSet(_)
+            | Fact::DaemonSet(_)
+            | Fact::CronJob(_)
+            | Fact::HorizontalPodAutoscaler(_)
+            | Fact::PodDisruptionBudget(_)
+            | Fact::PersistentVolumeClaim(_)
+            | Fact::StorageClass(_)
+            | Fact::ResourceQuota(_)
+            | Fact::Service(_)
+            | Fact::Ingress(_)
+            | Fact::Namespace(_)
+            | Fact::ValidatingWebhookConfiguration(_)
+            | Fact::MutatingWebhookConfiguration(_)
+            | Fact::APIService(_)
+            | Fact::Node(_) => None,
+        };
+        let Some(owner) = owner else { return fact.object() };
+        let Some(known) = self.held.get(owner.uid.as_str()).map(|held| &held.fact) else { return owner };
+        if !is_own(fact, known) {
+            return fact.object();
         }
+        let leads_on = matches!(known, Fact::ReplicaSet(_) | Fact::Job(_)) && fact.kind() == Kind::Pod;
+        if leads_on { self.scope_of(known) } else { owner }
     }
 
     /// Every scope there is, sorted: for the first look and for sweeps.
@@ -189,24 +227,23 @@ impl View {
 
     /// A Deployment.
     pub fn deployment(&self, object: &ObjectRef) -> Option<&DeploymentFacts> {
-        if let Some(Fact::Deployment(facts)) = self.get(object) { Some(facts) } else { None }
+        self.facts(object)
     }
 
     /// A Node, by name.
     pub fn node(&self, name: &str) -> Option<&NodeFacts> {
-        let object = ObjectRef::new(Kind::Node, "", name, "");
-        if let Some(Fact::Node(facts)) = self.get(&object) { Some(facts) } else { None }
+        self.by_name("", name)
     }
 
     fn replica_set(&self, uid: &str) -> Option<&ReplicaSetFacts> {
-        if let Fact::ReplicaSet(facts) = &self.held.get(uid)?.fact { Some(facts) } else { None }
+        ReplicaSetFacts::of(&self.held.get(uid)?.fact)
     }
 
     /// ReplicaSets of a scope, the newest first: by revision, then by age.
     pub fn replica_sets_of(&self, scope: &ObjectRef) -> Vec<&ReplicaSetFacts> {
         let Some(uid) = self.uid_of(scope) else { return Vec::new() };
         let own = self.replica_set(&uid).filter(|set| set.meta.owner.is_none());
-        let owned = self.owned_by(&uid).filter_map(as_replica_set);
+        let owned = self.owned_by(&uid).filter_map(ReplicaSetFacts::of);
         let mut all: Vec<&ReplicaSetFacts> = own.into_iter().chain(owned).collect();
         all.sort_by(|a, b| {
             let key =
@@ -216,26 +253,29 @@ impl View {
         all
     }
 
-    /// Pods of a scope by name. Empty for a ReplicaSet that has an owner: its pods belong to that scope.
+    /// Pods of a scope by name. Empty for a ReplicaSet or a Job that has an owner: its pods belong to that scope.
     pub fn pods_of(&self, scope: &ObjectRef) -> Vec<&PodFacts> {
         let Some(uid) = self.uid_of(scope) else { return Vec::new() };
-        let own = self.held.get(&uid).and_then(|held| as_pod(&held.fact));
-        let own = own.filter(|pod| pod.meta.owner.as_ref().is_none_or(|owner| owner.kind == Kind::Node));
-        let owned = match self.replica_set(&uid) {
-            Some(set) if set.meta.owner.is_some() => Vec::new(),
-            _ if scope.kind == Kind::Node => Vec::new(),
-            _ => self.owned_by(&uid).filter_map(as_pod).collect(),
+        let held = self.held.get(&uid).map(|held| &held.fact);
+        let own = held.filter(|fact| fact.kind() == Kind::Pod && self.scope_of(fact) == *scope);
+        let led = match held {
+            Some(Fact::ReplicaSet(_) | Fact::Job(_)) => held.is_some_and(|fact| fact.meta().owner.is_some()),
+            _ => scope.kind == Kind::Node,
         };
-        let sets = self.owned_by(&uid).filter_map(as_replica_set);
-        let below = sets.flat_map(|set| self.pods_of_set(set));
-        let mut all: Vec<&PodFacts> = own.into_iter().chain(owned).chain(below).collect();
+        let owned: Vec<&Fact> = if led { Vec::new() } else { self.owned_by(&uid).collect() };
+        let below = owned
+            .iter()
+            .filter(|fact| matches!(fact, Fact::ReplicaSet(_) | Fact::Job(_)))
+            .flat_map(|fact| self.owned_by(&fact.meta().uid));
+        let all = own.into_iter().chain(owned.iter().copied()).chain(below);
+        let mut all: Vec<&PodFacts> = all.filter_map(PodFacts::of).collect();
         all.sort_by(|a, b| (&a.meta.name, &a.meta.uid).cmp(&(&b.meta.name, &b.meta.uid)));
         all
     }
 
     /// Pods of one ReplicaSet, by uid.
     pub fn pods_of_set<'a>(&'a self, set: &ReplicaSetFacts) -> impl Iterator<Item = &'a PodFacts> + use<'a> {
-        self.owned_by(&set.meta.uid).filter_map(as_pod)
+        self.owned_by(&set.meta.uid).filter_map(PodFacts::of)
     }
 
     /// Events about one object, by uid.
@@ -244,11 +284,39 @@ impl View {
             .filter_map(|fact| if let Fact::Event(event) = fact { Some(&**event) } else { None })
     }
 
-    fn owned_by<'a>(&'a self, uid: &str) -> impl Iterator<Item = &'a Fact> + use<'a> {
+    /// What this object controls, Events about it among them. Who names it as owner and cannot be its own is left out.
+    pub fn owned_by<'a>(&'a self, uid: &str) -> impl Iterator<Item = &'a Fact> + use<'a> {
         let from: (Arc<str>, Arc<str>) = (uid.into(), Arc::default());
-        let owner = from.0.clone();
-        let pairs = self.owned.range(from..).take_while(move |(of, _)| *of == owner);
-        pairs.filter_map(|(_, uid)| self.held.get(uid)).map(|held| &held.fact)
+        let uid = from.0.clone();
+        let owner = self.held.get(&uid).map(|held| &held.fact);
+        let pairs = self.owned.range(from..).take_while(move |(of, _)| *of == uid);
+        let facts = pairs.filter_map(|(_, uid)| self.held.get(uid)).map(|held| &held.fact);
+        facts.filter(move |fact| owner.is_none_or(|owner| is_own(fact, owner)))
+    }
+
+    /// Every object of a kind that is asked for by name (not pods, ReplicaSets, Events), in one namespace or, for an
+    /// empty text, everywhere; by namespace and name.
+    pub fn all<'a, T: Facts + 'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a T> + use<'a, T> {
+        let named = self.named.get(&T::KIND).into_iter();
+        let from = (Arc::<str>::from(namespace), Arc::<str>::default());
+        let places = named.flat_map(move |named| named.range(from.clone()..));
+        let places = places.take_while(move |((place, _), _)| namespace.is_empty() || **place == *namespace);
+        places.filter_map(|(_, uid)| self.held.get(uid)).filter_map(|held| T::of(&held.fact))
+    }
+
+    /// The facts of an object of a known kind, by uid; by name when it has none.
+    pub fn facts<T: Facts>(&self, object: &ObjectRef) -> Option<&T> {
+        self.get(object).and_then(T::of)
+    }
+
+    /// The facts of the object of this name.
+    pub fn by_name<T: Facts>(&self, namespace: &str, name: &str) -> Option<&T> {
+        self.facts(&ObjectRef::new(T::KIND, namespace, name, ""))
+    }
+
+    /// Every pod, in no useful order: for questions that no owner answers, as of selectors.
+    pub fn pods(&self) -> impl Iterator<Item = &PodFacts> {
+        self.held.values().filter_map(|held| PodFacts::of(&held.fact))
     }
 
     /// The uid under which an object, or what it owns, is filed.
@@ -265,26 +333,41 @@ impl View {
             let meta = fact.meta();
             *meta.name == *object.name && *meta.namespace == *object.namespace && fact.kind() == object.kind
         };
-        let named = || self.held.iter().find(|(_, held)| same(&held.fact)).map(|(uid, _)| uid.clone());
-        if object.uid.is_empty() { named() } else { None }
+        if !object.uid.is_empty() {
+            return None;
+        }
+        if matches!(object.kind, Kind::Pod | Kind::ReplicaSet | Kind::Event) {
+            return self.held.iter().find(|(_, held)| same(&held.fact)).map(|(uid, _)| uid.clone());
+        }
+        let place = (object.namespace.as_str().into(), object.name.as_str().into());
+        self.named.get(&object.kind)?.get(&place).cloned()
     }
 }
 
 fn owner_uid(fact: &Fact) -> Option<Arc<str>> {
-    let uid = match fact {
-        Fact::Event(event) => event.about.uid.clone(),
-        Fact::Pod(_) | Fact::ReplicaSet(_) => fact.meta().owner.as_ref()?.uid.clone(),
-        Fact::Deployment(_) | Fact::Node(_) => return None,
+    let uid = if let Fact::Event(event) = fact {
+        event.about.uid.clone()
+    } else {
+        fact.meta().owner.as_ref()?.uid.clone()
     };
     (!uid.is_empty()).then_some(uid)
 }
 
-fn as_pod(fact: &Fact) -> Option<&PodFacts> {
-    if let Fact::Pod(facts) = fact { Some(facts) } else { None }
+fn is_named(fact: &Fact) -> bool {
+    !matches!(fact, Fact::Pod(_) | Fact::ReplicaSet(_) | Fact::Event(_))
 }
 
-fn as_replica_set(fact: &Fact) -> Option<&ReplicaSetFacts> {
-    if let Fact::ReplicaSet(facts) = fact { Some(facts) } else { None }
+/// Whether an object may be the owner's: whoever may write an object writes its ownerReferences too, so kind, name,
+/// namespace and, below a ReplicaSet, the template's hash must fit.
+fn is_own(fact: &Fact, owner: &Fact) -> bool {
+    let (meta, of) = (fact.meta(), owner.meta());
+    if fact.kind() == Kind::Event {
+        return true; // filed by the uid that it is about
+    }
+    let Some(named) = &meta.owner else { return false };
+    let hash = owner.kind() != Kind::ReplicaSet || meta.labels.template_hash == of.labels.template_hash;
+    let around = of.namespace.is_empty() || meta.namespace == of.namespace;
+    named.kind == owner.kind() && named.name == of.name && around && hash
 }
 
 #[cfg(test)]

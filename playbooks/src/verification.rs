@@ -117,11 +117,11 @@ pub fn asked_for(spec: VerificationSpec, target: &ObjectRef, template: Digest) -
 /// The policy's soak. A crash loop looks healthy between two restarts, so it must outlast two gaps.
 fn soak(playbook: &Playbook, policy: &Policy, risk: Risk, longest_gap: Seconds) -> Seconds {
     let by_risk = policy.soak.get(risk);
-    match playbook.when.reason {
-        Some(Reason::CrashLoopBackOff) | None => {
-            by_risk.max(policy.soak_crash_loop).max(Seconds(longest_gap.0.saturating_mul(2)))
-        }
+    let restarts = [None, Some(Reason::CrashLoopBackOff), Some(Reason::OOMKilled)];
+    if restarts.contains(&playbook.when.reason) {
+        return by_risk.max(policy.soak_crash_loop).max(Seconds(longest_gap.0.saturating_mul(2)));
     }
+    by_risk
 }
 
 fn check(measure: &Written, target: &ObjectRef, template: Digest) -> Result<Check, BindError> {

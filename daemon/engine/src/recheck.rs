@@ -45,7 +45,7 @@ pub fn recheck(
     actions::body(&plan.action, &now, source.as_ref())?;
     match symptom {
         None => {}
-        Some(Reason::CrashLoopBackOff) => crash_looping(&live.pods, live.at, symptom_within)?,
+        Some(reason) => symptom_stands(reason, &live.pods, live.at, symptom_within)?,
     }
     namespace::stays(&live.namespace, &target.namespace)?;
     nodes::calm(&live.nodes)?;
@@ -62,7 +62,35 @@ pub fn recheck(
     })
 }
 
-/// Seen by the executor itself: a container waits in a crash loop, or ended within the last two back-off periods.
+/// Seen by the executor itself: what was wrong when the plan was made is wrong now.
+///
+/// # Errors
+/// That it is gone, or cannot be seen.
+pub(crate) fn symptom_stands(
+    reason: Reason,
+    pods: &nightshift_model::RawPart,
+    now: Timestamp,
+    within: Seconds,
+) -> Result<(), String> {
+    if matches!(reason, Reason::CrashLoopBackOff | Reason::OOMKilled) {
+        return crash_looping(pods, now, within);
+    }
+    let list = object(pods, "the target's pods")?;
+    let items = list.get("items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let staying = items.iter().filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_none());
+    let ready = |pod: &Value| {
+        let conditions = pod.pointer("/status/conditions").and_then(Value::as_array);
+        conditions.is_some_and(|all| all.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"))
+    };
+    let mut staying = staying.peekable();
+    let none = staying.peek().is_none();
+    if none || staying.any(|pod| !ready(pod)) {
+        return Ok(());
+    }
+    Err(format!("the symptom is gone ({reason}): every pod is Ready"))
+}
+
+/// A container waits in a crash loop, or ended within the last two back-off periods.
 /// A container that happens to be running between two crashes still counts.
 pub(crate) fn crash_looping(
     pods: &nightshift_model::RawPart,

@@ -5,7 +5,7 @@
 use crate::actions::{self, get};
 use crate::execute::pods_of;
 use crate::normal::{spec_digest, template_digest};
-use crate::recheck::crash_looping;
+use crate::recheck::symptom_stands;
 use crate::seal::object;
 use crate::wire::Wire;
 use nightshift_model::effect::{RawPart, Read};
@@ -61,8 +61,8 @@ pub fn since(plan: &Plan, reason: Reason, look: &Look, symptom_within: Seconds) 
     }
     match (object(&look.pods, "the target's pods"), reason) {
         (Err(why), _) => since.unread.push(sentence(&why)),
-        (Ok(_), Reason::CrashLoopBackOff) => {
-            if let Err(why) = crash_looping(&look.pods, look.at, symptom_within) {
+        (Ok(_), reason) => {
+            if let Err(why) = symptom_stands(reason, &look.pods, look.at, symptom_within) {
                 since.changed.push(sentence(&why));
             }
         }

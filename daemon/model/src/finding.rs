@@ -1,25 +1,119 @@
 //! What a detector says about one scope.
 
 use crate::canonical::digest;
+use crate::cause::Cause;
 use crate::ids::Fingerprint;
 use crate::object::ObjectRef;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What is wrong, in Kubernetes' own CamelCase. Reasons are only ever added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Reason {
-    /// A container exits again and again and the kubelet waits longer each time.
-    CrashLoopBackOff,
+/// One line a reason: its name and what it means.
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])* $name:ident,)*) => {
+        /// What is wrong, in Kubernetes' own CamelCase where it has a word. Reasons are only ever added. Their order is that of
+        /// the catalogue: of several about one scope the first tells most.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Reason {
+            $($(#[doc = $doc])* $name,)*
+        }
+
+        impl Reason {
+            /// All of them, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The reason as it stands in messages, metrics and playbooks.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+        }
+    };
 }
 
-impl Reason {
-    /// The reason as it stands in messages, metrics and playbooks.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CrashLoopBackOff => "CrashLoopBackOff",
-        }
-    }
+reasons! {
+    /// A container exits again and again and the kubelet waits longer each time.
+    CrashLoopBackOff,
+    /// A container is killed for memory again and again, without a crash loop.
+    OOMKilled,
+    /// An image cannot be pulled.
+    ImagePullBackOff,
+    /// An image is not on the node, and the pull policy forbids to fetch it.
+    ErrImageNeverPull,
+    /// The image's name cannot be read.
+    InvalidImageName,
+    /// What a container is configured from is missing.
+    CreateContainerConfigError,
+    /// The runtime cannot make the container.
+    CreateContainerError,
+    /// The runtime cannot start the container.
+    RunContainerError,
+    /// The hook after a container's start fails.
+    PostStartHookError,
+    /// A container runs and its probe fails.
+    Unhealthy,
+    /// An init container runs and does not end.
+    InitContainerStuck,
+    /// A volume cannot be mounted or attached.
+    FailedMount,
+    /// A pod has its node and its containers are not made.
+    ContainerCreating,
+    /// The kubelet evicts pods for what they use.
+    Evicted,
+    /// A pod or an object is being deleted and does not go.
+    Terminating,
+    /// No node takes the pod.
+    FailedScheduling,
+    /// A pod waits for somebody to open its scheduling gate.
+    SchedulingGated,
+    /// A controller's pods are refused before they exist.
+    FailedCreate,
+    /// A rollout does not get on.
+    ProgressDeadlineExceeded,
+    /// A workload has fewer replicas than it must have, for no reason that is named above.
+    ReplicasUnavailable,
+    /// A rollout is paused half-way and stays so.
+    RolloutPaused,
+    /// A StatefulSet or DaemonSet does not get past a pod.
+    RolloutStuck,
+    /// A Job has failed for good.
+    JobFailed,
+    /// Every run of a CronJob fails.
+    CronJobFailing,
+    /// A CronJob does not run when it should.
+    MissedSchedule,
+    /// A CronJob's runs do not end before the next ones begin.
+    JobsPilingUp,
+    /// An autoscaler stands at its maximum and wants more.
+    ScalingLimited,
+    /// An autoscaler cannot read what it scales by.
+    FailedGetMetrics,
+    /// A disruption budget can allow nobody to leave.
+    DisruptionBlocked,
+    /// A volume claim is not bound.
+    ClaimPending,
+    /// A volume is nearly full.
+    VolumeNearlyFull,
+    /// A Service has nobody who answers.
+    NoEndpoints,
+    /// A Service sends to a port that no container has.
+    PortMismatch,
+    /// An Ingress sends to a Service or port that is not there.
+    BackendMissing,
+    /// An admission webhook has nobody who answers, and what it guards is refused.
+    WebhookUnavailable,
+    /// The cluster's DNS has nobody who answers.
+    DnsUnavailable,
+    /// An aggregated API does not answer.
+    ApiServiceUnavailable,
+    /// A quota is used up, or nearly.
+    QuotaExhausted,
+    /// A node does not work.
+    NodeNotReady,
+    /// A node runs short of memory, disk or process ids.
+    NodePressure,
+    /// A node has taken no pods for long.
+    NodeCordoned,
 }
 
 impl std::fmt::Display for Reason {
@@ -154,12 +248,24 @@ pub struct Finding {
     /// The container that shows it; empty when none does.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub container: String,
-    /// `pod-template-hash` of the object that shows it: which revision is broken. Empty outside Deployments.
+    /// `pod-template-hash`, or `controller-revision-hash`, of the object that shows it: which revision is broken. Empty
+    /// for what has no revisions.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub template_hash: String,
     /// The last exit, for container faults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<Exit>,
+    /// Why, as far as the cluster's own state tells.
+    #[serde(default, skip_serializing_if = "Cause::is_unknown")]
+    pub cause: Cause,
+    /// The cluster's own words for it, capped by the facts and redacted before they are kept. Text of others: quoted,
+    /// never followed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    /// What a person would fix when it is not the scope: a missing ConfigMap, a node, a quota. Many scopes that blame one
+    /// object have one fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blames: Option<ObjectRef>,
     /// How many objects show it.
     pub affected: u32,
     /// Since when, from object timestamps, else first seen.
@@ -180,6 +286,8 @@ impl Finding {
                 f.template_hash.clone(),
                 f.origin,
                 f.exit.as_ref().map(|e| e.class),
+                f.cause,
+                f.blames.clone(),
             )
         };
         key(self) == key(other)

@@ -4,6 +4,7 @@
 //! test. Modules stand in reading order.
 
 pub mod canonical;
+pub mod cause;
 pub mod ids;
 pub mod object;
 pub mod time;
@@ -38,6 +39,7 @@ pub use action::{Action, ActionKind, RevisionRef, Risk, SeenImage};
 pub use alert::{Alert, Alerts};
 pub use bridge::{Bridge, BridgeKey};
 pub use canonical::{Digest, canonical, digest, digest_of};
+pub use cause::Cause;
 pub use change::{FieldChange, Shown};
 pub use coverage::Gap;
 pub use effect::{Answer, Ask, LiveTarget, Next, Nodes, Preview, Raw, RawPart, Read, Write};

@@ -25,6 +25,17 @@ pub enum Kind {
     Node,
     Namespace,
     Event,
+    Service,
+    PersistentVolumeClaim,
+    ResourceQuota,
+    EndpointSlice,
+    Ingress,
+    HorizontalPodAutoscaler,
+    PodDisruptionBudget,
+    StorageClass,
+    ValidatingWebhookConfiguration,
+    MutatingWebhookConfiguration,
+    APIService,
     /// `Kind` or `Kind.group`.
     Other(String),
 }
@@ -43,6 +54,17 @@ impl Kind {
             Self::Node => "Node",
             Self::Namespace => "Namespace",
             Self::Event => "Event",
+            Self::Service => "Service",
+            Self::PersistentVolumeClaim => "PersistentVolumeClaim",
+            Self::ResourceQuota => "ResourceQuota",
+            Self::EndpointSlice => "EndpointSlice",
+            Self::Ingress => "Ingress",
+            Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
+            Self::PodDisruptionBudget => "PodDisruptionBudget",
+            Self::StorageClass => "StorageClass",
+            Self::ValidatingWebhookConfiguration => "ValidatingWebhookConfiguration",
+            Self::MutatingWebhookConfiguration => "MutatingWebhookConfiguration",
+            Self::APIService => "APIService",
             Self::Other(name) => name,
         }
     }
@@ -60,6 +82,17 @@ impl Kind {
             "Node" => Self::Node,
             "Namespace" => Self::Namespace,
             "Event" => Self::Event,
+            "Service" => Self::Service,
+            "PersistentVolumeClaim" => Self::PersistentVolumeClaim,
+            "ResourceQuota" => Self::ResourceQuota,
+            "EndpointSlice" => Self::EndpointSlice,
+            "Ingress" => Self::Ingress,
+            "HorizontalPodAutoscaler" => Self::HorizontalPodAutoscaler,
+            "PodDisruptionBudget" => Self::PodDisruptionBudget,
+            "StorageClass" => Self::StorageClass,
+            "ValidatingWebhookConfiguration" => Self::ValidatingWebhookConfiguration,
+            "MutatingWebhookConfiguration" => Self::MutatingWebhookConfiguration,
+            "APIService" => Self::APIService,
             other => Self::Other(other.to_owned()),
         }
     }
@@ -77,6 +110,21 @@ impl Kind {
             Self::DaemonSet => ("/apis/apps/v1", "daemonsets"),
             Self::Job => ("/apis/batch/v1", "jobs"),
             Self::CronJob => ("/apis/batch/v1", "cronjobs"),
+            Self::Service => ("/api/v1", "services"),
+            Self::PersistentVolumeClaim => ("/api/v1", "persistentvolumeclaims"),
+            Self::ResourceQuota => ("/api/v1", "resourcequotas"),
+            Self::EndpointSlice => ("/apis/discovery.k8s.io/v1", "endpointslices"),
+            Self::Ingress => ("/apis/networking.k8s.io/v1", "ingresses"),
+            Self::HorizontalPodAutoscaler => ("/apis/autoscaling/v2", "horizontalpodautoscalers"),
+            Self::PodDisruptionBudget => ("/apis/policy/v1", "poddisruptionbudgets"),
+            Self::StorageClass => ("/apis/storage.k8s.io/v1", "storageclasses"),
+            Self::ValidatingWebhookConfiguration => {
+                ("/apis/admissionregistration.k8s.io/v1", "validatingwebhookconfigurations")
+            }
+            Self::MutatingWebhookConfiguration => {
+                ("/apis/admissionregistration.k8s.io/v1", "mutatingwebhookconfigurations")
+            }
+            Self::APIService => ("/apis/apiregistration.k8s.io/v1", "apiservices"),
             Self::Other(_) => return None,
         })
     }

@@ -67,6 +67,12 @@ const fn custom(base: Kind) -> Kind {
     Kind { custom: true, generation: Generation::Spec, replace: Replace::Versioned, ..base }
 }
 
+const HOOKS: &str = "admissionregistration.k8s.io";
+
+const fn whole(group: &'static str, name: &'static str, plural: &'static str) -> Kind {
+    Kind { namespaced: false, ..kind(group, "v1", name, plural) }
+}
+
 /// apps/v1 Deployment.
 pub const DEPLOYMENT: Kind =
     with_status(kind("apps", "v1", "Deployment", "deployments"), Generation::SpecOrAnnotations);
@@ -104,6 +110,18 @@ pub const KINDS: &[Kind] = &[
     kind("", "v1", "ConfigMap", "configmaps"),
     kind("", "v1", "Service", "services"),
     Kind { replace: Replace::Versioned, ..kind("", "v1", "ServiceAccount", "serviceaccounts") },
+    kind("apps", "v1", "StatefulSet", "statefulsets"),
+    kind("apps", "v1", "DaemonSet", "daemonsets"),
+    kind("batch", "v1", "Job", "jobs"),
+    kind("batch", "v1", "CronJob", "cronjobs"),
+    kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
+    kind("", "v1", "ResourceQuota", "resourcequotas"),
+    kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices"),
+    kind("networking.k8s.io", "v1", "Ingress", "ingresses"),
+    whole("storage.k8s.io", "StorageClass", "storageclasses"),
+    whole(HOOKS, "ValidatingWebhookConfiguration", "validatingwebhookconfigurations"),
+    whole(HOOKS, "MutatingWebhookConfiguration", "mutatingwebhookconfigurations"),
+    whole("apiregistration.k8s.io", "APIService", "apiservices"),
     Kind { status: true, ..kind("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers") },
     Kind { replace: Replace::Creates, ..kind("coordination.k8s.io", "v1", "Lease", "leases") },
     custom(kind("argoproj.io", "v1alpha1", "Application", "applications")),

@@ -1,4 +1,4 @@
-//! The five kinds that are watched, as deltas for the view, and what is known of each watch.
+//! The kinds that are watched, as deltas for the view, and what is known of each watch.
 
 mod board;
 mod outlet;
@@ -11,7 +11,11 @@ use super::client::Reader;
 use super::stream::{Stream, Timing, Watched};
 use crate::clock::Clock;
 use board::Place;
-use nightshift_detectors::facts::{DeploymentFacts, EventFacts, NodeFacts, PodFacts, ReplicaSetFacts};
+use nightshift_detectors::facts::{
+    ApiServiceFacts, AutoscalerFacts, BudgetFacts, ClaimFacts, ClassFacts, CronJobFacts, DaemonSetFacts,
+    DeploymentFacts, EndpointsFacts, EventFacts, IngressFacts, JobFacts, MutatingFacts, NamespaceFacts,
+    NodeFacts, PodFacts, QuotaFacts, ReplicaSetFacts, ServiceFacts, StatefulSetFacts, ValidatingFacts,
+};
 use nightshift_detectors::{Delta, Fact};
 use nightshift_model::Kind;
 use outlet::{FirstLists, Outlet};
@@ -21,63 +25,103 @@ use tokio::sync::{mpsc, watch};
 /// Deltas that may wait for the view; a watch that is ahead of it waits too.
 const WAITING: usize = 1_024;
 
-/// What is watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)] // the names are Kubernetes' own
-pub enum WatchKind {
-    Nodes,
-    Deployments,
-    ReplicaSets,
-    Pods,
+/// One line a watch: its name, and the kind whose facts it brings.
+macro_rules! watches {
+    ($($(#[doc = $doc:literal])* $name:ident: $kind:ident($facts:ident),)*) => {
+        /// What is watched.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[allow(missing_docs)] // the names are Kubernetes' own
+        pub enum WatchKind {
+            $($(#[doc = $doc])* $name,)*
+        }
+
+        impl WatchKind {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The kind of the objects.
+            pub fn kind(self) -> Kind {
+                match self {
+                    $(Self::$name => Kind::$kind,)*
+                }
+            }
+        }
+
+        impl Starter<'_> {
+            fn spawn(&self, index: usize, place: &Watch, first: &FirstLists) {
+                match place.kind {
+                    $(WatchKind::$name => self.spawn_as(index, place, Fact::$kind, first),)*
+                }
+            }
+        }
+
+        $(
+            impl Watched for Box<$facts> {
+                fn version(&self) -> u64 {
+                    self.meta.version
+                }
+            }
+        )*
+    };
+}
+
+watches! {
+    Nodes: Node(NodeFacts),
+    Namespaces: Namespace(NamespaceFacts),
+    Deployments: Deployment(DeploymentFacts),
+    ReplicaSets: ReplicaSet(ReplicaSetFacts),
+    StatefulSets: StatefulSet(StatefulSetFacts),
+    DaemonSets: DaemonSet(DaemonSetFacts),
+    Jobs: Job(JobFacts),
+    CronJobs: CronJob(CronJobFacts),
+    Pods: Pod(PodFacts),
+    Autoscalers: HorizontalPodAutoscaler(AutoscalerFacts),
+    Budgets: PodDisruptionBudget(BudgetFacts),
+    Claims: PersistentVolumeClaim(ClaimFacts),
+    Classes: StorageClass(ClassFacts),
+    Quotas: ResourceQuota(QuotaFacts),
+    Services: Service(ServiceFacts),
+    Endpoints: EndpointSlice(EndpointsFacts),
+    Ingresses: Ingress(IngressFacts),
+    ValidatingWebhooks: ValidatingWebhookConfiguration(ValidatingFacts),
+    MutatingWebhooks: MutatingWebhookConfiguration(MutatingFacts),
+    ApiServices: APIService(ApiServiceFacts),
     /// Events of type Warning.
-    Warnings,
+    Warnings: Event(EventFacts),
 }
 
 impl WatchKind {
-    /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Nodes, Self::Deployments, Self::ReplicaSets, Self::Pods, Self::Warnings];
-
-    /// The kind of the objects.
-    pub fn kind(self) -> Kind {
-        match self {
-            Self::Nodes => Kind::Node,
-            Self::Deployments => Kind::Deployment,
-            Self::ReplicaSets => Kind::ReplicaSet,
-            Self::Pods => Kind::Pod,
-            Self::Warnings => Kind::Event,
-        }
-    }
-
     /// The plural: metric label, sentence, path.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Nodes => "nodes",
-            Self::Deployments => "deployments",
-            Self::ReplicaSets => "replicasets",
-            Self::Pods => "pods",
-            Self::Warnings => "events",
-        }
+        self.kind().api().map_or("", |(_, plural)| plural)
+    }
+
+    /// Whether its objects live in namespaces; the others are always watched as a whole.
+    pub fn is_namespaced(self) -> bool {
+        !matches!(
+            self,
+            Self::Nodes
+                | Self::Namespaces
+                | Self::Classes
+                | Self::ValidatingWebhooks
+                | Self::MutatingWebhooks
+                | Self::ApiServices
+        )
     }
 
     /// Path of the collection; an empty namespace is all of them.
     fn path(self, namespace: &str) -> String {
-        let api = match self {
-            Self::Deployments | Self::ReplicaSets => "/apis/apps/v1",
-            Self::Pods | Self::Nodes | Self::Warnings => "/api/v1",
-        };
+        let (api, plural) = self.kind().api().unwrap_or_default();
         if namespace.is_empty() {
-            format!("{api}/{}", self.name())
+            format!("{api}/{plural}")
         } else {
-            format!("{api}/namespaces/{namespace}/{}", self.name())
+            format!("{api}/namespaces/{namespace}/{plural}")
         }
     }
 
     fn query(self) -> Vec<(String, String)> {
-        match self {
-            Self::Warnings => vec![("fieldSelector".into(), "type=Warning".into())],
-            Self::Pods | Self::Deployments | Self::ReplicaSets | Self::Nodes => Vec::new(),
-        }
+        let warnings = self == Self::Warnings;
+        warnings.then(|| ("fieldSelector".into(), "type=Warning".into())).into_iter().collect()
     }
 }
 
@@ -99,14 +143,14 @@ pub struct Watching {
     pub coverage: watch::Receiver<Vec<Watch>>,
 }
 
-/// Starts all watches. No namespaces means all of them; nodes are always watched as a whole. `seed` spreads waits.
+/// Starts all watches. No namespaces means all of them; what lives in none is always watched as a whole. `seed` spreads waits.
 pub fn start(reader: &Reader, clock: Clock, timing: Timing, namespaces: &[String], seed: u64) -> Watching {
     let everywhere = [String::new()];
     let namespaces = if namespaces.is_empty() { &everywhere } else { namespaces };
     let places: Vec<Watch> = WatchKind::ALL
         .iter()
         .flat_map(|kind| {
-            let namespaces = if *kind == WatchKind::Nodes { &everywhere } else { namespaces };
+            let namespaces = if kind.is_namespaced() { namespaces } else { &everywhere };
             namespaces.iter().map(|namespace| Watch::new(*kind, namespace))
         })
         .collect();
@@ -115,16 +159,10 @@ pub fn start(reader: &Reader, clock: Clock, timing: Timing, namespaces: &[String
     let starter = Starter { reader, clock, timing, seed, board: Arc::new(board), tx };
     for kind in WatchKind::ALL {
         let mine: Vec<(usize, &Watch)> =
-            places.iter().enumerate().filter(|(_, place)| place.kind == kind).collect();
+            places.iter().enumerate().filter(|(_, place)| place.kind == *kind).collect();
         let first = FirstLists::new(mine.len());
         for (index, place) in mine {
-            match kind {
-                WatchKind::Nodes => starter.spawn(index, place, Fact::Node, &first),
-                WatchKind::Deployments => starter.spawn(index, place, Fact::Deployment, &first),
-                WatchKind::ReplicaSets => starter.spawn(index, place, Fact::ReplicaSet, &first),
-                WatchKind::Pods => starter.spawn(index, place, Fact::Pod, &first),
-                WatchKind::Warnings => starter.spawn(index, place, Fact::Event, &first),
-            }
+            starter.spawn(index, place, &first);
         }
     }
     Watching { updates, coverage }
@@ -140,7 +178,7 @@ struct Starter<'a> {
 }
 
 impl Starter<'_> {
-    fn spawn<T: Watched>(&self, index: usize, place: &Watch, fact: fn(T) -> Fact, first: &FirstLists) {
+    fn spawn_as<T: Watched>(&self, index: usize, place: &Watch, fact: fn(T) -> Fact, first: &FirstLists) {
         let stream = Stream {
             reader: self.reader.clone(),
             clock: self.clock,
@@ -163,14 +201,3 @@ impl Starter<'_> {
         });
     }
 }
-
-macro_rules! watched {
-    ($($facts:ty),*) => {$(
-        impl Watched for Box<$facts> {
-            fn version(&self) -> u64 {
-                self.meta.version
-            }
-        }
-    )*};
-}
-watched!(NodeFacts, DeploymentFacts, ReplicaSetFacts, PodFacts, EventFacts);

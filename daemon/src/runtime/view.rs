@@ -1,7 +1,7 @@
 //! The task that owns the view: deltas in, scopes looked at, per-scope timers kept.
 
 use crate::clock::Clock;
-use crate::cluster::{Update, Watching};
+use crate::cluster::{Update, Watch, WatchState, Watching};
 use crate::stages::RulesNow;
 use crate::stages::detect::Detect;
 use nightshift_detectors::View;
@@ -21,6 +21,20 @@ const AGAIN: Seconds = Seconds(5);
 const QUIET_EVERY: Seconds = Seconds(900);
 /// At least so often the loop turns, also when nothing happens: the heartbeat counts its turns.
 const TURN_EVERY: Seconds = Seconds(5);
+
+/// So long the first look waits for a list that does not come, beside those that nothing works without.
+const PATIENCE: Seconds = Seconds(60);
+
+/// Whether the first look sees all that it can: every list is complete, or is refused, or has failed for some time.
+fn settled(view: &View, watches: &[Watch], now: Timestamp) -> bool {
+    view.synced()
+        && watches.iter().all(|watch| match &watch.state {
+            WatchState::Live { .. } | WatchState::Fallback { .. } => view.synced_kind(&watch.kind.kind()),
+            WatchState::Forbidden => true,
+            WatchState::Down { since, .. } => now.since(*since) >= PATIENCE,
+            WatchState::Syncing => false,
+        })
+}
 
 /// What others may know of the view.
 #[derive(Clone, Default)]
@@ -83,7 +97,7 @@ impl ViewTask {
                 touched.extend(view.apply(update.delta, now));
             }
             if !self.seen.synced.load(Ordering::Relaxed) {
-                if !view.synced() {
+                if !settled(&view, &self.watching.coverage.borrow(), now) {
                     continue;
                 }
                 if let Err(error) = self.detect.first_sight(&view).await {

@@ -4,6 +4,7 @@ use crate::tests::make::{
     at, backs_off, deployment, end, ends, pod, ready, replica_set, runs, scope, unready, waits,
 };
 use crate::view::Delta;
+use crate::view::View;
 
 fn look(pods: &[PodFacts], second: i64) -> Looked {
     let mut view = View::default();
@@ -12,7 +13,7 @@ fn look(pods: &[PodFacts], second: i64) -> Looked {
     for fact in owners.into_iter().chain(pods.iter().cloned().map(Fact::from)) {
         view.apply(Delta::Applied(fact), at(0));
     }
-    CrashLoopBackOff.look(&view, &scope("cart"), at(second), &Params::default())
+    CrashLoopBackOff.look(&Look::new(&view, &scope("cart"), at(second), &Params::default()))
 }
 
 /// A pod that exits `exits` times after `length` seconds each, by the kubelet's back-off; the second of the last exit.

@@ -4,6 +4,7 @@ use super::lenient::{lenient, read_through, take_object};
 use super::meta::{Condition, ConditionWire, Meta};
 use super::pool::Pool;
 use serde::Deserialize;
+use std::sync::Arc;
 
 /// What is kept of a Deployment. Which template is current is told by its newest ReplicaSet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,10 +27,14 @@ pub struct DeploymentFacts {
     pub available: u32,
     /// `status.unavailableReplicas`.
     pub unavailable: u32,
-    /// Condition Progressing.
+    /// `spec.strategy.type` is Recreate: old pods go before new ones come.
+    pub recreates: bool,
+    /// Condition Progressing, with its message.
     pub progressing: Condition,
     /// Condition Available.
     pub availability: Condition,
+    /// Condition ReplicaFailure, with its message: pods are refused before they exist.
+    pub failure: Condition,
 }
 
 impl DeploymentFacts {
@@ -47,8 +52,9 @@ impl DeploymentFacts {
 
     pub(crate) fn share(&mut self, pool: &mut Pool) {
         self.meta.share(pool);
-        pool.share(&mut self.progressing.reason);
-        pool.share(&mut self.availability.reason);
+        for condition in [&mut self.progressing, &mut self.availability, &mut self.failure] {
+            condition.share(pool);
+        }
     }
 }
 
@@ -70,6 +76,15 @@ struct SpecWire {
     replicas: Option<u32>,
     #[serde(deserialize_with = "lenient")]
     paused: bool,
+    #[serde(deserialize_with = "lenient")]
+    strategy: StrategyWire,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct StrategyWire {
+    #[serde(rename = "type", deserialize_with = "lenient")]
+    name: Arc<str>,
 }
 
 #[derive(Default, Deserialize)]
@@ -91,7 +106,7 @@ struct StatusWire {
     conditions: Vec<ConditionWire>,
 }
 
-take_object!(DeploymentWire, SpecWire, StatusWire);
+take_object!(DeploymentWire, SpecWire, StrategyWire, StatusWire);
 read_through!(DeploymentFacts, DeploymentWire);
 
 impl From<DeploymentWire> for DeploymentFacts {
@@ -107,8 +122,10 @@ impl From<DeploymentWire> for DeploymentFacts {
             ready: status.ready_replicas,
             available: status.available_replicas,
             unavailable: status.unavailable_replicas,
-            progressing: Condition::find(&status.conditions, "Progressing"),
+            recreates: &*wire.spec.strategy.name == "Recreate",
+            progressing: Condition::with_message(&status.conditions, "Progressing"),
             availability: Condition::find(&status.conditions, "Available"),
+            failure: Condition::with_message(&status.conditions, "ReplicaFailure"),
         }
     }
 }

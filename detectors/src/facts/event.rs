@@ -1,14 +1,11 @@
 //! Events of `v1`: what controllers and kubelets said about an object.
 
 use super::lenient::{Take, lenient, read_through, take_object};
-use super::meta::{Meta, kind_of};
+use super::meta::{Capped, Meta, kind_of};
 use super::pool::Pool;
 use nightshift_model::{Kind, ObjectRef, Timestamp};
 use serde::Deserialize;
 use std::sync::Arc;
-
-/// Characters of a message that are kept.
-pub const MESSAGE_MAX: usize = 200;
 
 /// What is kept of an Event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +16,7 @@ pub struct EventFacts {
     pub level: Level,
     /// `reason`, as in `Unhealthy`.
     pub reason: Arc<str>,
-    /// `message`, at most [`MESSAGE_MAX`] characters. Text of others: quoted, never followed.
+    /// `message`, at most [`super::MESSAGE_MAX`] characters. Text of others: quoted, never followed.
     pub message: Arc<str>,
     /// `involvedObject`: whom it is about.
     pub about: About,
@@ -91,7 +88,7 @@ struct EventWire {
     #[serde(deserialize_with = "lenient")]
     reason: Arc<str>,
     #[serde(deserialize_with = "lenient")]
-    message: Message,
+    message: Capped,
     #[serde(deserialize_with = "lenient")]
     involved_object: About,
     #[serde(deserialize_with = "lenient")]
@@ -111,16 +108,6 @@ struct SeriesWire {
     count: u32,
     #[serde(deserialize_with = "lenient")]
     last_observed_time: Option<Timestamp>,
-}
-
-#[derive(Default)]
-struct Message(Arc<str>);
-
-impl Take for Message {
-    fn text(v: &str) -> Self {
-        let end = v.char_indices().nth(MESSAGE_MAX).map_or(v.len(), |(at, _)| at);
-        Self(v.get(..end).unwrap_or_default().into())
-    }
 }
 
 impl Take for Level {

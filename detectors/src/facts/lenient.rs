@@ -180,6 +180,12 @@ impl Take for Option<Timestamp> {
     }
 }
 
+impl Take for Box<[Arc<str>]> {
+    fn list<'de, A: SeqAccess<'de>>(seq: A) -> Result<Self, A::Error> {
+        Vec::<Arc<str>>::list(seq).map(Vec::into_boxed_slice)
+    }
+}
+
 impl<T: Take> Take for Vec<T> {
     fn list<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<Self, A::Error> {
         let mut all = Self::new();

@@ -4,7 +4,7 @@ use super::lenient::{Lenient, Take, lenient, take_object};
 use super::pool::Pool;
 use nightshift_model::{Kind, ObjectRef, Timestamp};
 use serde::Deserialize;
-use serde::de::SeqAccess;
+use serde::de::{MapAccess, SeqAccess};
 use std::sync::Arc;
 
 /// What is kept of `metadata`.
@@ -35,21 +35,78 @@ pub struct Meta {
     /// The owner that controls it.
     #[serde(rename = "ownerReferences", deserialize_with = "lenient")]
     pub owner: Option<Owner>,
-    /// The one label that is kept.
+    /// `finalizers`: who must let go of it before it is gone.
+    #[serde(deserialize_with = "lenient")]
+    pub finalizers: Box<[Arc<str>]>,
+    /// Its labels.
     #[serde(deserialize_with = "lenient")]
     pub labels: Labels,
-    /// The one annotation that is kept.
+    /// The annotations that are kept.
     #[serde(deserialize_with = "lenient")]
     pub annotations: Annotations,
 }
 
-/// Labels of Deployment pods and ReplicaSets that matter.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+/// Labels of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labels {
     /// `pod-template-hash`: which ReplicaSet, so which revision.
-    #[serde(rename = "pod-template-hash", deserialize_with = "lenient")]
     pub template_hash: Arc<str>,
+    /// `controller-revision-hash`: which ControllerRevision of a StatefulSet or DaemonSet.
+    pub revision_hash: Arc<str>,
+    /// `kubernetes.io/service-name`: the Service of an EndpointSlice.
+    pub service: Arc<str>,
+    /// All of them.
+    pub all: LabelSet,
+}
+
+impl From<LabelSet> for Labels {
+    fn from(all: LabelSet) -> Self {
+        let value = |key| all.get(key).cloned().unwrap_or_default();
+        Self {
+            template_hash: value("pod-template-hash"),
+            revision_hash: value("controller-revision-hash"),
+            service: value("kubernetes.io/service-name"),
+            all,
+        }
+    }
+}
+
+impl Take for Labels {
+    fn map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
+        LabelSet::map(map).map(Self::from)
+    }
+}
+
+/// Labels by key, one copy for all objects that carry the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LabelSet(pub(crate) Arc<[(Arc<str>, Arc<str>)]>);
+
+impl LabelSet {
+    /// The value of a label.
+    pub fn get(&self, key: &str) -> Option<&Arc<str>> {
+        self.0.iter().find(|(name, _)| &**name == key).map(|(_, value)| value)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// As a selector: whether every pair of it stands in `labels`. An empty one selects everything.
+    pub fn selects(&self, labels: &Self) -> bool {
+        self.0.iter().all(|(key, value)| labels.get(key) == Some(value))
+    }
+}
+
+impl Take for LabelSet {
+    fn map<'de, A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
+        let mut all: Vec<(Arc<str>, Arc<str>)> = Vec::new();
+        while let Some((key, Lenient(value))) = map.next_entry::<String, Lenient<Arc<str>>>()? {
+            all.push((key.into(), value));
+        }
+        all.sort();
+        Ok(Self(all.into()))
+    }
 }
 
 /// Annotations that matter.
@@ -59,6 +116,9 @@ pub struct Annotations {
     /// `deployment.kubernetes.io/revision`, 0 when missing.
     #[serde(rename = "deployment.kubernetes.io/revision", deserialize_with = "lenient")]
     pub revision: u64,
+    /// `storageclass.kubernetes.io/is-default-class`.
+    #[serde(rename = "storageclass.kubernetes.io/is-default-class", deserialize_with = "lenient")]
+    pub default_class: bool,
 }
 
 /// The controlling owner.
@@ -87,7 +147,14 @@ impl Meta {
 
     pub(crate) fn share(&mut self, pool: &mut Pool) {
         pool.share(&mut self.namespace);
-        pool.share(&mut self.labels.template_hash);
+        let Labels { template_hash, revision_hash, service, all } = &mut self.labels;
+        for text in [template_hash, revision_hash, service] {
+            pool.share(text);
+        }
+        pool.share_labels(all);
+        for finalizer in &mut self.finalizers {
+            pool.share(finalizer);
+        }
         if let Some(owner) = &mut self.owner {
             pool.share(&mut owner.name);
             pool.share(&mut owner.uid);
@@ -123,10 +190,24 @@ impl Take for Option<Owner> {
     }
 }
 
+/// The groups whose kinds stand without their group in [`Kind`].
+const BUILT_IN: &[&str] = &[
+    "apps",
+    "batch",
+    "autoscaling",
+    "policy",
+    "networking.k8s.io",
+    "discovery.k8s.io",
+    "storage.k8s.io",
+    "admissionregistration.k8s.io",
+    "apiregistration.k8s.io",
+];
+
 /// A kind with its group, as [`Kind`] writes it.
 pub(super) fn kind_of(api_version: &str, kind: &str) -> Kind {
     match api_version.split_once('/') {
-        None | Some(("apps" | "batch", _)) => Kind::parse(kind),
+        None => Kind::parse(kind),
+        Some((group, _)) if BUILT_IN.contains(&group) => Kind::parse(kind),
         Some((group, _)) => Kind::Other(format!("{kind}.{group}")),
     }
 }
@@ -142,10 +223,31 @@ pub(super) struct ConditionWire {
     #[serde(deserialize_with = "lenient")]
     reason: Arc<str>,
     #[serde(deserialize_with = "lenient")]
+    message: Capped,
+    #[serde(deserialize_with = "lenient")]
     last_transition_time: Option<Timestamp>,
 }
 
-take_object!(Meta, Labels, Annotations, OwnerWire, ConditionWire);
+take_object!(Meta, Annotations, OwnerWire, ConditionWire);
+
+/// Characters of a message that are kept.
+pub const MESSAGE_MAX: usize = 400;
+
+/// Text of others, at most [`MESSAGE_MAX`] characters of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Capped(pub(super) Arc<str>);
+
+/// Reads one capped text; the form of `#[serde(deserialize_with)]`.
+pub(super) fn capped<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Arc<str>, D::Error> {
+    lenient::<D, Capped>(d).map(|text| text.0)
+}
+
+impl Take for Capped {
+    fn text(v: &str) -> Self {
+        let end = v.char_indices().nth(MESSAGE_MAX).map_or(v.len(), |(at, _)| at);
+        Self(v.get(..end).unwrap_or_default().into())
+    }
+}
 
 /// A condition's status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -178,14 +280,37 @@ pub struct Condition {
     pub reason: Arc<str>,
     /// `lastTransitionTime`: since when it has this status.
     pub since: Option<Timestamp>,
+    /// `message`, where it is kept, at most [`MESSAGE_MAX`] characters. Text of others: quoted, never followed.
+    pub message: Arc<str>,
 }
 
 impl Condition {
+    /// Without its message.
     pub(super) fn find(all: &[ConditionWire], name: &str) -> Self {
-        all.iter().find(|c| &*c.name == name).map_or_else(Self::default, |c| Self {
+        Self { message: Arc::default(), ..Self::with_message(all, name) }
+    }
+
+    /// With its message.
+    pub(super) fn with_message(all: &[ConditionWire], name: &str) -> Self {
+        all.iter().find(|c| &*c.name == name).map_or_else(Self::default, Self::of)
+    }
+
+    /// Every condition that is True, with its type.
+    pub(super) fn all_true(all: &[ConditionWire]) -> Box<[(Arc<str>, Self)]> {
+        all.iter().filter(|c| c.status == Truth::True).map(|c| (c.name.clone(), Self::of(c))).collect()
+    }
+
+    fn of(c: &ConditionWire) -> Self {
+        Self {
             status: c.status,
             reason: c.reason.clone(),
             since: c.last_transition_time,
-        })
+            message: c.message.0.clone(),
+        }
+    }
+
+    pub(super) fn share(&mut self, pool: &mut Pool) {
+        pool.share(&mut self.reason);
+        pool.share(&mut self.message);
     }
 }

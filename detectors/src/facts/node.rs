@@ -3,23 +3,57 @@
 use super::lenient::{lenient, read_through, take_object};
 use super::meta::{Condition, ConditionWire, Meta};
 use super::pool::Pool;
+use super::quantity;
 use serde::Deserialize;
+use std::sync::Arc;
 
 /// What is kept of a Node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeFacts {
     /// The name.
     pub meta: Meta,
-    /// Condition Ready; Unknown when the kubelet is silent.
+    /// Condition Ready, with its message; Unknown when the kubelet is silent.
     pub ready: Condition,
+    /// Conditions MemoryPressure, DiskPressure and PIDPressure, with their messages.
+    pub pressures: [Condition; 3],
+    /// Condition NetworkUnavailable, with its message.
+    pub network_down: Condition,
+    /// `spec.taints`.
+    pub taints: Box<[Taint]>,
+    /// `status.allocatable.cpu` in millicores; 0 when it is not said.
+    pub cpu: u64,
+    /// `status.allocatable.memory` in bytes; 0 when it is not said.
+    pub memory: u64,
     /// `spec.unschedulable`: it is cordoned.
     pub cordoned: bool,
 }
 
+/// One taint of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Taint {
+    /// The key.
+    #[serde(deserialize_with = "lenient")]
+    pub key: Arc<str>,
+    /// The value, often empty.
+    #[serde(deserialize_with = "lenient")]
+    pub value: Arc<str>,
+    /// NoSchedule, PreferNoSchedule or NoExecute.
+    #[serde(deserialize_with = "lenient")]
+    pub effect: Arc<str>,
+}
+
 impl NodeFacts {
+    /// The pressures by name.
+    pub const PRESSURES: [&'static str; 3] = ["MemoryPressure", "DiskPressure", "PIDPressure"];
+
     pub(crate) fn share(&mut self, pool: &mut Pool) {
         self.meta.share(pool);
-        pool.share(&mut self.ready.reason);
+        self.ready.share(pool);
+        self.network_down.share(pool);
+        for condition in &mut self.pressures {
+            condition.share(pool);
+        }
     }
 }
 
@@ -39,6 +73,8 @@ struct NodeWire {
 struct SpecWire {
     #[serde(deserialize_with = "lenient")]
     unschedulable: bool,
+    #[serde(deserialize_with = "lenient")]
+    taints: Vec<Taint>,
 }
 
 #[derive(Default, Deserialize)]
@@ -46,17 +82,34 @@ struct SpecWire {
 struct StatusWire {
     #[serde(deserialize_with = "lenient")]
     conditions: Vec<ConditionWire>,
+    #[serde(deserialize_with = "lenient")]
+    allocatable: AllocatableWire,
 }
 
-take_object!(NodeWire, SpecWire, StatusWire);
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct AllocatableWire {
+    #[serde(deserialize_with = "lenient")]
+    cpu: Arc<str>,
+    #[serde(deserialize_with = "lenient")]
+    memory: Arc<str>,
+}
+
+take_object!(NodeWire, SpecWire, StatusWire, AllocatableWire, Taint);
 read_through!(NodeFacts, NodeWire);
 
 impl From<NodeWire> for NodeFacts {
     fn from(wire: NodeWire) -> Self {
+        let condition = |name| Condition::with_message(&wire.status.conditions, name);
         Self {
+            ready: condition("Ready"),
+            pressures: Self::PRESSURES.map(condition),
+            network_down: condition("NetworkUnavailable"),
+            cpu: quantity::milli(&wire.status.allocatable.cpu).unwrap_or_default(),
+            memory: quantity::units(&wire.status.allocatable.memory).unwrap_or_default(),
             meta: wire.metadata,
-            ready: Condition::find(&wire.status.conditions, "Ready"),
             cordoned: wire.spec.unschedulable,
+            taints: wire.spec.taints.into(),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Pods: what the kubelet says about their containers, without env, volumes and probes.
 
 use super::lenient::{Take, lenient, read_through, take_object};
-use super::meta::{Condition, ConditionWire, Meta, Truth};
+use super::meta::{Capped, Condition, ConditionWire, Meta, Truth, capped};
 use super::pool::Pool;
+use super::quantity;
 use nightshift_model::Timestamp;
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// What is kept of a Pod: some 660 bytes in the view with one container, shared texts apart.
+/// What is kept of a Pod: some 840 bytes in the view with one container, shared texts apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PodFacts {
     /// Name, owner, template hash.
@@ -20,8 +21,14 @@ pub struct PodFacts {
     pub reason: Arc<str>,
     /// `spec.restartPolicy`.
     pub restarts: RestartPolicy,
+    /// `status.message`, as an eviction writes it.
+    pub message: Arc<str>,
     /// Condition Ready.
     pub ready: Condition,
+    /// Condition PodScheduled, with the scheduler's message while it is not True.
+    pub scheduled: Condition,
+    /// PersistentVolumeClaims that its volumes name.
+    pub claims: Box<[Arc<str>]>,
     /// Whether condition DisruptionTarget is True: somebody is about to end the pod on purpose.
     pub disrupted: bool,
     /// Init containers first, then the others, each in the order of the spec.
@@ -75,12 +82,31 @@ pub struct Container {
     pub role: Role,
     /// `ready`; of an init container: it has ended well.
     pub ready: bool,
+    /// `started`: its startup probe has passed, or it has none and runs.
+    pub started: bool,
+    /// Which probes it has.
+    pub probes: Probes,
+    /// `ports`: name and number.
+    pub ports: Box<[(Arc<str>, u32)]>,
+    /// `resources.limits.memory` in bytes; 0 for none.
+    pub memory_limit: u64,
     /// `restartCount`.
     pub restarts: u32,
     /// What it does now.
     pub state: State,
     /// `lastState.terminated`: how the run before ended.
     pub last: Option<Box<Termination>>,
+}
+
+/// Which probes a container has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Probes {
+    /// Without it the container is ready as soon as it runs.
+    pub readiness: bool,
+    /// The kubelet kills the container that fails it.
+    pub liveness: bool,
+    /// The same until it has passed once.
+    pub startup: bool,
 }
 
 /// `state` of a container.
@@ -93,6 +119,8 @@ pub enum State {
     Waiting {
         /// Why, as in `CrashLoopBackOff`.
         reason: Arc<str>,
+        /// In the kubelet's words, at most [`super::MESSAGE_MAX`] characters. Text of others: quoted, never followed.
+        message: Arc<str>,
     },
     /// It runs.
     Running {
@@ -113,6 +141,9 @@ pub struct Termination {
     /// `reason`, as in `OOMKilled`.
     #[serde(deserialize_with = "lenient")]
     pub reason: Arc<str>,
+    /// `message`: the runtime's words, or what the program left; at most [`super::MESSAGE_MAX`] characters. Text of others.
+    #[serde(deserialize_with = "capped")]
+    pub message: Arc<str>,
     /// `startedAt`; `None` for a container that could not be started.
     #[serde(rename = "startedAt", deserialize_with = "lenient")]
     pub started: Option<Timestamp>,
@@ -137,13 +168,21 @@ impl PodFacts {
         self.meta.share(pool);
         pool.share(&mut self.node);
         pool.share(&mut self.reason);
-        pool.share(&mut self.ready.reason);
+        pool.share(&mut self.message);
+        self.ready.share(pool);
+        self.scheduled.share(pool);
         for c in &mut self.containers {
             for text in [&mut c.name, &mut c.image, &mut c.image_id] {
                 pool.share(text);
             }
+            for (name, _) in &mut c.ports {
+                pool.share(name);
+            }
             match &mut c.state {
-                State::Waiting { reason } => pool.share(reason),
+                State::Waiting { reason, message } => {
+                    pool.share(reason);
+                    pool.share(message);
+                }
                 State::Terminated(end) => pool.share(&mut end.reason),
                 State::Running { .. } | State::Unknown => {}
             }
@@ -176,6 +215,22 @@ struct SpecWire {
     init_containers: Vec<ContainerSpecWire>,
     #[serde(deserialize_with = "lenient")]
     containers: Vec<ContainerSpecWire>,
+    #[serde(deserialize_with = "lenient")]
+    volumes: Vec<VolumeWire>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct VolumeWire {
+    #[serde(deserialize_with = "lenient")]
+    persistent_volume_claim: ClaimWire,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ClaimWire {
+    #[serde(deserialize_with = "lenient")]
+    claim_name: Arc<str>,
 }
 
 #[derive(Default, Deserialize)]
@@ -187,6 +242,50 @@ struct ContainerSpecWire {
     image: Arc<str>,
     #[serde(deserialize_with = "lenient")]
     restart_policy: Arc<str>,
+    #[serde(deserialize_with = "lenient")]
+    ports: Vec<PortWire>,
+    #[serde(deserialize_with = "lenient")]
+    resources: ResourcesWire,
+    #[serde(deserialize_with = "lenient")]
+    readiness_probe: There,
+    #[serde(deserialize_with = "lenient")]
+    liveness_probe: There,
+    #[serde(deserialize_with = "lenient")]
+    startup_probe: There,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct PortWire {
+    #[serde(deserialize_with = "lenient")]
+    name: Arc<str>,
+    #[serde(deserialize_with = "lenient")]
+    container_port: u32,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ResourcesWire {
+    #[serde(deserialize_with = "lenient")]
+    limits: LimitsWire,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct LimitsWire {
+    #[serde(deserialize_with = "lenient")]
+    memory: Arc<str>,
+}
+
+/// Whether an object is there; what it says is skipped.
+#[derive(Default)]
+struct There(bool);
+
+impl Take for There {
+    fn map<'de, A: serde::de::MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
+        while map.next_entry::<serde::de::IgnoredAny, serde::de::IgnoredAny>()?.is_some() {}
+        Ok(Self(true))
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -196,6 +295,8 @@ struct StatusWire {
     phase: Phase,
     #[serde(deserialize_with = "lenient")]
     reason: Arc<str>,
+    #[serde(deserialize_with = "lenient")]
+    message: Capped,
     #[serde(deserialize_with = "lenient")]
     conditions: Vec<ConditionWire>,
     #[serde(deserialize_with = "lenient")]
@@ -213,6 +314,8 @@ struct ContainerStatusWire {
     image_id: Arc<str>,
     #[serde(deserialize_with = "lenient")]
     ready: bool,
+    #[serde(deserialize_with = "lenient")]
+    started: bool,
     #[serde(deserialize_with = "lenient")]
     restart_count: u32,
     #[serde(deserialize_with = "lenient")]
@@ -237,6 +340,8 @@ struct StateWire {
 struct WaitingWire {
     #[serde(deserialize_with = "lenient")]
     reason: Arc<str>,
+    #[serde(deserialize_with = "lenient")]
+    message: Capped,
 }
 
 #[derive(Default, Deserialize)]
@@ -247,6 +352,7 @@ struct RunningWire {
 }
 
 take_object!(PodWire, SpecWire, ContainerSpecWire, StatusWire, ContainerStatusWire, StateWire);
+take_object!(VolumeWire, ClaimWire, PortWire, ResourcesWire, LimitsWire);
 read_through!(PodFacts, PodWire);
 
 /// An object that is there or not: `{}` is there.
@@ -285,8 +391,9 @@ impl Take for RestartPolicy {
 
 impl From<PodWire> for PodFacts {
     fn from(wire: PodWire) -> Self {
-        let StatusWire { phase, reason, conditions, init_container_statuses, container_statuses } =
+        let StatusWire { phase, reason, message, conditions, init_container_statuses, container_statuses } =
             wire.status;
+        let claims = wire.spec.volumes.into_iter().map(|volume| volume.persistent_volume_claim.claim_name);
         let mut containers = merge(wire.spec.init_containers, init_container_statuses, true);
         containers.extend(merge(wire.spec.containers, container_statuses, false));
         Self {
@@ -294,6 +401,9 @@ impl From<PodWire> for PodFacts {
             node: wire.spec.node_name,
             phase,
             reason,
+            message: message.0,
+            scheduled: Condition::with_message(&conditions, "PodScheduled"),
+            claims: claims.filter(|name| !name.is_empty()).collect(),
             restarts: wire.spec.restart_policy,
             ready: Condition::find(&conditions, "Ready"),
             disrupted: Condition::find(&conditions, "DisruptionTarget").status == Truth::True,
@@ -317,7 +427,17 @@ fn merge(
             (true, _) => Role::Init,
             (false, _) => Role::Main,
         };
-        all.push(container(spec.name, spec.image, role, status));
+        let known = container(spec.name, spec.image, role, status);
+        all.push(Container {
+            probes: Probes {
+                readiness: spec.readiness_probe.0,
+                liveness: spec.liveness_probe.0,
+                startup: spec.startup_probe.0,
+            },
+            ports: spec.ports.into_iter().map(|p| (p.name, p.container_port)).collect(),
+            memory_limit: quantity::units(&spec.resources.limits.memory).unwrap_or_default(),
+            ..known
+        });
     }
     let role = if init { Role::Init } else { Role::Main };
     all.extend(statuses.into_iter().map(|s| container(s.name.clone(), Arc::default(), role, s)));
@@ -328,7 +448,9 @@ fn container(name: Arc<str>, image: Arc<str>, role: Role, status: ContainerStatu
     let state = match status.state {
         StateWire { running: Some(run), .. } => State::Running { since: run.started_at },
         StateWire { terminated: Some(end), .. } => State::Terminated(Box::new(end)),
-        StateWire { waiting: Some(wait), .. } => State::Waiting { reason: wait.reason },
+        StateWire { waiting: Some(wait), .. } => {
+            State::Waiting { reason: wait.reason, message: wait.message.0 }
+        }
         StateWire { .. } => State::Unknown,
     };
     Container {
@@ -337,6 +459,10 @@ fn container(name: Arc<str>, image: Arc<str>, role: Role, status: ContainerStatu
         image_id: status.image_id,
         role,
         ready: status.ready,
+        started: status.started,
+        probes: Probes::default(),
+        ports: Box::default(),
+        memory_limit: 0,
         restarts: status.restart_count,
         state,
         last: status.last_state.terminated.map(Box::new),

@@ -1,5 +1,6 @@
 //! One copy of each text that many facts share: namespaces, nodes, owners, images.
 
+use super::meta::LabelSet;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -8,6 +9,8 @@ use std::sync::Arc;
 pub(crate) struct Pool {
     texts: BTreeSet<Arc<str>>,
     after_sweep: usize,
+    labels: BTreeSet<LabelSet>,
+    labels_after_sweep: usize,
 }
 
 impl Pool {
@@ -22,6 +25,28 @@ impl Pool {
             self.after_sweep = self.texts.len();
         }
         self.texts.insert(text.clone());
+    }
+
+    /// Replaces the set by the pool's copy of it.
+    pub(crate) fn share_labels(&mut self, labels: &mut LabelSet) {
+        if labels.is_empty() {
+            return;
+        }
+        if let Some(known) = self.labels.get(labels) {
+            labels.clone_from(known);
+            return;
+        }
+        if self.labels.len() > 2 * self.labels_after_sweep + 1024 {
+            self.labels.retain(|labels| Arc::strong_count(&labels.0) > 1);
+            self.labels_after_sweep = self.labels.len();
+        }
+        let mut own = labels.0.to_vec();
+        for (key, value) in &mut own {
+            self.share(key);
+            self.share(value);
+        }
+        *labels = LabelSet(own.into());
+        self.labels.insert(labels.clone());
     }
 }
 

@@ -1,7 +1,7 @@
 //! ReplicaSets: one revision of a Deployment each.
 
 use super::lenient::{lenient, read_through, take_object};
-use super::meta::Meta;
+use super::meta::{Condition, ConditionWire, Meta};
 use super::pool::Pool;
 use serde::Deserialize;
 
@@ -20,11 +20,14 @@ pub struct ReplicaSetFacts {
     pub ready: u32,
     /// `status.availableReplicas`.
     pub available: u32,
+    /// Condition ReplicaFailure, with its message: pods are refused before they exist.
+    pub failure: Condition,
 }
 
 impl ReplicaSetFacts {
     pub(crate) fn share(&mut self, pool: &mut Pool) {
         self.meta.share(pool);
+        self.failure.share(pool);
     }
 }
 
@@ -57,6 +60,8 @@ struct StatusWire {
     ready_replicas: u32,
     #[serde(deserialize_with = "lenient")]
     available_replicas: u32,
+    #[serde(deserialize_with = "lenient")]
+    conditions: Vec<ConditionWire>,
 }
 
 take_object!(ReplicaSetWire, SpecWire, StatusWire);
@@ -71,6 +76,7 @@ impl From<ReplicaSetWire> for ReplicaSetFacts {
             replicas: wire.status.replicas,
             ready: wire.status.ready_replicas,
             available: wire.status.available_replicas,
+            failure: Condition::with_message(&wire.status.conditions, "ReplicaFailure"),
         }
     }
 }

@@ -84,7 +84,10 @@ fn render(view: &View, now: Timestamp) -> String {
 }
 
 fn line(f: &Finding) -> String {
-    let mut out = format!("  finding {} {}: {}, container {}", f.reason, f.severity, f.object, f.container);
+    let mut out = format!("  finding {} {}: {}", f.reason, f.severity, f.object);
+    if !f.container.is_empty() {
+        write!(out, ", container {}", f.container).unwrap();
+    }
     if !f.template_hash.is_empty() {
         write!(out, ", template {}", f.template_hash).unwrap();
     }
@@ -92,6 +95,15 @@ fn line(f: &Finding) -> String {
         let at = exit.at.map_or_else(|| "unknown".to_owned(), |at| at.to_string());
         write!(out, ", exit code {} {:?} at {at}", exit.code, exit.class).unwrap();
     }
+    if !f.cause.is_unknown() {
+        write!(out, ", cause {}", f.cause).unwrap();
+    }
+    if let Some(blamed) = &f.blames {
+        write!(out, ", blames {blamed}").unwrap();
+    }
     writeln!(out, ", {} affected, since {}", f.affected, f.since).unwrap();
+    if !f.detail.is_empty() {
+        writeln!(out, "    says: {}", f.detail).unwrap();
+    }
     out
 }

@@ -1,8 +1,8 @@
 //! Facts for tests, at seconds after 2026-03-01T02:00:00Z.
 
 use crate::facts::{
-    Condition, Container, DeploymentFacts, Fact, Labels, Meta, Owner, Phase, PodFacts, ReplicaSetFacts,
-    State, Termination, Truth,
+    Condition, Container, DeploymentFacts, Labels, Meta, Owner, Phase, PodFacts, ReplicaSetFacts, State,
+    Termination, Truth,
 };
 use nightshift_model::{Kind, ObjectRef, Timestamp};
 use std::sync::Arc;
@@ -42,7 +42,7 @@ pub(crate) fn deployment(app: &str, revision: u64, wanted: u32) -> DeploymentFac
 pub(crate) fn replica_set(app: &str, revision: u64, wanted: u32) -> ReplicaSetFacts {
     let mut meta = meta("ReplicaSet", &format!("{app}-{revision}"), Some((Kind::Deployment, app)));
     meta.annotations.revision = revision;
-    meta.labels = Labels { template_hash: format!("hash{revision}").into() };
+    meta.labels = Labels { template_hash: format!("hash{revision}").into(), ..Labels::default() };
     let mut all = ReplicaSetFacts { meta, wanted, ..ReplicaSetFacts::default() };
     (all.replicas, all.ready, all.available) = (wanted, wanted, wanted);
     all
@@ -52,7 +52,7 @@ pub(crate) fn replica_set(app: &str, revision: u64, wanted: u32) -> ReplicaSetFa
 pub(crate) fn pod(app: &str, revision: u64, i: u32, second: i64) -> PodFacts {
     let set = format!("{app}-{revision}");
     let mut meta = meta("Pod", &format!("{set}-{i}"), Some((Kind::ReplicaSet, &set)));
-    meta.labels = Labels { template_hash: format!("hash{revision}").into() };
+    meta.labels = Labels { template_hash: format!("hash{revision}").into(), ..Labels::default() };
     meta.created = Some(at(second));
     let mut pod = PodFacts { meta, phase: Phase::Running, ..PodFacts::default() };
     pod.containers =
@@ -65,12 +65,12 @@ pub(crate) fn pod(app: &str, revision: u64, i: u32, second: i64) -> PodFacts {
 /// How a run ended.
 pub(crate) fn end(code: i32, from: i64, to: i64) -> Termination {
     let reason: Arc<str> = if code == 0 { "Completed".into() } else { "Error".into() };
-    Termination { code, reason, started: Some(at(from)), finished: Some(at(to)) }
+    Termination { code, reason, started: Some(at(from)), finished: Some(at(to)), ..Termination::default() }
 }
 
 /// The first container waits.
 pub(crate) fn waits(pod: &mut PodFacts, reason: &str) {
-    pod.containers[0].state = State::Waiting { reason: reason.into() };
+    pod.containers[0].state = State::Waiting { reason: reason.into(), message: Arc::default() };
     pod.containers[0].ready = false;
 }
 
@@ -104,29 +104,15 @@ pub(crate) fn runs(pod: &mut PodFacts, second: i64) {
 /// The first container and the pod are Ready.
 pub(crate) fn ready(pod: &mut PodFacts, second: i64) {
     pod.containers[0].ready = true;
-    pod.ready = Condition { status: Truth::True, reason: Arc::default(), since: Some(at(second)) };
+    pod.ready = Condition { status: Truth::True, since: Some(at(second)), ..Condition::default() };
 }
 
 /// The pod is not Ready.
 pub(crate) fn unready(pod: &mut PodFacts, second: i64) {
-    pod.ready =
-        Condition { status: Truth::False, reason: "ContainersNotReady".into(), since: Some(at(second)) };
-}
-
-impl From<PodFacts> for Fact {
-    fn from(facts: PodFacts) -> Self {
-        Self::Pod(Box::new(facts))
-    }
-}
-
-impl From<DeploymentFacts> for Fact {
-    fn from(facts: DeploymentFacts) -> Self {
-        Self::Deployment(Box::new(facts))
-    }
-}
-
-impl From<ReplicaSetFacts> for Fact {
-    fn from(facts: ReplicaSetFacts) -> Self {
-        Self::ReplicaSet(Box::new(facts))
-    }
+    pod.ready = Condition {
+        status: Truth::False,
+        reason: "ContainersNotReady".into(),
+        since: Some(at(second)),
+        ..Condition::default()
+    };
 }

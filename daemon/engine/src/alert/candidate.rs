@@ -78,7 +78,7 @@ impl Means {
             Self::StatefulSet => Kind::StatefulSet,
             Self::DaemonSet => Kind::DaemonSet,
             Self::Job => Kind::Job,
-            Self::Autoscaler => Kind::Other("HorizontalPodAutoscaler".to_owned()),
+            Self::Autoscaler => Kind::HorizontalPodAutoscaler,
             Self::Node | Self::InstanceNode => Kind::Node,
             Self::Namespace => Kind::Namespace,
             Self::Cluster | Self::Watchdog | Self::Dropped => return None,

@@ -51,7 +51,7 @@ async fn object<W: Wire>(wire: &W, place: &Place) -> Found {
         }
         return owner(wire, place, &live).await;
     }
-    if matches!(&place.kind, Kind::Other(_)) {
+    if place.kind == Kind::HorizontalPodAutoscaler {
         return scaled(wire, place, &live).await;
     }
     Found { scope: Some(reference(place, &live)), flag: None }
@@ -133,7 +133,7 @@ async fn get<W: Wire>(wire: &W, place: &Place) -> Live {
     let listed = match &place.kind {
         Kind::Pod => Some("/api/v1/namespaces/{}/pods"),
         Kind::ReplicaSet => Some("/apis/apps/v1/namespaces/{}/replicasets"),
-        Kind::Other(_) => Some("/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers"),
+        Kind::HorizontalPodAutoscaler => Some("/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers"),
         Kind::Deployment
         | Kind::StatefulSet
         | Kind::DaemonSet
@@ -141,7 +141,18 @@ async fn get<W: Wire>(wire: &W, place: &Place) -> Live {
         | Kind::CronJob
         | Kind::Node
         | Kind::Namespace
-        | Kind::Event => None,
+        | Kind::Event
+        | Kind::Service
+        | Kind::PersistentVolumeClaim
+        | Kind::ResourceQuota
+        | Kind::EndpointSlice
+        | Kind::Ingress
+        | Kind::PodDisruptionBudget
+        | Kind::StorageClass
+        | Kind::ValidatingWebhookConfiguration
+        | Kind::MutatingWebhookConfiguration
+        | Kind::APIService
+        | Kind::Other(_) => None,
     };
     let read = if let Some(path) = listed {
         Read::Get {

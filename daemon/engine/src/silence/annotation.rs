@@ -35,6 +35,17 @@ pub fn places(scope: &ObjectRef) -> Vec<ObjectRef> {
         | Kind::Node
         | Kind::Namespace
         | Kind::Event
+        | Kind::Service
+        | Kind::PersistentVolumeClaim
+        | Kind::ResourceQuota
+        | Kind::EndpointSlice
+        | Kind::Ingress
+        | Kind::HorizontalPodAutoscaler
+        | Kind::PodDisruptionBudget
+        | Kind::StorageClass
+        | Kind::ValidatingWebhookConfiguration
+        | Kind::MutatingWebhookConfiguration
+        | Kind::APIService
         | Kind::Other(_) => None,
     };
     let namespace = scope.owned_in();

@@ -152,7 +152,20 @@ impl Labels {
             Kind::CronJob => Some("cronjob"),
             Kind::Pod => Some("pod"),
             Kind::Node => Some("node"),
-            Kind::Namespace | Kind::Event | Kind::Other(_) => None,
+            Kind::HorizontalPodAutoscaler => Some("horizontalpodautoscaler"),
+            Kind::PersistentVolumeClaim => Some("persistentvolumeclaim"),
+            Kind::Service => Some("service"),
+            Kind::PodDisruptionBudget => Some("poddisruptionbudget"),
+            Kind::ResourceQuota => Some("resourcequota"),
+            Kind::Ingress => Some("ingress"),
+            Kind::Namespace
+            | Kind::Event
+            | Kind::EndpointSlice
+            | Kind::StorageClass
+            | Kind::ValidatingWebhookConfiguration
+            | Kind::MutatingWebhookConfiguration
+            | Kind::APIService
+            | Kind::Other(_) => None,
         };
         let namespace = scope.owned_in();
         let mut known = BTreeMap::new();

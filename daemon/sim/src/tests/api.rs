@@ -79,7 +79,7 @@ fn annotation_bumps_the_generation_of_a_deployment_but_controllers_do_not() {
 fn server_side_apply_and_unknown_parts_are_501() {
     let mut sim = healthy(1);
     assert_eq!(patch(&mut sim, WEB, "application/apply-patch+yaml", &json!({}), 31).status, 501);
-    assert_eq!(get(&mut sim, "/apis/batch/v1/jobs", 31).status, 501);
+    assert_eq!(get(&mut sim, "/apis/node.k8s.io/v1/runtimeclasses", 31).status, 501);
     assert_eq!(get(&mut sim, "/apis/argoproj.io/v1alpha1/namespaces/shop/applications/a", 31).status, 404);
     assert_eq!(patch(&mut sim, WEB, "text/plain", &json!({}), 31).status, 415);
 }

@@ -62,7 +62,7 @@ impl Book {
 /// What is there, of the kinds and the namespaces that are watched.
 fn there(sim: &Sim, namespaces: &[&str]) -> Known {
     let mut all = Known::new();
-    for kind in WatchKind::ALL {
+    for kind in WatchKind::ALL.iter().copied() {
         for object in sim.get_all(&kind.path("")) {
             let text =
                 |path: &str| object.pointer(path).and_then(|v| v.as_str()).unwrap_or_default().to_owned();

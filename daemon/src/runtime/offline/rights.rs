@@ -53,6 +53,7 @@ fn spread(needs: &[Need], namespaces: &[String]) -> Vec<Wanted> {
 mod tests {
     use super::*;
     use crate::cluster::WatchKind;
+    use nightshift_detectors::View;
 
     fn told(wanted: &[Wanted]) -> Vec<String> {
         wanted.iter().map(|one| one.right.to_string()).collect()
@@ -70,11 +71,13 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_watched_is_asked_for_and_not_optional() {
+    fn whatever_is_watched_is_asked_for_and_what_crash_loops_need_is_not_optional() {
         let wanted = responder(&[]);
-        for (kind, verb) in WatchKind::ALL.into_iter().flat_map(|kind| [(kind, "list"), (kind, "watch")]) {
-            let covered =
-                |one: &Wanted| one.right.resource == kind.name() && one.right.verb == verb && !one.optional;
+        for (kind, verb) in WatchKind::ALL.iter().flat_map(|kind| [(kind, "list"), (kind, "watch")]) {
+            let needed = View::NEEDED.contains(&kind.kind());
+            let covered = |one: &Wanted| {
+                one.right.resource == kind.name() && one.right.verb == verb && !(needed && one.optional)
+            };
             assert!(wanted.iter().any(covered), "{verb} {}", kind.name());
         }
     }

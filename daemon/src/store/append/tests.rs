@@ -82,14 +82,14 @@ async fn what_does_not_fit_its_stream_is_told_and_not_written() {
     let id = IncidentId::from("inc-a");
     let good = append(None, &id, vec![opened("cart")], at(0));
     let system_event = HistoryEvent::System(SystemEvent::KillSwitchCleared);
-    let wrong = [
+    let wrong = vec![
         Append { snapshot: None, ..good.clone() },
         Append { events: vec![system_event], ..good.clone() },
         Append { stream: Stream::System, snapshot: None, ..good.clone() },
         Append { expect: Revision(4), ..good.clone() },
         append(None, &IncidentId::from("inc-b"), vec![opened("cart")], at(0)),
-    ]
-    .map(|a| Append {
+    ];
+    let wrong = wrong.into_iter().map(|a| Append {
         stream: if a.stream == Stream::System { a.stream } else { Stream::Incident(id.clone()) },
         ..a
     });

@@ -113,7 +113,7 @@ fn said(few: &Few, candidate: &Candidate) -> String {
 #[test]
 fn labels_lead_to_the_owning_workload() {
     let few = cluster();
-    let hpa = Kind::Other("HorizontalPodAutoscaler".to_owned());
+    let hpa = Kind::HorizontalPodAutoscaler;
     assert_eq!(of(&few, Kind::Pod, "shop", "cart-1"), "Deployment shop/cart (d)");
     assert_eq!(of(&few, Kind::Deployment, "shop", "cart"), "Deployment shop/cart (d)");
     assert_eq!(of(&few, hpa, "shop", "cart"), "Deployment shop/cart (d)");
