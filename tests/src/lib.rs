@@ -5,6 +5,7 @@ pub mod alerts;
 pub mod carrier;
 pub mod checker;
 pub mod contract;
+pub mod corpus;
 pub mod driver;
 pub mod house;
 pub mod lab;

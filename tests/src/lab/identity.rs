@@ -42,6 +42,12 @@ impl Identities {
     }
 }
 
+/// The identity that reads, in every namespace.
+pub async fn responder(admin: &Cluster) -> anyhow::Result<Cluster> {
+    apply(&responder_yaml()).await?;
+    account(admin, "nightshift-responder").await
+}
+
 /// A kubeconfig in a folder, and how to use it.
 pub fn access(cluster: &Cluster, folder: &Path, name: &str) -> anyhow::Result<Access> {
     let config = json!({
