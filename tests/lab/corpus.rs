@@ -12,6 +12,7 @@ corpus [options]
   --draw N       only N cases, drawn by the seed
   --seed N       the seed of the draw (printed; default: another one each time)
   --only TEXT    only cases whose name contains TEXT; may be given several times
+  --beside       without the cases that want to be alone
   --at-once N    how many cases play side by side (default 12)
   --cases DIR    another folder of cases; may be given several times
   --list         names and sources, without a lab";
@@ -20,6 +21,7 @@ struct Options {
     draw: Option<usize>,
     seed: Option<u64>,
     only: Vec<String>,
+    beside: bool,
     at_once: usize,
     homes: Vec<PathBuf>,
     list: bool,
@@ -40,6 +42,7 @@ fn started() -> anyhow::Result<bool> {
     let options = options(std::env::args().skip(1))?;
     let mut cases = read(&options.homes)?;
     cases.retain(|case| options.only.is_empty() || options.only.iter().any(|text| case.name.contains(text)));
+    cases.retain(|case| !(options.beside && case.told.alone));
     if let Some(count) = options.draw {
         let seed = options.seed.unwrap_or_else(|| Clock::wall().now().micros().unsigned_abs());
         println!("corpus: {count} of {} cases, --seed {seed}", cases.len());
@@ -61,14 +64,22 @@ fn started() -> anyhow::Result<bool> {
 }
 
 fn options(mut words: impl Iterator<Item = String>) -> anyhow::Result<Options> {
-    let mut options =
-        Options { draw: None, seed: None, only: Vec::new(), at_once: 12, homes: Vec::new(), list: false };
+    let mut options = Options {
+        draw: None,
+        seed: None,
+        only: Vec::new(),
+        beside: false,
+        at_once: 12,
+        homes: Vec::new(),
+        list: false,
+    };
     while let Some(word) = words.next() {
         let mut value = || words.next().with_context(|| format!("{word} needs a value\n{USAGE}"));
         match word.as_str() {
             "--draw" => options.draw = Some(value()?.parse().context("--draw")?),
             "--seed" => options.seed = Some(value()?.parse().context("--seed")?),
             "--only" => options.only.push(value()?),
+            "--beside" => options.beside = true,
             "--at-once" => options.at_once = value()?.parse().context("--at-once")?,
             "--cases" => options.homes.push(value()?.into()),
             "--list" => options.list = true,
