@@ -2,9 +2,11 @@
  * The workload of the lab: healthy or failing in the ways that tests need, in one static program.
  *
  *   app serve PORT                answers every request with 200 "ok"
+ *   app answer PORT CODE [SECONDS] answers every request with CODE (with 200 before, for SECONDS); 401 asks for a password
  *   app crash CODE [SECONDS]      says what a broken service says, exits CODE (after SECONDS)
  *   app flaky N FILE [PORT]       exits 1 the first N times, counting in FILE (on an emptyDir), then serves (8080)
  *   app eat MIB [SECONDS]         touches MIB of memory (after SECONDS), then sleeps: for the OOM killer
+ *   app leak MIB                  touches MIB more of memory each second
  *   app wait FILE                 exits 0 if FILE exists, else 1: for exec probes
  */
 #include <arpa/inet.h>
@@ -27,7 +29,21 @@ static void line(FILE *to, const char *level, const char *text) {
 	fflush(to);
 }
 
-static int serve(int port) {
+/* A registry's client puts the phrase into its error, so it has to be the usual one. */
+static const char *phrase(int code) {
+	switch (code) {
+	case 200: return "OK";
+	case 401: return "Unauthorized";
+	case 403: return "Forbidden";
+	case 404: return "Not Found";
+	case 429: return "Too Many Requests";
+	case 500: return "Internal Server Error";
+	case 503: return "Service Unavailable";
+	default: return "Unknown";
+	}
+}
+
+static int serve(int port, int code, unsigned after) {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
 	int one = 1, listener = socket(AF_INET, SOCK_STREAM, 0);
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -35,6 +51,7 @@ static int serve(int port) {
 		line(stderr, "FATAL:", strerror(errno));
 		return 1;
 	}
+	time_t start = time(0);
 	char text[64];
 	snprintf(text, sizeof text, "listening on port %d", port);
 	line(stdout, "INFO", text);
@@ -45,9 +62,13 @@ static int serve(int port) {
 		struct timeval limit = {.tv_sec = 2};
 		char request[4096];
 		setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-		static const char answer[] =
-			"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
-		if (read(client, request, sizeof request) > 0 && write(client, answer, sizeof answer - 1) < 0)
+		int now = time(0) - start < (time_t)after ? 200 : code;
+		char answer[256];
+		int length = snprintf(answer, sizeof answer,
+			"HTTP/1.1 %d %s\r\n%sContent-Type: text/plain\r\nContent-Length: 2\r\nConnection: close\r\n\r\n%s",
+			now, phrase(now), now == 401 ? "WWW-Authenticate: Basic realm=\"lab\"\r\n" : "",
+			now == 200 ? "ok" : "no");
+		if (read(client, request, sizeof request) > 0 && write(client, answer, (size_t)length) < 0)
 			line(stderr, "WARN", strerror(errno));
 		close(client);
 	}
@@ -75,7 +96,7 @@ static int count(const char *path) {
 	return fclose(file) ? -1 : seen;
 }
 
-static void eat(size_t mib) {
+static void fill(size_t mib) {
 	line(stdout, "INFO", "filling the cache");
 	for (size_t i = 0; i < mib; i++) {
 		char *block = malloc(1 << 20);
@@ -83,7 +104,6 @@ static void eat(size_t mib) {
 			break;
 		memset(block, (int)i | 1, 1 << 20);
 	}
-	pause();
 }
 
 int main(int argc, char **argv) {
@@ -94,7 +114,9 @@ int main(int argc, char **argv) {
 	signal(SIGPIPE, SIG_IGN);
 
 	if (!strcmp(mode, "serve") && argc == 3)
-		return serve(atoi(argv[2]));
+		return serve(atoi(argv[2]), 200, 0);
+	if (!strcmp(mode, "answer") && (argc == 4 || argc == 5))
+		return serve(atoi(argv[2]), atoi(argv[3]), argc == 5 ? (unsigned)atoi(argv[4]) : 0);
 	if (!strcmp(mode, "crash") && (argc == 3 || argc == 4)) {
 		if (argc == 4)
 			sleep((unsigned)atoi(argv[3]));
@@ -104,16 +126,21 @@ int main(int argc, char **argv) {
 		int seen = count(argv[3]);
 		if (seen < 0 || seen < atoi(argv[2]))
 			return crash(1);
-		return serve(argc == 5 ? atoi(argv[4]) : 8080);
+		return serve(argc == 5 ? atoi(argv[4]) : 8080, 200, 0);
 	}
 	if (!strcmp(mode, "eat") && (argc == 3 || argc == 4)) {
 		if (argc == 4)
 			sleep((unsigned)atoi(argv[3]));
-		eat((size_t)atoi(argv[2]));
+		fill((size_t)atoi(argv[2]));
+		pause();
 		return 0;
 	}
+	if (!strcmp(mode, "leak") && argc == 3)
+		for (;; sleep(1))
+			fill((size_t)atoi(argv[2]));
 	if (!strcmp(mode, "wait") && argc == 3)
 		return access(argv[2], F_OK) ? 1 : 0;
-	fprintf(stderr, "usage: app serve PORT | crash CODE [SECONDS] | flaky N FILE [PORT] | eat MIB [SECONDS] | wait FILE\n");
+	fprintf(stderr, "usage: app serve PORT | answer PORT CODE [SECONDS] | crash CODE [SECONDS] | flaky N FILE [PORT] | "
+			"eat MIB [SECONDS] | leak MIB | wait FILE\n");
 	return 2;
 }
