@@ -296,7 +296,8 @@ async fn several_namespaces_are_several_watches() {
     .await;
     run.live().await;
     run.agree("both").await;
-    assert_eq!(run.coverage.borrow().len(), 9);
+    let watches: usize = WatchKind::ALL.iter().map(|kind| 1 + usize::from(kind.is_namespaced())).sum();
+    assert_eq!(run.coverage.borrow().len(), watches);
     assert_eq!(run.book.lock().unwrap().synced.get(&Kind::Pod), Some(&1), "once for both");
     run.apply("bank", "web", 0);
     run.door.with(|sim| sim.fault(Fault::CompactAll));
