@@ -4,6 +4,7 @@ mod alerts;
 mod asking;
 mod attack;
 mod bridges;
+mod changed;
 mod closed;
 mod crash;
 mod hush;

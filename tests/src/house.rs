@@ -200,6 +200,11 @@ impl House {
         self.plan.alertmanager = Some(asking);
     }
 
+    /// Persons, roles and policy from the next start on.
+    pub fn register(&mut self, change: impl FnOnce(&mut Value)) {
+        change(&mut self.plan.registry);
+    }
+
     /// Starts a nightshift on the history as it is.
     pub async fn start(&mut self) -> anyhow::Result<()> {
         ensure!(self.night.is_none(), "one nightshift a house");

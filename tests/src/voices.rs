@@ -100,6 +100,34 @@ impl Voices {
         }))
     }
 
+    /// `notify:` of a configuration with a webhook beside them, and nothing but it and the pager routed.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn hook(&self, folder: &Path) -> anyhow::Result<Value> {
+        let mut notify = self.notify(folder, &[])?;
+        let key = folder.join("hook.key");
+        std::fs::write(&key, format!("whsec_{}\n", "c4nary0hook0key0".repeat(2)))?;
+        let url = format!("{}/hook", self.url);
+        let hook = json!([{"name": "hook", "url": url, "secret_file": key, "allow_private": true}]);
+        let fields = notify.as_object_mut().context("notify")?;
+        fields.insert("webhooks".to_owned(), hook);
+        fields.insert("routes".to_owned(), json!([{"page": ["pager"], "post": ["hook"]}]));
+        Ok(notify)
+    }
+
+    /// What the webhook got, by its type.
+    pub fn hooked(&self, kind: &str) -> Vec<Value> {
+        let of_kind = |said: &Said| text(&said.body, "type") == kind;
+        let data = |said: Said| said.body.get("data").cloned().unwrap_or_default();
+        self.at("hook").into_iter().filter(of_kind).map(data).collect()
+    }
+
+    /// Everything that was said anywhere, as text.
+    pub fn all(&self) -> String {
+        self.ear().heard.iter().map(|said| said.body.to_string()).collect()
+    }
+
     fn ear(&self) -> MutexGuard<'_, Ear> {
         self.ear.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -124,6 +124,12 @@ fn messages(before: Option<&Incident>, after: &Incident, rules: &Rules) -> Vec<M
         // Nothing is broken: it is over with the next step, and whoever was told of the proposal hears that.
         (_, Phase::Escalated { .. }) if for_the_asker_only(after) => None,
         (_, Phase::Proposed { .. } | Phase::Escalated { .. }) => Some(page()),
+        // Who voted thinks it is decided: whoever was told hears at once that it is not.
+        (Some(Phase::Proposed { .. } | Phase::Granted { .. }), Phase::Investigating { .. })
+            if after.voided().is_some() =>
+        {
+            told.then(|| MessageBody::Update { incident: incident() })
+        }
         (Some(Phase::Proposed { .. }), Phase::Granted { .. }) => {
             Some(MessageBody::Progress { incident: incident() })
         }

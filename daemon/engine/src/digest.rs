@@ -13,9 +13,9 @@ pub mod words;
 
 pub use schema::{
     Acting, AfterFix, Audit, Compared, Count, Deed, Digest, EndedStanding, Ending, Found, Ignoring,
-    InventoryLine, Ledger, LeftOut, Moment, Need, NeedKind, NotDone, NotDoneReason, Quality, Relapse,
-    Repeated, Stat, Trend, Unanswered, Undelivered, Upcoming, VERSION, Verdict, Waiting, Walked, Watch,
-    Watched,
+    InventoryLine, Ledger, LeftOut, Moment, Need, NeedKind, NotDone, NotDoneReason, PolicyChange, Quality,
+    Relapse, Repeated, Stat, Trend, Unanswered, Undelivered, Upcoming, VERSION, Verdict, Waiting, Walked,
+    Watch, Watched,
 };
 pub use sections::{About, Entry, Section, sections};
 pub use text::{text, top};

@@ -42,6 +42,7 @@ pub mod wire;
 
 pub mod verify;
 
+pub mod policy_change;
 pub mod silence;
 pub mod standing;
 

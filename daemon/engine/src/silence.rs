@@ -52,6 +52,7 @@ pub(crate) fn judge(
         MessageBody::Wake { .. }
         | MessageBody::List { .. }
         | MessageBody::Instead { .. }
+        | MessageBody::PolicyChanged { .. }
         | MessageBody::Digest { .. } => return Said::Out(said),
     };
     if after.phase.is_unproven() {

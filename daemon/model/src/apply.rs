@@ -1,13 +1,16 @@
 //! The one state machine: (phase, event) -> phase.
 
-use crate::ids::{IncidentId, ProposalId};
+use crate::ids::{IncidentId, PersonId};
 use crate::incident::{
     Before, Closure, Escalation, Holder, Hush, IllegalTransition, Incident, IncidentEvent, PastProposal,
     Phase, Reopening, Withdrawal, Written,
 };
 use crate::measure::{Measurement, Outcome, Stage};
 use crate::operation::{Applied, Mark, Operation, OperationState, Recovered, Revision, Sent};
+use crate::plan::Proposal;
 use crate::time::Timestamp;
+use crate::vote::{Vote, VoteDecision};
+use std::collections::BTreeMap;
 
 /// Where an event stands in the history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,6 +179,7 @@ fn step(i: &mut Incident, at: Timestamp, event: &IncidentEvent) -> Option<Phase>
                 withdrawn: None,
                 withdrawn_at: None,
                 written_at: None,
+                approved_by: Vec::new(),
             });
             P::Proposed { proposal: proposal.clone(), votes: Vec::new() }
         }
@@ -226,8 +230,8 @@ fn step(i: &mut Incident, at: Timestamp, event: &IncidentEvent) -> Option<Phase>
                 P::Escalated { why: Escalation::NotVerified { outcome } }
             }
         }
-        (P::Proposed { proposal, .. } | P::Granted { proposal, .. }, E::Withdrawn { why }) => {
-            withdrawn(i, at, proposal.id(), why)
+        (P::Proposed { proposal, votes } | P::Granted { proposal, votes, .. }, E::Withdrawn { why }) => {
+            withdrawn(i, at, (&proposal, &votes), why)
         }
         (
             P::Investigating { .. } | P::Drafted { .. } | P::Proposed { .. } | P::Granted { .. },
@@ -328,7 +332,7 @@ fn executing(i: &mut Incident, at: Timestamp, event: &IncidentEvent, run: Runnin
             Phase::Escalated { why: why.clone() }
         }
         // The kill switch, before anything was sent.
-        (S::Claimed { .. }, E::Withdrawn { why }) => withdrawn(i, at, run.proposal.id(), why),
+        (S::Claimed { .. }, E::Withdrawn { why }) => withdrawn(i, at, (&run.proposal, &run.votes), why),
         // Only a person ends what nobody can tell.
         (S::Unknown { .. }, E::Closed { why: why @ Closure::ByPerson { .. } }) => {
             i.written = Some(Written::Perhaps);
@@ -339,10 +343,17 @@ fn executing(i: &mut Incident, at: Timestamp, event: &IncidentEvent, run: Runnin
 }
 
 /// Denied and expired leave the fault standing with a person; every other end of a proposal leads to a fresh look.
-fn withdrawn(i: &mut Incident, at: Timestamp, proposal: &ProposalId, why: &Withdrawal) -> Phase {
+fn withdrawn(
+    i: &mut Incident,
+    at: Timestamp,
+    (proposal, votes): (&Proposal, &[Vote]),
+    why: &Withdrawal,
+) -> Phase {
+    let proposal = proposal.id();
     for past in i.proposals.iter_mut().filter(|p| p.id == *proposal) {
         past.withdrawn = Some(why.clone());
         past.withdrawn_at = Some(at);
+        past.approved_by = approving(votes);
     }
     match why {
         Withdrawal::Denied { by, reason } => Phase::Escalated {
@@ -355,6 +366,13 @@ fn withdrawn(i: &mut Incident, at: Timestamp, proposal: &ProposalId, why: &Withd
         | Withdrawal::Stopped
         | Withdrawal::ByPerson { .. } => investigating(i),
     }
+}
+
+/// Whose last word is a yes.
+fn approving(votes: &[Vote]) -> Vec<PersonId> {
+    let last: BTreeMap<&PersonId, VoteDecision> = votes.iter().map(|v| (&v.person, v.decision)).collect();
+    let yes = last.into_iter().filter(|(_, decision)| *decision == VoteDecision::Approve);
+    yes.map(|(person, _)| person.clone()).collect()
 }
 
 /// A plain fresh look: what somebody wished for before is over, and with it who may not vote on it.

@@ -10,6 +10,7 @@ use crate::ignore::Ignored;
 use crate::incident::{Incident, IncidentEvent};
 use crate::object::ObjectRef;
 use crate::operation::{Epoch, Revision, Role};
+use crate::policy_facts::PolicyFacts;
 use crate::silence::Silence;
 use crate::time::Timestamp;
 use crate::told::{Manner, Thread, Told};
@@ -66,6 +67,8 @@ pub enum SystemEvent {
     Stopped { role: Role, epoch: Epoch },
     /// Persons, roles, owners, policy or playbooks differ from the last run.
     PolicyChanged { before: Option<Digest>, after: Digest },
+    /// What they say, as far as it is told when they change: for people, and for no decision.
+    PolicyNoted { policy: Digest, facts: PolicyFacts },
     /// The kill switch was set.
     KillSwitchSet { by: Actor, reason: String },
     /// One of the two admins who clear it, or the configuration.
@@ -149,6 +152,7 @@ impl SystemEvent {
             Self::Started { .. } => "started",
             Self::Stopped { .. } => "stopped",
             Self::PolicyChanged { .. } => "policy-changed",
+            Self::PolicyNoted { .. } => "policy-noted",
             Self::KillSwitchSet { .. } => "kill-switch-set",
             Self::KillSwitchClearing { .. } => "kill-switch-clearing",
             Self::KillSwitchCleared => "kill-switch-cleared",
@@ -347,6 +351,8 @@ pub enum MessageBody {
     List { channel: String, manner: Manner },
     /// A page that one channel did not take, for another.
     Instead { incident: IncidentId, of: String },
+    /// Persons, roles, owners, policy, playbooks or mode are not those of the start before this one.
+    PolicyChanged { epoch: Epoch },
     /// The morning digest.
     Digest { from: Timestamp, to: Timestamp },
 }

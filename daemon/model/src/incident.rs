@@ -80,6 +80,13 @@ impl Incident {
         self.wish.is_some() && self.symptom.is_none() && self.alerts.is_empty()
     }
 
+    /// The proposal whose votes a change of persons, policy or playbooks voided, if that is how the last one ended.
+    pub fn voided(&self) -> Option<&PastProposal> {
+        let standing = self.phase.proposal().map(Proposal::id);
+        let ended = self.proposals.iter().rfind(|past| Some(&past.id) != standing);
+        ended.filter(|past| past.withdrawn == Some(Withdrawal::PolicyChanged))
+    }
+
     /// Everything that was not checked: at detection, then by the investigation.
     pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
         self.unchecked.iter().chain(&self.coverage)
@@ -134,6 +141,9 @@ pub struct PastProposal {
     /// When its write was known to have taken effect.
     #[serde(default)]
     pub written_at: Option<Timestamp>,
+    /// Whose approval it had when it was withdrawn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approved_by: Vec<PersonId>,
 }
 
 /// Phases of an incident. Each variant says where it goes; [`Operation`] has its own states.

@@ -20,6 +20,7 @@ pub mod change;
 pub mod key;
 pub mod measure;
 pub mod plan;
+pub mod policy_facts;
 pub mod registry;
 pub mod vote;
 pub mod wish;
@@ -59,6 +60,7 @@ pub use operation::{
     Applied, Epoch, LiveFacts, Mark, Operation, OperationState, Recovered, Revision, Role, Sent,
 };
 pub use plan::{Draft, Plan, Proposal, Request, Sealed};
+pub use policy_facts::{PolicyFacts, Topic};
 pub use registry::{Person, Policy, Registry};
 pub use silence::{BadSilence, Selector, Silence, Source};
 pub use time::{Seconds, Timestamp};

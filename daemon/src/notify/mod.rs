@@ -15,7 +15,7 @@ pub mod reach;
 pub mod slack;
 pub mod webhook;
 
-pub use notice::{Ballot, DigestNotice, Kind, ListNotice, Notice, Outgoing, Stand};
+pub use notice::{Ballot, DigestNotice, Kind, ListNotice, Notice, Outgoing, PolicyNotice, Stand};
 
 use mail::Mail;
 use nightshift_model::{Seconds, Thread, Timestamp};

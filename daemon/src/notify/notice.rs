@@ -1,5 +1,9 @@
 //! What a message says: a pure function of the incident as it stands when the message goes out.
 
+mod policy;
+
+pub use policy::{PolicyNotice, policy_notice, vote_again};
+
 use nightshift_engine::digest::{Digest, Moment, Section, sections, top, words};
 use nightshift_engine::tally::min_proof;
 use nightshift_model::incident::Closure;
@@ -18,6 +22,8 @@ pub enum Outgoing {
     Incident(Box<Notice>),
     /// What the hour's budget held back, together.
     List(Box<ListNotice>),
+    /// Who may decide, or by which rules, changed.
+    Policy(Box<PolicyNotice>),
     /// The morning digest's top.
     Digest(Box<DigestNotice>),
 }
@@ -195,6 +201,7 @@ impl Outgoing {
                 Kind::Progress => "incident.progress",
             },
             Self::List(_) => "incident.list",
+            Self::Policy(_) => "policy.changed",
             Self::Digest(_) => "digest",
         }
     }
@@ -204,6 +211,7 @@ impl Outgoing {
         let (title, lines, link, command) = match self {
             Self::Incident(n) => (Some(&n.title), &n.lines, &n.link, &n.command),
             Self::List(l) => (Some(&l.title), &l.lines, &l.link, &l.command),
+            Self::Policy(p) => (Some(&p.title), &p.lines, &p.link, &p.command),
             Self::Digest(d) => (None, &d.lines, &d.link, &d.command),
         };
         let rest = lines.iter().chain(link).chain(command);

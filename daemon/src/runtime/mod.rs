@@ -11,6 +11,7 @@ pub mod doors;
 pub mod heartbeat;
 pub mod incidents;
 pub mod marks;
+mod noted;
 pub mod offline;
 pub mod rules;
 pub mod run;
@@ -40,7 +41,7 @@ use coverage::Coverage;
 use incidents::{Drives, Waker, queue};
 use nightshift_detectors::Params;
 use nightshift_engine::drive::StoreError;
-use nightshift_engine::rules::{Mode, Rules};
+use nightshift_engine::rules::Mode;
 use nightshift_model::effect::Me;
 use nightshift_model::{Actor, Cluster, Epoch, Gap, Ignore, IncidentId, Registry, Role, SystemEvent};
 use nightshift_playbooks::Catalog;
@@ -248,8 +249,8 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     if setup.parts.responder {
         looks = Some(outside(reader.clone(), None));
         let me = take_role(&store, clock, Role::Responder, Epoch(0)).await?;
-        note_policy(&store, clock, &me, &rules).await?;
-        note_ignored(&store, clock, &me, &setup.ignore).await?;
+        noted::policy(&store, clock, &me, &rules).await?;
+        noted::ignored(&store, clock, &me, &setup.ignore).await?;
         let (waker, woken) = queue();
         if let (Some(alertmanager), Some(asking)) = (asked, setup.alertmanager) {
             let Asking { every, receiver, paging, .. } = asking;
@@ -449,25 +450,6 @@ async fn take_role(store: &SqliteStore, clock: Clock, role: Role, seen: Epoch) -
     let version = env!("CARGO_PKG_VERSION").to_owned();
     record(store, clock, &me, SystemEvent::Started { role, epoch, version }).await?;
     Ok(me)
-}
-
-/// A change of persons, roles, owners, policy, playbooks or mode since the last run is history, and voids votes.
-async fn note_policy(store: &SqliteStore, clock: Clock, me: &Me, rules: &RuleBook) -> Result<(), StoreError> {
-    let before = rules::system(store).await?.policy;
-    let fixed = &rules.fixed;
-    let after = Rules::policy_digest(&fixed.registry, &fixed.playbooks, &fixed.mode);
-    if before != Some(after) {
-        record(store, clock, me, SystemEvent::PolicyChanged { before, after }).await?;
-    }
-    Ok(())
-}
-
-/// What the configuration ignores is history when it changed since the last run: the digest tells it.
-async fn note_ignored(store: &SqliteStore, clock: Clock, me: &Me, ignore: &Ignore) -> Result<(), StoreError> {
-    if rules::system(store).await?.ignored != ignore.0 {
-        record(store, clock, me, SystemEvent::IgnoreChanged { entries: ignore.0.clone() }).await?;
-    }
-    Ok(())
 }
 
 async fn record(store: &SqliteStore, clock: Clock, me: &Me, event: SystemEvent) -> Result<(), StoreError> {

@@ -25,8 +25,9 @@ use tokio_util::sync::CancellationToken;
 /// As far back as days are compared.
 const COMPARED: Seconds = Seconds(7 * 86_400);
 /// What stands at a window's end may have begun long before.
-const STANDING: [&str; 12] = [
+const STANDING: [&str; 13] = [
     "coverage-changed",
+    "policy-noted",
     "quarantined",
     "inventory",
     "inventory-cleared",

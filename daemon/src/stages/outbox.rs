@@ -6,10 +6,11 @@
 mod deliver;
 mod ledger;
 mod list;
+mod policy;
 mod route;
 
 use crate::clock::Clock;
-use crate::notify::notice::{Around, Ballot, digest_notice, notice};
+use crate::notify::notice::{Around, Ballot, digest_notice, notice, vote_again};
 use crate::notify::{Channel, Heard, Kind, Notice, Notifier, Outgoing};
 use crate::store::outbox::{OutboxRow, UnreadableRow};
 use crate::store::{HistoryStore as _, SqliteStore, SystemAppend};
@@ -209,6 +210,7 @@ impl Outbox {
             MessageBody::Progress { incident } => self.changed(row, Kind::Progress, incident).await,
             MessageBody::Instead { incident, of } => self.instead(row, incident, of).await,
             MessageBody::List { channel, manner } => self.list(row, channel, *manner).await,
+            MessageBody::PolicyChanged { epoch } => self.policy_changed(row, *epoch).await,
             MessageBody::Digest { from, to } => self.digest(row, *from, *to).await,
         }
     }
@@ -281,7 +283,9 @@ impl Outbox {
         let (cluster, zone) = (self.cluster.clone(), self.zone.clone());
         let around = Around { cluster, zone, now: self.clock.now(), link };
         let ballot = Ballot::of(incident, &self.registry);
-        Outgoing::Incident(Box::new(Notice { ballot, ..notice(incident, kind, &around) }))
+        let mut told = Notice { ballot, ..notice(incident, kind, &around) };
+        told.lines.splice(..0, vote_again(incident, &self.registry));
+        Outgoing::Incident(Box::new(told))
     }
 
     async fn digest(&self, row: &OutboxRow, from: Timestamp, to: Timestamp) -> Result<(), StoreError> {
@@ -361,9 +365,10 @@ fn in_order(rows: Vec<OutboxRow>) -> Vec<Vec<OutboxRow>> {
             | MessageBody::Update { incident }
             | MessageBody::Progress { incident }
             | MessageBody::Instead { incident, .. } => incident.to_string(),
-            MessageBody::Wake { .. } | MessageBody::List { .. } | MessageBody::Digest { .. } => {
-                format!("row {}", row.id)
-            }
+            MessageBody::Wake { .. }
+            | MessageBody::List { .. }
+            | MessageBody::PolicyChanged { .. }
+            | MessageBody::Digest { .. } => format!("row {}", row.id),
         };
         groups.entry(group).or_default().push(row);
     }

@@ -68,6 +68,7 @@ impl Machine {
                 | MessageBody::Progress { .. }
                 | MessageBody::List { .. }
                 | MessageBody::Instead { .. }
+                | MessageBody::PolicyChanged { .. }
                 | MessageBody::Digest { .. } => false,
             };
             log.outbox.iter().filter(|(_, m)| is(&m.body)).count()

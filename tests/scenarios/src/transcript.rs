@@ -80,6 +80,7 @@ impl Transcript {
             | MessageBody::Instead { .. } => return,
             MessageBody::Page { incident } => format!("  => page: {incident}"),
             MessageBody::Update { incident } => format!("  => update: {incident}"),
+            MessageBody::PolicyChanged { .. } => "  => policy changed".to_owned(),
             MessageBody::Digest { .. } => "  => digest".to_owned(),
         };
         self.line(at, &text);

@@ -149,6 +149,7 @@ fn an_inverse_is_offered_for_what_was_written_and_is_over() {
         withdrawn: None,
         withdrawn_at: None,
         written_at,
+        approved_by: Vec::new(),
     };
     let over = |written| Incident {
         proposals: vec![past(written)],

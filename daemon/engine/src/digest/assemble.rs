@@ -4,13 +4,14 @@ use crate::alert::MISSING;
 use crate::digest::night::Night;
 use crate::digest::schema::{
     AfterFix, Audit, Compared, Deed, Digest, EndedStanding, Ending, Found, Ignoring, InventoryLine, Need,
-    NeedKind, NotDone, NotDoneReason, Quality, Relapse, Unanswered, Undelivered, Upcoming, VERSION, Verdict,
-    Waiting, Watch, Watched,
+    NeedKind, NotDone, NotDoneReason, PolicyChange, Quality, Relapse, Unanswered, Undelivered, Upcoming,
+    VERSION, Verdict, Waiting, Watch, Watched,
 };
 use crate::digest::story::{Began, Ended, Episode, Standing, Story, Written};
 use crate::digest::trend::{number, sleep_interruptions, trend};
 use crate::digest::words::{self, visible};
 use crate::digest::{Acting, Window};
+use crate::policy_change;
 use nightshift_model::history::Quarantine;
 use nightshift_model::{Gap, Got, IncidentId, Proposal, Registry, Seconds, Severity, Silence, Timestamp};
 use std::collections::BTreeMap;
@@ -23,6 +24,9 @@ const SOON: Seconds = Seconds(86_400);
 
 /// Entries of what is ignored that are told.
 const IGNORED: usize = 20;
+
+/// Changes of persons, policy and playbooks that are told.
+const CHANGES: usize = 8;
 
 /// What the format has a place for and this version does not look at.
 const NOT_CHECKED: [&str; 4] =
@@ -484,8 +488,20 @@ fn quality(
         lists: night.lists,
         untold,
         starts: night.starts,
+        policy: policy(night, window),
         audit,
     }
+}
+
+/// What differs between the window's two ends, in one line.
+fn policy(night: &Night<'_>, window: &Window) -> Option<PolicyChange> {
+    let (times, at) = night.policy?;
+    let mut changes = match night.policy_facts {
+        (Some(first), Some(last)) => policy_change::changes(Some(first), Some(last)),
+        (None, _) | (_, None) => Vec::new(),
+    };
+    let more = number(changes.drain(CHANGES.min(changes.len())..));
+    Some(PolicyChange { at: window.moment(at), times, changes, more })
 }
 
 /// What is not written is a gap like what is not seen, and stands with them.

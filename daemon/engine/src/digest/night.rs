@@ -2,7 +2,7 @@
 
 use crate::digest::Window;
 use nightshift_model::history::{InventoryEntry, Quarantine};
-use nightshift_model::{Gap, Ignored, Role, Silence, SilenceId, SystemEvent, Timestamp, Turn};
+use nightshift_model::{Gap, Ignored, PolicyFacts, Role, Silence, SilenceId, SystemEvent, Timestamp, Turn};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the system stream adds up to at the window's end.
@@ -33,6 +33,10 @@ pub(super) struct Night<'a> {
     pub(super) stopped: Option<(Timestamp, &'a str)>,
     /// Since when the executor is closed, and why.
     pub(super) closed: Option<(Timestamp, &'a str)>,
+    /// How often persons, policy or playbooks changed, and when last.
+    pub(super) policy: Option<(u32, Timestamp)>,
+    /// What they said when the window began, and what they say at its end, where it is known.
+    pub(super) policy_facts: (Option<&'a PolicyFacts>, Option<&'a PolicyFacts>),
 }
 
 #[derive(Debug)]
@@ -89,6 +93,17 @@ impl<'a> Night<'a> {
             }
             E::AlertmanagerChanged { gap, .. } => self.alertmanager = gap.as_deref(),
             E::IgnoreChanged { entries } => self.ignore = entries,
+            E::PolicyChanged { before: Some(_), .. } if within => {
+                self.policy = Some((self.policy.map_or(0, |(times, _)| times) + 1, at));
+            }
+            E::PolicyNoted { facts, .. } => {
+                let (first, last) = &mut self.policy_facts;
+                // What the first start of all noted is no change.
+                if !within || first.is_none() && self.policy.is_none() {
+                    *first = Some(facts);
+                }
+                *last = Some(facts);
+            }
             E::KillSwitchSet { reason, .. } => self.stopped = Some((at, reason)),
             E::KillSwitchCleared => self.stopped = None,
             E::AuditClosed { why } => self.closed = Some((at, why)),

@@ -496,8 +496,25 @@ pub struct Quality {
     pub untold: Vec<String>,
     /// Starts of nightshift in the window.
     pub starts: u32,
+    /// Who may decide, or by which rules, is not what it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyChange>,
     /// The history's own proof.
     pub audit: Audit,
+}
+
+/// Persons, roles, owners, policy, playbooks or mode changed in the window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyChange {
+    /// When last.
+    pub at: Moment,
+    /// How often.
+    pub times: u32,
+    /// The first of what differs between the window's two ends; empty where that is not known, or not the reader's.
+    pub changes: Vec<String>,
+    /// How many more there are.
+    #[serde(default, skip_serializing_if = "none")]
+    pub more: u32,
 }
 
 /// Left out where nothing was held back.

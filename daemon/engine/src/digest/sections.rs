@@ -1,7 +1,9 @@
 //! The digest as sentences, in the order of reading: what text, page and mail lay out.
 
 use crate::digest::assemble::many;
-use crate::digest::schema::{AfterFix, Count, Deed, Digest, Ending, Found, Need, NotDone, Relapse, Stat};
+use crate::digest::schema::{
+    AfterFix, Count, Deed, Digest, Ending, Found, Need, NotDone, PolicyChange, Relapse, Stat,
+};
 use crate::digest::words;
 use nightshift_model::{IncidentId, ProposalId};
 use std::fmt::Write as _;
@@ -190,6 +192,17 @@ fn duration(stat: &Stat) -> String {
     line
 }
 
+fn policy(change: &PolicyChange) -> String {
+    let times = if change.times > 1 { format!("{} times, last ", change.times) } else { String::new() };
+    let more = (change.more > 0).then(|| format!("and {} more", change.more));
+    let what: Vec<String> = change.changes.iter().cloned().chain(more).collect();
+    let what = if what.is_empty() { String::new() } else { format!(": {}", what.join("; ")) };
+    let at = &change.at.local;
+    format!(
+        "persons, policy, playbooks or mode changed {times}{at}, so votes on what was open are void{what}"
+    )
+}
+
 fn quality(digest: &Digest) -> impl Iterator<Item = Entry> {
     let quality = &digest.quality;
     let mut lines: Vec<String> = quality.gaps.iter().map(|gap| words::visible(&gap.to_string())).collect();
@@ -218,6 +231,7 @@ fn quality(digest: &Digest) -> impl Iterator<Item = Entry> {
         let n = many(ignoring.findings, "finding or alert", "findings or alerts");
         lines.push(format!("ignored by the configuration: {what}; {n} opened nothing"));
     }
+    lines.extend(quality.policy.as_ref().map(policy));
     if quality.starts > 0 {
         lines.push(format!("nightshift started {}", many(quality.starts, "time", "times")));
     }

@@ -67,6 +67,7 @@ pub(super) fn write(
     let (cluster, title, lines, link, command) = match message {
         Outgoing::Incident(n) => (&n.cluster, &n.title, &n.lines[..], &n.link, &n.command),
         Outgoing::List(l) => (&l.cluster, &l.title, &l.lines[..], &l.link, &l.command),
+        Outgoing::Policy(p) => (&p.cluster, &p.title, &p.lines[..], &p.link, &p.command),
         // Its lines are the top of its sections.
         Outgoing::Digest(d) => (&d.cluster, &d.title, &[][..], &d.link, &d.command),
     };
@@ -117,6 +118,7 @@ fn subject(message: &Outgoing) -> String {
             format!("[{}] {} {} ({})", n.cluster, n.reason.unwrap_or("Incident"), n.scope, n.incident)
         }
         Outgoing::List(l) => format!("[{}] {}", l.cluster, l.title),
+        Outgoing::Policy(p) => format!("[{}] {}", p.cluster, p.title),
         Outgoing::Digest(d) => format!("[{}] Digest: {}", d.cluster, d.title),
     };
     visible(&text, SUBJECT)
@@ -126,7 +128,7 @@ fn pages(message: &Outgoing) -> bool {
     match message {
         Outgoing::Incident(notice) => notice.kind == Kind::Page,
         Outgoing::List(list) => list.kind == Kind::Page,
-        Outgoing::Digest(_) => false,
+        Outgoing::Policy(_) | Outgoing::Digest(_) => false,
     }
 }
 
@@ -134,6 +136,7 @@ fn about(message: &Outgoing) -> String {
     match message {
         Outgoing::Incident(notice) => notice.incident.to_string(),
         Outgoing::List(_) => "over the hour's messages, so together".to_owned(),
+        Outgoing::Policy(_) => "who may decide, and by which rules".to_owned(),
         Outgoing::Digest(_) => "morning digest".to_owned(),
     }
 }
@@ -143,6 +146,7 @@ fn label(message: &Outgoing) -> &'static str {
         Outgoing::Incident(notice) if notice.proposal.is_some() => "Review the proposal",
         Outgoing::Incident(_) => "Open the incident",
         Outgoing::List(_) => "Open all of them",
+        Outgoing::Policy(_) => "Open nightshift",
         Outgoing::Digest(_) => "Open the digest",
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn step(message: &Outgoing, key: &str, thread: Option<&Thread>) -> St
     let notice = match message {
         Outgoing::Incident(notice) => notice,
         Outgoing::List(list) => return Step::Trigger(named(&["nightshift", &list.cluster, key])),
-        Outgoing::Digest(_) => return Step::Nothing,
+        Outgoing::Policy(_) | Outgoing::Digest(_) => return Step::Nothing,
     };
     let name = named(&["nightshift", &notice.cluster, notice.incident.as_str()]);
     let standing = thread.map(|thread| thread.state).filter(|state| *state != ThreadState::Resolved);
@@ -101,6 +101,7 @@ fn trigger(name: &str, message: &Outgoing, routing: &str, limits: &Limits) -> Va
     let (cluster, title, lines, link, command) = match message {
         Outgoing::Incident(n) => (&n.cluster, &n.title, &n.lines, &n.link, &n.command),
         Outgoing::List(l) => (&l.cluster, &l.title, &l.lines, &l.link, &l.command),
+        Outgoing::Policy(p) => (&p.cluster, &p.title, &p.lines, &p.link, &p.command),
         Outgoing::Digest(d) => (&d.cluster, &d.title, &d.lines, &d.link, &d.command),
     };
     let mut payload = json!({
@@ -133,8 +134,8 @@ fn trigger(name: &str, message: &Outgoing, routing: &str, limits: &Limits) -> Va
 fn source<'m>(message: &'m Outgoing, cluster: &'m str) -> &'m str {
     match message {
         Outgoing::Incident(notice) if !notice.scope.is_empty() => &notice.scope,
-        Outgoing::Incident(_) | Outgoing::List(_) | Outgoing::Digest(_) if cluster.is_empty() => "nightshift",
-        Outgoing::Incident(_) | Outgoing::List(_) | Outgoing::Digest(_) => cluster,
+        _ if cluster.is_empty() => "nightshift",
+        Outgoing::Incident(_) | Outgoing::List(_) | Outgoing::Policy(_) | Outgoing::Digest(_) => cluster,
     }
 }
 
@@ -142,7 +143,7 @@ fn label(message: &Outgoing) -> &'static str {
     match message {
         Outgoing::Incident(notice) if notice.proposal.is_some() => "Review proposal",
         Outgoing::Incident(_) => "Open incident",
-        Outgoing::List(_) | Outgoing::Digest(_) => "Open nightshift",
+        Outgoing::List(_) | Outgoing::Policy(_) | Outgoing::Digest(_) => "Open nightshift",
     }
 }
 
@@ -154,7 +155,7 @@ fn severity(message: &Outgoing) -> &'static str {
             Some(Severity::Info) => "info",
         },
         Outgoing::List(_) => "critical",
-        Outgoing::Digest(_) => "info",
+        Outgoing::Policy(_) | Outgoing::Digest(_) => "info",
     }
 }
 

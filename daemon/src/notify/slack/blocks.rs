@@ -62,6 +62,7 @@ pub(super) fn render(message: &Outgoing, mention: Option<&Mention>, limits: &Lim
     let (title, lines, link, command) = match message {
         Outgoing::Incident(n) => (&n.title, &n.lines, &n.link, &n.command),
         Outgoing::List(l) => (&l.title, &l.lines, &l.link, &l.command),
+        Outgoing::Policy(p) => (&p.title, &p.lines, &p.link, &p.command),
         Outgoing::Digest(d) => (&d.title, &d.lines, &d.link, &d.command),
     };
     let mut blocks = vec![json!({"type": "header", "text": plain(&escape(title, limits.header).0)})];
@@ -119,7 +120,7 @@ fn pages(message: &Outgoing) -> bool {
     match message {
         Outgoing::Incident(notice) => notice.kind == Kind::Page,
         Outgoing::List(list) => list.kind == Kind::Page,
-        Outgoing::Digest(_) => false,
+        Outgoing::Policy(_) | Outgoing::Digest(_) => false,
     }
 }
 
@@ -127,6 +128,7 @@ fn label(message: &Outgoing) -> &'static str {
     match message {
         Outgoing::Incident(_) => "How it stands now",
         Outgoing::List(_) => "All of them",
+        Outgoing::Policy(_) => "Open nightshift",
         Outgoing::Digest(_) => "The whole digest",
     }
 }
@@ -145,6 +147,7 @@ fn footer(message: &Outgoing, keeps: Keeps) -> String {
             format!("nightshift · {} · {} · {update}", n.cluster, n.incident)
         }
         Outgoing::List(l) => format!("nightshift · {} · over the hour's messages, so together", l.cluster),
+        Outgoing::Policy(p) => format!("nightshift · {} · who may decide, and by which rules", p.cluster),
         Outgoing::Digest(d) => format!("nightshift · {} · morning digest", d.cluster),
     }
 }

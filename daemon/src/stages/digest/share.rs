@@ -54,6 +54,8 @@ fn part(event: &mut SystemEvent, mine: &BTreeSet<String>, sees: Sees<'_>) -> boo
             });
             true
         }
+        // That something changed is everybody's; what persons of other teams may do is not.
+        E::PolicyNoted { .. } => false,
         E::Routed { incident, .. } => mine.contains(incident.as_str()),
         E::Started { .. }
         | E::Stopped { .. }
