@@ -105,6 +105,48 @@ fn what_is_ignored_is_told_with_its_reason_and_how_much_there_was() {
 }
 
 #[test]
+fn a_changed_policy_is_one_line_of_what_differs_between_the_ends_of_the_night() {
+    use nightshift_model::PolicyFacts;
+    let of = |names: &str| nightshift_model::digest("test", names.as_bytes());
+    let noted = |names: &[&str]| {
+        let persons: serde_json::Map<String, serde_json::Value> =
+            names.iter().map(|name| ((*name).to_owned(), json!(["role all"]))).collect();
+        let facts: PolicyFacts = serde_json::from_value(json!({"person": persons})).unwrap();
+        SystemEvent::PolicyNoted { policy: of(&names.concat()), facts }
+    };
+    let changed = |before: Option<&str>, after: &str| SystemEvent::PolicyChanged {
+        before: before.map(of),
+        after: of(after),
+    };
+    let line = |night: &Night| {
+        let text = text(&told(night), 2_000);
+        text.lines().find(|line| line.contains("playbooks or mode changed")).map(str::to_owned)
+    };
+    let mut night = Night::quiet();
+    night.system(10, changed(None, "alice"));
+    night.system(10, noted(&["alice"]));
+    assert_eq!(line(&night), None, "the first start of all changes nothing");
+    night.system(60, changed(Some("alice"), "alicebob"));
+    night.system(60, noted(&["alice", "bob"]));
+    night.system(70, changed(Some("alicebob"), "bob"));
+    night.system(70, noted(&["bob"]));
+    let said = line(&night).unwrap();
+    assert!(said.contains("changed 2 times, last "), "{said}");
+    assert!(
+        said.ends_with("void: person alice removed; it was: role all; person bob added: role all"),
+        "{said}"
+    );
+    let many: Vec<String> = (0..30).map(|n| format!("p{n:02}")).collect();
+    night.system(80, changed(Some("bob"), "many"));
+    night.system(80, noted(&many.iter().map(String::as_str).collect::<Vec<_>>()));
+    assert!(line(&night).unwrap().ends_with("; and 23 more"), "{:?}", line(&night));
+    // Somebody with some namespaces hears that it changed, and not what persons of others may do.
+    let mut part = Night::quiet();
+    part.system(60, changed(Some("alice"), "bob"));
+    assert!(line(&part).unwrap().ends_with("so votes on what was open are void"), "{:?}", line(&part));
+}
+
+#[test]
 fn a_night_without_incidents_is_one_line_of_proof_that_somebody_watched() {
     let digest = golden(&Night::quiet(), "0");
     assert_eq!(digest.verdict.healthy_rollouts, 12);

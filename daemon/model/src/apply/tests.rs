@@ -207,3 +207,33 @@ fn what_was_not_seen_outlives_a_fresh_round() {
     let again = fold(&["opened", "findings-changed", "unchecked", "planned", "reopened"]);
     assert_eq!(again.gaps().map(|gap| gap.what.as_str()).collect::<Vec<_>>(), ["watch nodes"]);
 }
+
+#[test]
+fn a_withdrawn_proposal_keeps_whose_approval_it_had() {
+    use crate::vote::{Proof, Vote};
+    let proposed = states().into_iter().find(|(label, _)| *label == "Proposed").unwrap().1;
+    let vote = |person: &str, decision, no| IncidentEvent::Voted {
+        vote: Vote {
+            proposal: super::samples::proposal().id().clone(),
+            digest: super::samples::proposal().digest(),
+            decision,
+            person: person.into(),
+            no,
+            at: at(6),
+            reason: String::new(),
+            interactive: true,
+            proof: Proof::Attested { by: "session".into() },
+        },
+    };
+    let (yes, back) = (VoteDecision::Approve, VoteDecision::Withdraw);
+    let votes = [vote("bob", yes, 1), vote("alice", yes, 1), vote("bob", back, 2), vote("zoe", yes, 1)];
+    let ends = [Withdrawal::PolicyChanged, Withdrawal::Superseded];
+    for (n, why) in ends.into_iter().enumerate() {
+        let voted =
+            votes.iter().fold(proposed.clone(), |i, e| Incident::apply(Some(&i), &place(&i), e).unwrap());
+        let event = IncidentEvent::Withdrawn { why };
+        let after = Incident::apply(Some(&voted), &place(&voted), &event).unwrap();
+        assert_eq!(after.proposals[0].approved_by, ["alice".into(), "zoe".into()]);
+        assert_eq!(after.voided().is_some(), n == 0, "only a changed policy voids votes");
+    }
+}

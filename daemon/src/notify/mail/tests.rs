@@ -330,3 +330,16 @@ async fn a_digest_is_whole_or_says_that_it_was_cut() {
     assert!(letter.contains("This mail was cut") && letter.contains("https://nightshift.example.com/digest"));
     assert_eq!(header(&letter, "References"), "");
 }
+
+#[tokio::test]
+async fn a_changed_policy_is_a_mail_of_its_own_that_is_not_urgent() {
+    let double = double(Manners::default()).await;
+    let mail = mail(double.port, MailTls::Starttls, Some(AUTHORITY), Some(PASSWORD));
+    let changes = vec!["person <script>eve added: role all".to_owned()];
+    let message = Outgoing::Policy(Box::new(crate::notify::notice::policy_notice("prod-1", changes, None)));
+    assert_eq!(mail.send(&message, "policy-changed:epoch-3", at(0)).await, Handed::Delivered);
+    let letter = double.letters.lock().unwrap()[0].replace("=\r\n", "");
+    assert_eq!(header(&letter, "Subject"), "[prod-1] Persons, policy, playbooks or mode changed");
+    assert_eq!((header(&letter, "Importance"), header(&letter, "References")), ("", ""));
+    assert!(letter.contains("&#60;script&#62;eve") || letter.contains("&lt;script&gt;eve"), "{letter}");
+}

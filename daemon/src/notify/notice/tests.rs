@@ -276,3 +276,73 @@ fn hostile_text_cannot_make_a_message_too_large() {
     let outgoing = Outgoing::Incident(Box::new(notice(&incident, Kind::Update, &around(None))));
     assert!(serde_json::to_vec(&outgoing).unwrap().len() < 19_000);
 }
+
+fn registry(approvers: &[&str]) -> Registry {
+    let persons: Vec<_> =
+        approvers.iter().map(|name| serde_json::json!({"name": name, "roles": ["all"]})).collect();
+    let roles = serde_json::json!({"all": {"owners": ["*"]}});
+    serde_json::from_value(serde_json::json!({"persons": persons, "roles": roles})).unwrap()
+}
+
+/// An incident whose first proposal these had said yes to when the policy changed.
+fn void(phase: Phase, approved: &[&str]) -> Incident {
+    let past = nightshift_model::incident::PastProposal {
+        id: ProposalId::of(&IncidentId::from("inc-0123456789"), 3),
+        digest: digest("test", b"old"),
+        action: nightshift_model::ActionKind::RollbackDeployment,
+        at: at(30),
+        withdrawn: Some(nightshift_model::Withdrawal::PolicyChanged),
+        withdrawn_at: Some(at(40)),
+        written_at: None,
+        approved_by: approved.iter().map(|name| PersonId::from(*name)).collect(),
+    };
+    Incident { proposals: vec![past], ..incident(phase) }
+}
+
+fn proposed() -> Phase {
+    Phase::Proposed { proposal: proposal(), votes: Vec::new() }
+}
+
+#[test]
+fn whoever_said_yes_before_the_policy_changed_is_told_to_say_it_again() {
+    let all = registry(&["alice", "bob", "carol"]);
+    let told = vote_again(&void(proposed(), &["alice", "zoe"]), &all);
+    assert!(told[0].ends_with("The yes of alice and zoe counts no more."), "{told:#?}");
+    assert_eq!(told[1], "To vote again on what is proposed next: alice.");
+    assert_eq!(told[2], "Not asked any more, by the registry of now: zoe.");
+    let nobody = vote_again(&void(proposed(), &[]), &all);
+    assert!(nobody[0].ends_with("Nobody had said yes to it."), "{nobody:#?}");
+    assert_eq!(nobody[1], "Who may approve it now: alice, bob and carol.");
+    let left = vote_again(&void(proposed(), &["zoe"]), &registry(&[]));
+    assert_eq!(left.last().unwrap(), "Nobody may approve it now.");
+    let many: Vec<String> = (0..40).map(|n| format!("p{n}\u{202e}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let told = vote_again(&void(proposed(), &many), &all).join("\n");
+    assert!(told.contains("34 more") && !told.contains('\u{202e}') && told.len() < 2_000, "{told}");
+}
+
+#[test]
+fn nobody_is_told_to_vote_again_where_no_vote_was_voided_or_none_is_wanted() {
+    let all = registry(&["alice"]);
+    assert!(vote_again(&incident(proposed()), &all).is_empty());
+    let mut denied = void(proposed(), &["alice"]);
+    denied.proposals[0].withdrawn = Some(nightshift_model::Withdrawal::Superseded);
+    assert!(vote_again(&denied, &all).is_empty());
+    let over = Phase::Closed { why: Closure::Healed };
+    assert!(vote_again(&void(over, &["alice"]), &all).is_empty());
+    // The one that waits now is not the one that was voided.
+    let mut standing = void(proposed(), &["alice"]);
+    standing.proposals[0].id = proposal().id().clone();
+    assert!(vote_again(&standing, &all).is_empty());
+}
+
+#[test]
+fn a_long_list_of_changes_is_cut_and_says_so() {
+    let changes: Vec<String> = (0..50).map(|n| format!("person p{n} removed")).collect();
+    let told = policy_notice("prod-1\u{1b}", changes, None);
+    assert_eq!((told.count, told.lines.len()), (50, 23));
+    assert_eq!(told.lines[20], "and 30 more");
+    assert!(!told.cluster.contains('\u{1b}') && told.command.is_some());
+    let order = policy_notice("prod-1", Vec::new(), Some("https://night.example.com".to_owned()));
+    assert_eq!((order.lines[0].as_str(), order.command), ("No more than the order of entries.", None));
+}

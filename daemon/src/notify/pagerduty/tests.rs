@@ -118,6 +118,7 @@ async fn nobody_is_woken_by_what_is_over_posted_or_a_digest() {
         incident(Kind::Progress, Stand::UnderWay),
         incident(Kind::Post, Stand::Open),
         digest,
+        Outgoing::Policy(Box::new(crate::notify::notice::policy_notice("prod-1", Vec::new(), None))),
     ] {
         assert_eq!(pager.send(&message, "k", None, at(0)).await, Handed::Delivered, "{}", message.kind());
     }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::notify::double::{Answer, Double, at, incident, notice, outbound};
+use crate::notify::notice::policy_notice;
 use crate::notify::{DigestNotice, Kind, ListNotice, Stand};
 use nightshift_model::Seconds;
 use serde_json::Value;
@@ -122,7 +123,9 @@ async fn what_is_too_long_is_cut_and_links_to_the_rest() {
         link: None,
         command: Some("nightshift incidents".to_owned()),
     }));
-    for message in [Outgoing::Incident(Box::new(long)), digest, list] {
+    let changes = vec!["<!channel> & more".repeat(100); 30];
+    let policy = Outgoing::Policy(Box::new(policy_notice("prod-1", changes, None)));
+    for message in [Outgoing::Incident(Box::new(long)), digest, list, policy] {
         assert_eq!(slack.send(&message, at(0)).await, Handed::Delivered, "{}", message.kind());
     }
     let seen = double.seen();
@@ -133,6 +136,8 @@ async fn what_is_too_long_is_cut_and_links_to_the_rest() {
         assert!(texts(body).iter().all(|t| !t.ends_with("&am") && !t.ends_with("&l…")), "no entity is cut");
     }
     assert!(texts(&seen[2]).join("\n").contains("nightshift incidents"));
+    let policy = texts(&seen[3]).join("\n");
+    assert!(policy.contains("&lt;!channel&gt;") && !policy.contains("<!"), "{policy}");
 }
 
 #[tokio::test]

@@ -9,6 +9,8 @@
     clippy::type_complexity,
     clippy::wildcard_enum_match_arm
 )] // tables of small cases: clones and wildcards read better here
+mod policy;
+
 use super::*;
 use crate::notify::Way;
 use crate::store::OpenMode;

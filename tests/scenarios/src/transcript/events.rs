@@ -213,6 +213,7 @@ pub(super) fn system(event: &S) -> Option<String> {
         | S::DigestSent { .. }
         | S::AuditRead { .. }
         | S::CheckpointKey { .. }
+        | S::PolicyNoted { .. }
         | S::Quiet { .. } => return None,
     })
 }
