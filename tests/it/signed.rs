@@ -177,6 +177,43 @@ async fn a_vote_replayed_after_it_was_taken_back_is_refused() -> anyhow::Result<
     Ok(())
 }
 
+/// The page to make a passkey carries a challenge with its time: what is answered too late makes no line, whatever it holds.
+#[tokio::test]
+async fn a_page_for_a_passkey_that_is_too_old_makes_none_and_offers_a_new_one() -> anyhow::Result<()> {
+    let mut plan = Plan::default();
+    plan.registry["passkeys"] = json!({"rp_id": "localhost", "origins": ["http://localhost:8080"]});
+    let house = House::build(plan).await?;
+    let mut alice = house.person("alice").await?;
+    let page = alice.get("/passkey").await?;
+    let form = alice.form(&page.text, "/passkey").context("no form")?;
+    let form = form.with("attestation", "AAAA").with("client_data", "e30");
+    let fresh = alice.cast(&form).await?;
+    assert_eq!(fresh.status, 422, "{}", fresh.text);
+    assert!(fresh.text.contains("The passkey cannot be used"), "in time it is read: {}", fresh.text);
+
+    house.clock.sleep(Duration::from_secs(310)).await;
+    let late = alice.cast(&form).await?;
+    assert_eq!(late.status, 422, "{}", late.text);
+    assert!(
+        late.text.contains("This page is too old. Make the passkey within five minutes."),
+        "{}",
+        late.text
+    );
+    assert!(late.text.contains("No passkey was taken.") && !late.text.contains("cannot be used"));
+    assert_eq!(late.text.matches(">Try again<").count(), 1, "one next step: {}", late.text);
+    // A younger time does not fit the token that was made for the older one.
+    let now = house.clock.now().to_string();
+    let moved = alice.cast(&form.clone().with("ts", &now)).await?;
+    assert!(moved.status == 422 && !moved.text.contains("cannot be used"), "{}", moved.text);
+    let again = alice.get("/passkey").await?;
+    let again = alice.form(&again.text, "/passkey").context("no form")?;
+    assert_ne!(again.fields["ts"], form.fields["ts"], "the page of now has a time of now");
+    let foreign = again.with("attestation", "AAAA").with("client_data", "e30");
+    let foreign = foreign.from(Some("https://evil.example"), Some("cross-site"));
+    assert_eq!(alice.cast(&foreign).await?.status, 403);
+    house.finish().await.map(drop)
+}
+
 /// What `person key new` printed, as the registry takes it. Its time lies after the proposal's, so it is left out.
 pub(crate) fn entry(line: &str) -> anyhow::Result<Value> {
     let field = |name: &str| {

@@ -29,7 +29,7 @@ pub fn facts(registry: &Registry, playbooks: &Catalog, mode: &Mode) -> PolicyFac
     let bridges = registry.bridges.iter().map(|bridge| {
         let keys = bridge.keys.iter().map(|key| {
             let name = format!("key {}", fingerprint(&key.public));
-            dated(name, key.since, key.revoked)
+            dated(&name, key.since, key.revoked)
         });
         (bridge.name.to_string(), roles(&bridge.roles).chain(keys).collect())
     });
@@ -86,10 +86,10 @@ fn roles(roles: &[String]) -> impl Iterator<Item = String> {
 
 fn key(key: &PersonKey) -> String {
     let name = format!("{} key {}", key.kind.as_str(), fingerprint(&format!("{} {}", key.id, key.public)));
-    dated(name, key.since, key.revoked)
+    dated(&name, key.since, key.revoked)
 }
 
-fn dated(name: String, since: Option<Timestamp>, revoked: Option<Timestamp>) -> String {
+fn dated(name: &str, since: Option<Timestamp>, revoked: Option<Timestamp>) -> String {
     let since = since.map(|at| format!(" since {at}")).unwrap_or_default();
     let revoked = revoked.map(|at| format!(" revoked {at}")).unwrap_or_default();
     format!("{name}{since}{revoked}")

@@ -16,6 +16,10 @@ const TOKEN: &str = "0123456789abcdef0123456789abcdef-new";
 const BEFORE: &str = "0123456789abcdef0123456789abcdef-old";
 const GOOD: &str = r#"{"version":"4","receiver":"r","status":"firing","alerts":[{"status":"firing","labels":{"alertname":"X"},"startsAt":"2026-03-01T02:00:00Z","endsAt":"0001-01-01T00:00:00Z","fingerprint":"0011223344556677"}]}"#;
 
+/// `{"version":"4","alerts":[]}`, which would be taken, as gzip writes it.
+const PACKED: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xab\x56\x2a\x4b\x2d\x2a\xce\xcc\xcf\x53\xb2\x52\x32\x51\xd2\x51\x4a\xcc\x49\
+  \x2d\x2a\x29\x56\xb2\x8a\x8e\xad\x05\x00\x29\x54\x57\xd3\x1b\x00\x00\x00";
+
 struct House {
     folder: tempfile::TempDir,
     store: SqliteStore,
@@ -182,6 +186,9 @@ async fn bad_input_is_named_and_stores_nothing() {
     let with = |body: &str, kind: &str| {
         Request::post(PATH).header("content-type", kind).body(Body::from(body.to_owned())).unwrap()
     };
+    let packed =
+        Request::post(PATH).header("content-type", "application/json").header("content-encoding", "gzip");
+    let packed = packed.body(Body::from(PACKED)).unwrap();
     let no_type = Request::post(PATH).body(Body::from(GOOD)).unwrap();
     let table = [
         (json(""), 400, "not-json"),
@@ -192,6 +199,8 @@ async fn bad_input_is_named_and_stores_nothing() {
         (json(r#"{"version":"4","alerts":7}"#), 400, "alerts"),
         (json(many), 400, "too-many-alerts"),
         (json(huge), 413, "too-large"),
+        (json("[".repeat(500_000)), 400, "not-json"),
+        (packed, 400, "not-json"), // never opened, so nothing in it can grow
         (with(GOOD, "text/plain"), 400, "content-type"),
         (with(GOOD, "application/x-www-form-urlencoded"), 400, "content-type"),
         (no_type, 400, "content-type"),

@@ -17,7 +17,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use http::header::RETRY_AFTER;
+use http::header::{LOCATION, RETRY_AFTER};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
@@ -37,7 +37,12 @@ async fn double(answers: &[(u16, Option<&str>)]) -> Double {
     let receive = |State((seen, answers)): State<(Seen, Answers)>, headers: HeaderMap, body: Bytes| async move {
         seen.lock().unwrap().push((headers, body));
         let (status, after) = answers.lock().unwrap().pop_front().unwrap_or((200, None));
-        let mut response: Response = StatusCode::from_u16(status).unwrap().into_response();
+        let status = StatusCode::from_u16(status).unwrap();
+        let mut response: Response = (status, r#"{"ok":false,"error":"invalid_token"}"#).into_response();
+        if status.is_redirection() {
+            let inside = HeaderValue::from_static("http://169.254.169.254/latest/meta-data/");
+            response.headers_mut().insert(LOCATION, inside);
+        }
         if let Some(after) = after {
             response.headers_mut().insert(RETRY_AFTER, after.parse().unwrap());
         }
@@ -119,8 +124,19 @@ async fn a_pause_is_kept_for_every_message_and_410_ends_it() {
 static MESSAGE: std::sync::LazyLock<Outgoing> = std::sync::LazyLock::new(message);
 
 #[tokio::test]
-async fn a_redirect_is_a_failure() {
+async fn a_redirect_to_the_metadata_address_is_a_failure_and_not_followed() {
     let double = double(&[(302, None)]).await;
     let handed = double.webhook.send("m", &message(), at(0)).await;
     assert!(matches!(handed, Handed::Later { ref why, .. } if why.contains("302")), "{handed:?}");
+    assert_eq!(double.seen.lock().unwrap().len(), 1);
+}
+
+/// Standard Webhooks knows the status alone: what a receiver writes beside a 200 is its own affair, and is neither read nor
+/// kept.
+#[tokio::test]
+async fn of_a_signed_webhook_the_status_alone_counts() {
+    let double = double(&[(200, Some("30")), (204, None), (200, None)]).await;
+    for second in 0..3 {
+        assert_eq!(double.webhook.send("m", &message(), at(second)).await, Handed::Delivered);
+    }
 }

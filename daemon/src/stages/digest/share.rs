@@ -54,8 +54,6 @@ fn part(event: &mut SystemEvent, mine: &BTreeSet<String>, sees: Sees<'_>) -> boo
             });
             true
         }
-        // That something changed is everybody's; what persons of other teams may do is not.
-        E::PolicyNoted { .. } => false,
         E::Routed { incident, .. } => mine.contains(incident.as_str()),
         E::Started { .. }
         | E::Stopped { .. }
@@ -75,7 +73,9 @@ fn part(event: &mut SystemEvent, mine: &BTreeSet<String>, sees: Sees<'_>) -> boo
             | Selector::Object { namespace, .. } => sees(namespace),
             Selector::Reason(_) => true,
         },
-        E::SilenceUnread { .. }
+        // That the policy changed is everybody's; what persons of other teams may do is not.
+        E::PolicyNoted { .. }
+        | E::SilenceUnread { .. }
         | E::HealthySeen { .. }
         | E::Invited { .. }
         | E::SessionOpened { .. }
