@@ -44,4 +44,8 @@ impl Looked {
 }
 
 /// All detectors, in the order of their reasons.
-pub static DETECTORS: &[&dyn Detector] = &[&crate::crash_loop_back_off::CrashLoopBackOff];
+pub static DETECTORS: &[&dyn Detector] = &[
+    &crate::crash_loop_back_off::CrashLoopBackOff,
+    &crate::failed_create::FailedCreate,
+    &crate::job_failed::JobFailed,
+];

@@ -7,8 +7,11 @@ pub mod catalog;
 pub mod crash_loop_back_off;
 pub mod doc;
 pub mod facts;
+pub mod failed_create;
+pub mod job_failed;
 pub mod look;
 pub mod params;
+mod refusal;
 pub mod rollout;
 pub mod view;
 

@@ -15,6 +15,14 @@ pub struct Params {
     pub backoff_first: Seconds,
     /// The kubelet's longest back-off.
     pub backoff_most: Seconds,
+    /// How long pods are refused for a reason that only a person can end.
+    pub refused_for_good: Seconds,
+    /// How long pods are refused for a reason that may pass: an account or a webhook's pods may come a moment later.
+    pub refused: Seconds,
+    /// How long pods are refused by a quota that has room again: the controller sleeps longer after each try.
+    pub refused_with_room: Seconds,
+    /// How long an Event of a refusal is believed: controllers try again after 1,000 seconds at the latest.
+    pub refused_told: Seconds,
 }
 
 impl Default for Params {
@@ -25,6 +33,10 @@ impl Default for Params {
             early_after: Seconds(30),
             backoff_first: Seconds(10),
             backoff_most: Seconds(300),
+            refused_for_good: Seconds(30),
+            refused: Seconds(60),
+            refused_with_room: Seconds(300),
+            refused_told: Seconds(1200),
         }
     }
 }

@@ -153,6 +153,8 @@ causes! {
     Dependency "something that it needs does not answer",
     /// The newest revision brought it.
     NewRevision "the newest revision brought it",
+    /// The Job's own policy gives up at such a failure.
+    FailurePolicy "the Job's own policy gives up at such a failure",
 }
 
 impl Cause {

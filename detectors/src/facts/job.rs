@@ -14,6 +14,8 @@ pub struct JobFacts {
     pub meta: Meta,
     /// `spec.suspend`.
     pub suspended: bool,
+    /// Pods that should run at once: `spec.parallelism`, and no more than are still to succeed.
+    pub wanted: u32,
     /// `status.active`.
     pub active: u32,
     /// `status.succeeded`.
@@ -43,6 +45,8 @@ pub struct CronJobFacts {
     pub meta: Meta,
     /// `spec.schedule`.
     pub schedule: Arc<str>,
+    /// `spec.timeZone`; empty is the controller manager's own, mostly UTC.
+    pub zone: Arc<str>,
     /// `spec.suspend`.
     pub suspended: bool,
     /// `spec.concurrencyPolicy`; empty is Allow.
@@ -59,6 +63,7 @@ impl CronJobFacts {
     pub(crate) fn share(&mut self, pool: &mut Pool) {
         self.meta.share(pool);
         pool.share(&mut self.schedule);
+        pool.share(&mut self.zone);
         pool.share(&mut self.concurrency);
     }
 }
@@ -79,6 +84,10 @@ struct JobWire {
 struct JobSpecWire {
     #[serde(deserialize_with = "lenient")]
     suspend: bool,
+    #[serde(deserialize_with = "lenient")]
+    parallelism: Option<u32>,
+    #[serde(deserialize_with = "lenient")]
+    completions: Option<u32>,
 }
 
 #[derive(Default, Deserialize)]
@@ -113,6 +122,8 @@ struct CronJobSpecWire {
     #[serde(deserialize_with = "lenient")]
     schedule: Arc<str>,
     #[serde(deserialize_with = "lenient")]
+    time_zone: Arc<str>,
+    #[serde(deserialize_with = "lenient")]
     suspend: bool,
     #[serde(deserialize_with = "lenient")]
     concurrency_policy: Arc<str>,
@@ -141,9 +152,11 @@ read_through!(CronJobFacts, CronJobWire);
 impl From<JobWire> for JobFacts {
     fn from(wire: JobWire) -> Self {
         let status = wire.status;
+        let left = wire.spec.completions.map(|all| all.saturating_sub(status.succeeded));
         Self {
             meta: wire.metadata,
             suspended: wire.spec.suspend,
+            wanted: wire.spec.parallelism.unwrap_or(1).min(left.unwrap_or(u32::MAX)),
             active: status.active,
             succeeded: status.succeeded,
             failed: status.failed,
@@ -160,6 +173,7 @@ impl From<CronJobWire> for CronJobFacts {
         Self {
             meta: wire.metadata,
             schedule: spec.schedule,
+            zone: spec.time_zone,
             suspended: spec.suspend,
             concurrency: spec.concurrency_policy,
             active: u32::try_from(status.active.len()).unwrap_or(u32::MAX),
