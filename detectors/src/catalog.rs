@@ -48,4 +48,5 @@ pub static DETECTORS: &[&dyn Detector] = &[
     &crate::crash_loop_back_off::CrashLoopBackOff,
     &crate::failed_create::FailedCreate,
     &crate::job_failed::JobFailed,
+    &crate::cron_job_failing::CronJobFailing,
 ];

@@ -5,6 +5,8 @@
 
 pub mod catalog;
 pub mod crash_loop_back_off;
+mod cron;
+pub mod cron_job_failing;
 pub mod doc;
 pub mod facts;
 pub mod failed_create;
