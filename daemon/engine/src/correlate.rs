@@ -2,6 +2,8 @@
 
 pub mod alerts;
 
+use crate::redact::redactor;
+use crate::text::visible;
 use nightshift_model::incident::Reopening;
 use nightshift_model::{
     Closure, Finding, Fingerprint, Gap, Ids, Incident, IncidentEvent, IncidentId, ObjectRef, Phase, Reason,
@@ -12,6 +14,8 @@ use nightshift_model::{
 pub const RELAPSE_WITHIN: Seconds = Seconds(24 * 3600);
 /// As many holes an incident lists; the last line says how many more there are.
 pub const GAPS: usize = 12;
+/// Characters that are kept of the cluster's own words for a finding.
+pub const DETAIL: usize = 1024;
 
 /// Events for one incident; the first of a new one is `Opened`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +34,8 @@ pub fn remembered(incident: &Incident, now: Timestamp) -> bool {
 
 /// Compares what is true of a scope now with the scope's incidents. `known` are the scope's incidents that are
 /// [`remembered`]; absence of a finding is clearing. `unchecked` is what could not be seen meanwhile.
+///
+/// A scope has one open incident: several reasons are several symptoms of it, and the one that tells most comes first.
 pub fn correlate(
     known: &[Incident],
     scope: &ObjectRef,
@@ -38,68 +44,142 @@ pub fn correlate(
     now: Timestamp,
     ids: &mut Ids,
 ) -> Vec<Correlated> {
-    let mut reasons: Vec<Reason> = findings.iter().map(|f| f.reason).collect();
-    reasons.sort_unstable();
-    reasons.dedup();
     let gaps = bounded(unchecked);
-
-    let (mut out, mut joined) = (Vec::new(), Vec::new());
-    for reason in reasons {
-        let cause = Finding::fingerprint(scope, reason);
-        let now_true: Vec<Finding> = findings.iter().filter(|f| f.reason == reason).cloned().collect();
-        let same = known.iter().filter(|i| about(i, scope, reason));
-        let newest = same.max_by_key(|i| (is_open(i), i.opened_at)).filter(|i| is_open(i));
-        // An alert came first: what nightshift sees itself joins the incident that the alert opened.
-        let told = || known.iter().find(|i| awaits_a_finding(i, scope) && !joined.contains(&i.id));
-        let over = || known.iter().filter(|i| about(i, scope, reason)).max_by_key(|i| i.opened_at);
-        match newest.or_else(told).or_else(over) {
-            Some(incident) if is_open(incident) => {
-                joined.push(incident.id.clone());
-                let events = with_gaps(incident, &gaps, changed(incident, now_true));
-                if !events.is_empty() {
-                    out.push(Correlated { id: incident.id.clone(), events });
-                }
+    let findings = kept(findings);
+    let open: Vec<&Incident> = known.iter().filter(|i| is_open(i) && is_own(i, scope)).collect();
+    let mut out = Vec::new();
+    for (incident, share) in shares(&open, scope, &findings) {
+        let events = if share.is_empty() {
+            gone(incident)
+        } else {
+            with_gaps(incident, &gaps, changed(incident, share))
+        };
+        out.push(Correlated { id: incident.id.clone(), events });
+    }
+    let over: Vec<&Incident> = known.iter().filter(|i| !is_open(i) && is_own(i, scope)).collect();
+    if open.is_empty() {
+        match again(&over, scope, &findings, now) {
+            Again::Nothing => {}
+            Again::Opens => {
+                let first = findings.first().map(|f| Finding::fingerprint(scope, f.reason));
+                let events = first.map(|cause| opened(scope, cause, findings.clone(), &gaps));
+                let events = events.unwrap_or_default();
+                out.push(Correlated { id: ids.incident(), events });
             }
-            Some(incident) if remembered(incident, now) => {
-                if let Some(why) = came_back(incident, &now_true) {
-                    let events = vec![
-                        IncidentEvent::Reopened { why },
-                        IncidentEvent::FindingsChanged { findings: now_true },
-                    ];
-                    out.push(Correlated {
-                        id: incident.id.clone(),
-                        events: with_gaps(incident, &gaps, events),
-                    });
-                }
+            Again::Reopens(incident, why) => {
+                let found = IncidentEvent::FindingsChanged { findings: findings.clone() };
+                let events = with_gaps(incident, &gaps, vec![IncidentEvent::Reopened { why }, found]);
+                out.push(Correlated { id: incident.id.clone(), events });
             }
-            _ => out.push(Correlated { id: ids.incident(), events: opened(scope, cause, now_true, &gaps) }),
         }
     }
-    let standing = |i: &&Incident| (is_open(i) && !i.findings.is_empty()) || ended_standing(i);
-    for incident in known.iter().filter(standing) {
-        let still = findings.iter().any(|f| about(incident, scope, f.reason));
-        if !still {
-            let events = vec![IncidentEvent::FindingsChanged { findings: Vec::new() }];
-            out.push(Correlated { id: incident.id.clone(), events });
+    for incident in over.iter().filter(|i| ended_standing(i)) {
+        if !findings.iter().any(|f| knows(incident, scope, f.reason)) {
+            out.push(Correlated { id: incident.id.clone(), events: gone(incident) });
         }
     }
+    out.retain(|one| !one.events.is_empty());
     out
+}
+
+/// Findings as an incident keeps them: the one that tells most first, with the worst severity of all, for that is the
+/// incident's; words of others without secrets.
+fn kept(findings: &[Finding]) -> Vec<Finding> {
+    let mut findings = findings.to_vec();
+    findings.sort_by_key(|f| f.reason);
+    let worst = findings.iter().map(|f| f.severity).max();
+    if let (Some(first), Some(worst)) = (findings.first_mut(), worst) {
+        first.severity = worst;
+    }
+    for finding in &mut findings {
+        finding.detail = visible(&redactor().redact(&finding.detail).text, DETAIL);
+    }
+    findings
+}
+
+/// Which open incident each finding belongs to. There is more than one only in a history from before a scope had one:
+/// then each keeps its own reason.
+fn shares<'a>(
+    open: &[&'a Incident],
+    scope: &ObjectRef,
+    findings: &[Finding],
+) -> Vec<(&'a Incident, Vec<Finding>)> {
+    let newest = |reason: Reason| {
+        let same = open.iter().copied().filter(|i| about(i, scope, reason));
+        same.max_by_key(|i| i.opened_at).map(|i| &i.id)
+    };
+    let first = findings.iter().find_map(|f| newest(f.reason));
+    let first =
+        first.or_else(|| open.iter().min_by_key(|i| (i.findings.is_empty(), i.opened_at)).map(|i| &i.id));
+    let mine = |i: &Incident| {
+        let here = |f: &&Finding| newest(f.reason).or(first) == Some(&i.id);
+        findings.iter().filter(here).cloned().collect()
+    };
+    open.iter().map(|i| (*i, mine(i))).collect()
+}
+
+/// What becomes of findings at a scope without an open incident.
+enum Again<'a> {
+    /// They are what a closed incident leaves behind.
+    Nothing,
+    /// They are a new one.
+    Opens,
+    /// They are this one, again.
+    Reopens(&'a Incident, Reopening),
+}
+
+/// Judged by the first reason that a closed incident does not explain.
+fn again<'a>(over: &[&'a Incident], scope: &ObjectRef, findings: &[Finding], now: Timestamp) -> Again<'a> {
+    for finding in findings {
+        let same = over.iter().filter(|i| knows(i, scope, finding.reason) && remembered(i, now));
+        match same.max_by_key(|i| i.opened_at) {
+            Some(incident) => {
+                if let Some(why) = came_back(incident, finding) {
+                    return Again::Reopens(incident, why);
+                }
+            }
+            None if over.iter().any(|i| remembered(i, now) && covers(i, finding, findings)) => {}
+            None => return Again::Opens,
+        }
+    }
+    Again::Nothing
 }
 
 fn is_open(incident: &Incident) -> bool {
     !matches!(incident.phase, Phase::Closed { .. })
 }
 
-/// Whether an incident is the fault that this reason names, whoever saw it first.
-fn about(incident: &Incident, scope: &ObjectRef, reason: Reason) -> bool {
-    let found = |i: &Incident| i.symptom.as_ref().is_some_and(|s| s.reason == reason);
-    incident.cause == Finding::fingerprint(scope, reason)
-        || (alerts::told_first(incident, scope) && found(incident))
+/// Whether findings of a scope may be an incident's: of a namespace or the cluster alerts have incidents of their own.
+fn is_own(incident: &Incident, scope: &ObjectRef) -> bool {
+    !alerts::is_wide(scope) || incident.symptom.is_some()
 }
 
-/// Whether an alert opened it and nightshift has seen nothing itself so far.
-fn awaits_a_finding(incident: &Incident, scope: &ObjectRef) -> bool {
-    is_open(incident) && alerts::told_first(incident, scope) && incident.symptom.is_none()
+/// Whether an incident is the fault that this reason names, whoever saw it first.
+fn about(incident: &Incident, scope: &ObjectRef, reason: Reason) -> bool {
+    incident.cause == Finding::fingerprint(scope, reason)
+        || incident.symptom.as_ref().is_some_and(|s| s.reason == reason)
+}
+
+/// The same, with what stood beside its symptom.
+fn knows(incident: &Incident, scope: &ObjectRef, reason: Reason) -> bool {
+    about(incident, scope, reason) || incident.findings.iter().any(|f| f.reason == reason)
+}
+
+/// Whether a reason that a closed incident did not have follows from what it left standing: it tells less, hurts no
+/// more, and began before the end, or a person has ended it all.
+fn covers(closed: &Incident, finding: &Finding, now_true: &[Finding]) -> bool {
+    let Some(first) = closed.findings.first() else { return false };
+    let stands = now_true.iter().any(|f| f.reason == first.reason);
+    let before = ended_standing(closed) || finding.since <= closed.changed_at;
+    stands && before && finding.reason > first.reason && finding.severity <= first.severity
+}
+
+/// The symptom of an incident went away.
+fn gone(incident: &Incident) -> Vec<IncidentEvent> {
+    if incident.findings.is_empty() {
+        return Vec::new();
+    }
+    vec![IncidentEvent::FindingsChanged { findings: Vec::new() }]
 }
 
 /// A person ended it and the symptom has not gone away since.
@@ -144,14 +224,15 @@ fn opened(scope: &ObjectRef, cause: Fingerprint, findings: Vec<Finding>, gaps: &
 
 /// A closed incident relapses only by something that began after it was closed, or that had gone away before. What a
 /// person ended while it stood begins anew with every crash, so there only another fault counts.
-fn came_back(closed: &Incident, findings: &[Finding]) -> Option<Reopening> {
+fn came_back(closed: &Incident, finding: &Finding) -> Option<Reopening> {
     if closed.findings.is_empty() {
         return Some(Reopening::Relapse);
     }
     if ended_standing(closed) {
-        return (!same(&closed.findings, findings)).then_some(Reopening::Changed);
+        let known = closed.findings.iter().any(|f| f.same(finding));
+        return (!known).then_some(Reopening::Changed);
     }
-    findings.iter().any(|f| f.since > closed.changed_at).then_some(Reopening::Relapse)
+    (finding.since > closed.changed_at).then_some(Reopening::Relapse)
 }
 
 /// Whether two looks at one fault say the same, counters aside.
@@ -159,31 +240,63 @@ fn same(before: &[Finding], now: &[Finding]) -> bool {
     before.len() == now.len() && before.iter().zip(now).all(|(a, b)| a.same(b))
 }
 
-/// A change of counters alone is no change. Another revision or another exit ends what was built on the old one.
+/// A change of counters alone is no change. Another revision or another exit ends what was built on the old one, and
+/// so does a symptom that went away while something else stays. What only tells more is planned anew where nothing is
+/// sealed yet.
 fn changed(incident: &Incident, findings: Vec<Finding>) -> Vec<IncidentEvent> {
     if same(&incident.findings, &findings) {
         return Vec::new();
     }
-    let revision = |list: &[Finding]| list.first().map(|f| (f.template_hash.clone(), f.container.clone()));
-    let before = incident.symptom.as_ref().map(|f| (f.template_hash.clone(), f.container.clone()));
     // What a person asked for stands on no finding: the wish is not over because something is seen now.
-    let other_revision = revision(&findings) != before && incident.wished().is_none();
+    let turn = if incident.wished().is_some() { Turn::Same } else { turn(incident, &findings) };
     let mut events = vec![IncidentEvent::FindingsChanged { findings }];
-    if other_revision {
-        match incident.phase {
-            Phase::Proposed { .. } | Phase::Granted { .. } => events.push(IncidentEvent::Withdrawn {
-                why: Withdrawal::TargetChanged { what: "another revision is broken now".to_owned() },
-            }),
-            Phase::Drafted { .. } | Phase::Escalated { .. } => {
-                events.push(IncidentEvent::Reopened { why: Reopening::Changed });
-            }
+    match (turn, &incident.phase) {
+        (Turn::Over(what), Phase::Proposed { .. } | Phase::Granted { .. }) => {
+            events.push(IncidentEvent::Withdrawn { why: Withdrawal::TargetChanged { what } });
+        }
+        (Turn::Over(_) | Turn::More, Phase::Drafted { .. } | Phase::Escalated { .. }) => {
+            events.push(IncidentEvent::Reopened { why: Reopening::Changed });
+        }
+        (
+            Turn::Same | Turn::More | Turn::Over(_),
             Phase::Investigating { .. }
+            | Phase::Drafted { .. }
+            | Phase::Proposed { .. }
+            | Phase::Granted { .. }
             | Phase::Executing { .. }
             | Phase::Verifying { .. }
-            | Phase::Closed { .. } => {}
-        }
+            | Phase::Escalated { .. }
+            | Phase::Closed { .. },
+        ) => {}
     }
     events
+}
+
+/// What other findings mean for what was built on the symptom.
+enum Turn {
+    /// The symptom is the same.
+    Same,
+    /// Something that tells more stands beside it now.
+    More,
+    /// It is over: why, in a clause.
+    Over(String),
+}
+
+fn turn(incident: &Incident, findings: &[Finding]) -> Turn {
+    let (Some(before), Some(now)) = (&incident.symptom, findings.first()) else { return Turn::More };
+    let other = before.template_hash != now.template_hash;
+    let named = !before.template_hash.is_empty() && !now.template_hash.is_empty();
+    if before.reason == now.reason {
+        let same = !other && before.container == now.container;
+        return if same { Turn::Same } else { Turn::Over("another revision is broken now".to_owned()) };
+    }
+    if other && named {
+        return Turn::Over("another revision is broken now".to_owned());
+    }
+    if findings.iter().any(|f| f.reason == before.reason) {
+        return Turn::More;
+    }
+    Turn::Over(format!("{} is gone and {} stays", before.reason, now.reason))
 }
 
 #[cfg(test)]

@@ -82,7 +82,10 @@ impl Detect {
         let mut known: BTreeMap<ObjectRef, BTreeSet<IncidentId>> = BTreeMap::new();
         for incident in store.snapshots(&Filter::newest(10_000)).await? {
             if remembered(&incident, now) {
+                // What was seen of a namespace is looked for under its own name, what was told of it by cause.
+                let seen = incident.symptom.is_some();
                 let filed = alerts::filed(&incident.scope, &incident.cause);
+                let filed = if seen { incident.scope } else { filed };
                 known.entry(filed).or_default().insert(incident.id);
             }
         }

@@ -26,11 +26,6 @@ pub fn is_wide(scope: &ObjectRef) -> bool {
     scope.kind == Kind::Namespace || matches!(&scope.kind, Kind::Other(kind) if kind == CLUSTER)
 }
 
-/// Whether an alert about this single object opened the incident.
-pub(super) fn told_first(incident: &Incident, scope: &ObjectRef) -> bool {
-    !is_wide(scope) && incident.cause == cause(scope, "")
-}
-
 /// Where a firing alert belongs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Belongs {

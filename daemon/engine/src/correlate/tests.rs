@@ -158,3 +158,149 @@ fn a_finding_joins_what_a_person_asked_for() {
     let quiet = fold(&cleared, Some(joined), 3);
     assert!(quiet.wished().is_some() && quiet.findings.is_empty());
 }
+
+fn of(reason: Reason, severity: nightshift_model::Severity, template: &str) -> Finding {
+    Finding { reason, severity, container: String::new(), ..finding(template) }
+}
+
+fn reasons(incident: &Incident) -> Vec<Reason> {
+    incident.findings.iter().map(|f| f.reason).collect()
+}
+
+#[test]
+fn reasons_of_one_scope_are_one_incident_and_the_first_tells_most() {
+    use nightshift_model::Severity::{Critical, Warning};
+    let look = |known: &[Incident], found: &[Finding], second| {
+        correlate(known, &target(), found, &[], at(second), &mut ids())
+    };
+    let (stuck, image) =
+        (of(Reason::ProgressDeadlineExceeded, Critical, ""), of(Reason::ImagePullBackOff, Warning, "2"));
+    let opened = look(&[], &[stuck.clone(), image.clone()], 0);
+    assert_eq!(opened.len(), 1, "{opened:?}");
+    let open = fold(&opened, None, 0);
+    assert_eq!(reasons(&open), [Reason::ImagePullBackOff, Reason::ProgressDeadlineExceeded]);
+    assert_eq!(open.cause, Finding::fingerprint(&target(), Reason::ImagePullBackOff));
+    assert_eq!(
+        open.symptom.as_ref().unwrap().severity,
+        Critical,
+        "the incident is as bad as its worst symptom"
+    );
+    assert!(look(&[open.clone()], &[image.clone(), stuck.clone()], 1).is_empty(), "their order is no change");
+
+    // One joins, whatever it tells; one that goes leaves the rest.
+    let unready = of(Reason::ReplicasUnavailable, Warning, "");
+    let joined = look(&[open.clone()], &[image.clone(), stuck.clone(), unready.clone()], 2);
+    assert!(matches!(&joined[..], [one] if one.id == open.id && one.events.len() == 1), "{joined:?}");
+    let open = fold(&joined, Some(open), 2);
+    let fewer = fold(&look(&[open.clone()], &[image], 3), Some(open), 3);
+    assert_eq!(reasons(&fewer), [Reason::ImagePullBackOff]);
+    let over = fold(&look(&[fewer.clone()], &[], 4), Some(fewer), 4);
+    assert!(over.findings.is_empty());
+    let closed = close(over, 5);
+
+    // By scope and reason it is the same again; another reason is another incident.
+    let back = look(&[closed.clone()], &[of(Reason::ImagePullBackOff, Warning, "2"), stuck], 60);
+    assert!(matches!(&back[..], [one] if one.id == closed.id && one.events.len() == 2), "{back:?}");
+    let other = look(&[closed.clone()], &[unready], 60);
+    assert!(
+        matches!(&other[..], [one] if matches!(one.events[0], IncidentEvent::Opened { .. })),
+        "{other:?}"
+    );
+}
+
+#[test]
+fn what_tells_more_becomes_the_symptom_and_takes_back_nothing_that_is_sealed() {
+    use nightshift_model::Severity::Warning;
+    let stuck = || of(Reason::ProgressDeadlineExceeded, Warning, "");
+    let crash = |template: &str| of(Reason::CrashLoopBackOff, Warning, template);
+    let look = |known: &Incident, found: &[Finding]| {
+        let mut all = correlate(&[known.clone()], &target(), found, &[], at(9), &mut ids());
+        assert_eq!(all.len(), 1, "{all:?}");
+        all.remove(0).events
+    };
+    let open = |first: Finding| {
+        let opened = correlate(&[], &target(), &[first], &[], at(0), &mut ids());
+        fold(&opened, None, 0)
+    };
+    let stands = |mut incident: Incident, phase: Phase| {
+        incident.phase = phase;
+        incident
+    };
+    let why = nightshift_model::Escalation::NoPlan { reasons: Vec::new(), handover: None };
+    let escalated = || Phase::Escalated { why: why.clone() };
+    let sealed = || Phase::Proposed {
+        proposal: crate::samples::proposal(nightshift_model::Risk::Medium, crate::samples::nightshift()),
+        votes: Vec::new(),
+    };
+
+    let more = look(&stands(open(stuck()), escalated()), &[stuck(), crash("2")]);
+    assert!(matches!(more[..], [_, IncidentEvent::Reopened { why: Reopening::Changed }]), "{more:?}");
+    let more = look(&stands(open(stuck()), sealed()), &[stuck(), crash("2")]);
+    assert!(matches!(more[..], [IncidentEvent::FindingsChanged { .. }]), "{more:?}");
+    let less = look(&stands(open(crash("2")), escalated()), &[stuck(), crash("2")]);
+    assert!(matches!(less[..], [IncidentEvent::FindingsChanged { .. }]), "{less:?}");
+
+    // Another revision, or a symptom that went away, ends what was sealed on it.
+    for (found, said) in [
+        (vec![stuck(), crash("3")], "another revision is broken now"),
+        (vec![stuck()], "CrashLoopBackOff is gone and ProgressDeadlineExceeded stays"),
+    ] {
+        let events = look(&stands(open(crash("2")), sealed()), &found);
+        assert!(
+            matches!(&events[..], [_, IncidentEvent::Withdrawn { why: Withdrawal::TargetChanged { what } }] if what == said),
+            "{events:?}"
+        );
+        let events = look(&stands(open(crash("2")), escalated()), &found);
+        assert!(matches!(events[..], [_, IncidentEvent::Reopened { .. }]), "{events:?}");
+    }
+}
+
+#[test]
+fn what_follows_from_a_fault_that_a_person_ended_is_not_told_anew() {
+    use nightshift_model::Severity::{Critical, Warning};
+    let crash = of(Reason::CrashLoopBackOff, Warning, "2");
+    let look = |known: &Incident, found: &[Finding]| {
+        correlate(&[known.clone()], &target(), found, &[], at(900), &mut ids())
+    };
+    let closed =
+        ended(fold(&correlate(&[], &target(), &[crash.clone()], &[], at(0), &mut ids()), None, 0), 20);
+    let mut stuck = of(Reason::ProgressDeadlineExceeded, Warning, "");
+    stuck.since = at(600);
+    assert!(look(&closed, &[crash.clone(), stuck.clone()]).is_empty(), "it tells less");
+    let worse = look(&closed, &[crash.clone(), of(Reason::ReplicasUnavailable, Critical, "")]);
+    assert!(matches!(worse[0].events[0], IncidentEvent::Reopened { why: Reopening::Changed }), "{worse:?}");
+    // Alone it is a fault of its own, and that the first went away is noted.
+    let alone = look(&closed, &[stuck]);
+    assert_eq!(alone.len(), 2, "{alone:?}");
+    assert!(matches!(alone[0].events[0], IncidentEvent::Opened { .. }));
+    assert!(
+        matches!(&alone[1].events[..], [IncidentEvent::FindingsChanged { findings }] if findings.is_empty())
+    );
+}
+
+/// A history from before a scope had one incident may hold two that are open: each keeps its own reason.
+#[test]
+fn two_open_incidents_of_one_scope_keep_their_reasons() {
+    use nightshift_model::Severity::Warning;
+    let (crash, stuck) =
+        (of(Reason::CrashLoopBackOff, Warning, "2"), of(Reason::ProgressDeadlineExceeded, Warning, ""));
+    let one = |finding: &Finding, seed| {
+        let opened = correlate(&[], &target(), &[finding.clone()], &[], at(0), &mut Ids::new(seed));
+        fold(&opened, None, 0)
+    };
+    let known = [one(&crash, 1), one(&stuck, 2)];
+    let look = |found: &[Finding]| correlate(&known, &target(), found, &[], at(1), &mut ids());
+    assert!(look(&[crash.clone(), stuck]).is_empty());
+    let first = look(&[crash]);
+    assert!(matches!(&first[..], [gone] if gone.id == known[1].id), "{first:?}");
+}
+
+#[test]
+fn words_of_others_are_kept_without_secrets_and_capped() {
+    let mut found = finding("2");
+    found.detail = format!("Authorization: Bearer abcdef0123456789abcdef\n\u{1b}[31m {}", "x".repeat(5000));
+    let open = fold(&correlate(&[], &target(), &[found], &[], at(0), &mut ids()), None, 0);
+    let detail = &open.symptom.unwrap().detail;
+    assert!(!detail.contains("abcdef0123456789") && !detail.contains('\u{1b}'), "{detail}");
+    assert_eq!(detail.chars().count(), DETAIL);
+}
