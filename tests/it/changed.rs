@@ -27,7 +27,9 @@ fn other(registry: &mut Value) {
         let key = json!({"kind": "ed25519", "id": "dave-1", "public": KEY, "alg": "EdDSA"});
         persons.push(json!({"name": "dave", "roles": ["shop"], "keys": [key]}));
     }
-    registry["policy"]["cool_down"] = json!("7m");
+    if let Some(policy) = registry.get_mut("policy").and_then(Value::as_object_mut) {
+        policy.insert("cool_down".to_owned(), json!("7m"));
+    }
 }
 
 fn lines(data: &Value) -> Vec<String> {
