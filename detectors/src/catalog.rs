@@ -47,6 +47,9 @@ impl Looked {
 pub static DETECTORS: &[&dyn Detector] = &[
     &crate::crash_loop_back_off::CrashLoopBackOff,
     &crate::failed_create::FailedCreate,
+    &crate::progress_deadline_exceeded::ProgressDeadlineExceeded,
+    &crate::replicas_unavailable::ReplicasUnavailable,
+    &crate::rollout_stuck::RolloutStuck,
     &crate::job_failed::JobFailed,
     &crate::cron_job_failing::CronJobFailing,
 ];

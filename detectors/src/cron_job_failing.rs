@@ -57,7 +57,8 @@ impl Detector for CronJobFailing {
         let Some(schedule) = Cron::parse(&cron.schedule) else {
             return if run.failed >= ROW { run.finding(at, run.began) } else { unread(cron) };
         };
-        let before = if is_utc(&cron.zone) { run.one_before(&schedule) } else { run.one_long_before(&schedule) };
+        let before =
+            if is_utc(&cron.zone) { run.one_before(&schedule) } else { run.one_long_before(&schedule) };
         if run.failed < ROW && !before {
             return Looked::default();
         }

@@ -71,7 +71,10 @@ mod tests {
             let found: Vec<&str> = page.lines().filter_map(|l| l.strip_prefix("## ")).collect();
             assert_eq!(found, [HEADINGS, &["Thresholds"]].concat(), "{name}");
             assert!(page.starts_with("<!-- @generated"), "{name}");
-            assert!(page.lines().last().is_some_and(|row| row.starts_with("| ") && row != "|---|---|"), "{page}");
+            assert!(
+                page.lines().last().is_some_and(|row| row.starts_with("| ") && row != "|---|---|"),
+                "{page}"
+            );
             assert!(!page.contains("//!"), "{page}");
         }
     }

@@ -13,8 +13,12 @@ pub mod failed_create;
 pub mod job_failed;
 pub mod look;
 pub mod params;
+pub mod progress_deadline_exceeded;
 mod refusal;
+pub mod replicas_unavailable;
 pub mod rollout;
+pub mod rollout_stuck;
+mod unready;
 pub mod view;
 
 pub use catalog::{DETECTORS, Detector, Looked};
@@ -24,7 +28,7 @@ pub use params::Params;
 pub use rollout::{Health, Rollout, healthy, rollout_state};
 pub use view::{Delta, View};
 
-use nightshift_model::{Finding, Gap, Kind, ObjectRef, Timestamp};
+use nightshift_model::{Finding, Gap, Kind, ObjectRef, Reason, Timestamp};
 use std::collections::BTreeSet;
 
 /// Everything that is true of one scope now. Absence of a finding is its clearing.
@@ -50,9 +54,17 @@ pub fn detect(view: &View, scope: &ObjectRef, now: Timestamp, params: &Params) -
         detection.recheck_at = earliest(detection.recheck_at, looked.recheck_at);
         unchecked.extend(looked.unchecked);
     }
+    if detection.findings.iter().any(|finding| finding.reason <= Reason::FailedCreate) {
+        detection.findings.retain(|finding| !OF_THE_WHOLE.contains(&finding.reason));
+    }
     detection.unchecked = unchecked.into_iter().collect();
     detection
 }
+
+/// Reasons that say of a whole workload what a reason of its pods, up to FailedCreate, says better: they stand only where none
+/// of those does.
+const OF_THE_WHOLE: &[Reason] =
+    &[Reason::ProgressDeadlineExceeded, Reason::ReplicasUnavailable, Reason::RolloutStuck];
 
 /// Holes that concern every detector.
 fn gaps(view: &View, scope: &ObjectRef) -> Vec<Gap> {

@@ -23,6 +23,12 @@ pub struct Params {
     pub refused_with_room: Seconds,
     /// How long an Event of a refusal is believed: controllers try again after 1,000 seconds at the latest.
     pub refused_told: Seconds,
+    /// How long a rollout has passed its progress deadline: some that were only slow get there a moment later.
+    pub stalled: Seconds,
+    /// How long a pod that runs is not Ready until its workload is short of it.
+    pub replicas_unready: Seconds,
+    /// The same for a pod that does not run yet: a large image, a slow volume, a node that is still to come.
+    pub replicas_pending: Seconds,
 }
 
 impl Default for Params {
@@ -37,6 +43,9 @@ impl Default for Params {
             refused: Seconds(60),
             refused_with_room: Seconds(300),
             refused_told: Seconds(1200),
+            stalled: Seconds(60),
+            replicas_unready: Seconds(300),
+            replicas_pending: Seconds(900),
         }
     }
 }

@@ -67,13 +67,7 @@ fn of_job<'a>(at: &Look<'a>, job: &'a JobFacts) -> Option<Refusal<'a>> {
 }
 
 /// What the controller's Events say, if no pod was made since.
-fn told<'a>(
-    at: &Look<'a>,
-    of: &Meta,
-    kind: Kind,
-    missing: u32,
-    pods: &[&PodFacts],
-) -> Option<Refusal<'a>> {
+fn told<'a>(at: &Look<'a>, of: &Meta, kind: Kind, missing: u32, pods: &[&PodFacts]) -> Option<Refusal<'a>> {
     if missing == 0 || of.deleting.is_some() {
         return None;
     }
@@ -152,8 +146,9 @@ fn configuration(at: &Look<'_>, hook: &str) -> Option<ObjectRef> {
     let mut validating = at.view.all::<ValidatingFacts>("");
     let mut mutating = at.view.all::<MutatingFacts>("");
     let found = validating.find(|all| all.hooks.iter().any(|known| &*known.name == hook)).map(Facts::object);
-    let found = found
-        .or_else(|| mutating.find(|all| all.hooks.iter().any(|known| &*known.name == hook)).map(Facts::object));
+    let found = found.or_else(|| {
+        mutating.find(|all| all.hooks.iter().any(|known| &*known.name == hook)).map(Facts::object)
+    });
     found.filter(|_| is_name(hook))
 }
 

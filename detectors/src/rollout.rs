@@ -1,11 +1,13 @@
-//! Rollouts of Deployments: which revision is healthy, so that it may come back one day.
+//! Rollouts of Deployments, StatefulSets and DaemonSets: which revision is healthy, so that it may come back one day.
 
-use crate::facts::{DeploymentFacts, PodFacts, ReplicaSetFacts, Role, State};
+use crate::facts::{
+    DaemonSetFacts, DeploymentFacts, Facts, PodFacts, ReplicaSetFacts, Role, State, StatefulSetFacts,
+};
 use crate::view::View;
 use nightshift_model::evidence::HealthyRevision;
 use nightshift_model::{Kind, ObjectRef, Seconds, SeenImage, Timestamp};
 
-/// Whether the current revision of a Deployment is healthy.
+/// Whether the current revision of a workload is healthy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
     /// The revision, once it has been healthy for long enough.
@@ -14,31 +16,32 @@ pub struct Health {
     pub recheck_at: Option<Timestamp>,
 }
 
-/// Where a Deployment's rollout stands.
+/// Where a workload's rollout stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rollout {
-    /// `deployment.kubernetes.io/revision` of the newest ReplicaSet.
+    /// `deployment.kubernetes.io/revision` of the newest ReplicaSet; 0 for a ControllerRevision, which is not watched.
     pub revision: u64,
-    /// The newest ReplicaSet.
+    /// What holds the newest template: the ReplicaSet; of StatefulSets and DaemonSets the ControllerRevision, by name alone.
     pub replica_set: ObjectRef,
-    /// Its `pod-template-hash`.
+    /// What pods of it bear as `pod-template-hash` or `controller-revision-hash`.
     pub template_hash: String,
     /// Whether every wanted replica is of it and available, and no other is left.
     pub complete: bool,
-    /// When the newest ReplicaSet was made; earlier than the rollout when an old revision came back.
+    /// When the newest ReplicaSet was made; earlier than the rollout when an old revision came back. Not known of a
+    /// ControllerRevision.
     pub since: Option<Timestamp>,
 }
 
-/// Judges the newest ReplicaSet: all wanted replicas (at least one) are of it and available, every container is Ready, and
-/// for `healthy_after` no pod became Ready and no container restarted.
+/// Judges the newest revision: all wanted pods (at least one) are of it and available, every container is Ready, and for
+/// `healthy_after` no pod became Ready and no container restarted.
 pub fn healthy(view: &View, scope: &ObjectRef, now: Timestamp, healthy_after: Seconds) -> Health {
-    let Some((deployment, set)) = current(view, scope) else { return Health::default() };
-    if deployment.wanted == 0 || !deployment.is_complete() || !is_available(deployment.wanted, set) {
+    let Some(current) = current(view, scope).filter(|current| current.wanted > 0 && current.is_whole) else {
         return Health::default();
-    }
-    let mut pods: Vec<&PodFacts> = view.pods_of_set(set).filter(|pod| !pod.is_leaving()).collect();
+    };
+    let mut pods: Vec<&PodFacts> = current.pods.iter().copied().filter(|pod| !pod.is_leaving()).collect();
     pods.sort_by(|a, b| a.meta.name.cmp(&b.meta.name));
-    if u32::try_from(pods.len()) != Ok(deployment.wanted) {
+    let of_it = |pod: &&PodFacts| current.hash_of(pod) == current.rollout.template_hash;
+    if u32::try_from(pods.len()) != Ok(current.wanted) || !pods.iter().all(of_it) {
         return Health::default();
     }
     let quiet: Option<Vec<Timestamp>> = pods.iter().map(|pod| quiet_since(pod)).collect();
@@ -47,11 +50,12 @@ pub fn healthy(view: &View, scope: &ObjectRef, now: Timestamp, healthy_after: Se
     if now < due {
         return Health { seen: None, recheck_at: Some(due) };
     }
+    let Rollout { revision, replica_set, template_hash, .. } = current.rollout;
     let revision = HealthyRevision {
-        workload: deployment.meta.object(Kind::Deployment),
-        replica_set: set.meta.object(Kind::ReplicaSet),
-        number: set.meta.annotations.revision,
-        template_hash: set.meta.labels.template_hash.to_string(),
+        workload: current.workload,
+        replica_set,
+        number: revision,
+        template_hash,
         images: images(&pods),
         since,
         at: now,
@@ -59,24 +63,100 @@ pub fn healthy(view: &View, scope: &ObjectRef, now: Timestamp, healthy_after: Se
     Health { seen: Some(revision), recheck_at: None }
 }
 
-/// Where the rollout stands; `None` unless the scope is a Deployment with a ReplicaSet for its current spec.
+/// Where the rollout stands; `None` unless the scope is a workload with revisions, and its status speaks of its spec.
 pub fn rollout_state(view: &View, scope: &ObjectRef) -> Option<Rollout> {
-    let (deployment, set) = current(view, scope)?;
-    Some(Rollout {
-        revision: set.meta.annotations.revision,
-        replica_set: set.meta.object(Kind::ReplicaSet),
-        template_hash: set.meta.labels.template_hash.to_string(),
-        complete: deployment.is_complete(),
-        since: set.meta.created,
-    })
+    current(view, scope).map(|current| current.rollout)
+}
+
+/// A workload and its newest revision.
+struct Current<'a> {
+    workload: ObjectRef,
+    wanted: u32,
+    /// Whether the newest revision has all wanted pods, by every count there is.
+    is_whole: bool,
+    rollout: Rollout,
+    /// Pods that may be of the newest revision.
+    pods: Vec<&'a PodFacts>,
+}
+
+impl Current<'_> {
+    fn hash_of<'b>(&self, pod: &'b PodFacts) -> &'b str {
+        let labels = &pod.meta.labels;
+        if self.workload.kind == Kind::Deployment { &labels.template_hash } else { &labels.revision_hash }
+    }
+}
+
+fn current<'a>(view: &'a View, scope: &ObjectRef) -> Option<Current<'a>> {
+    let found = of_deployment(view, scope).or_else(|| of_stateful_set(view, scope));
+    found.or_else(|| of_daemon_set(view, scope))
 }
 
 /// The Deployment and its newest ReplicaSet. The controller numbers both alike; when they differ, one watch is behind.
-fn current<'a>(view: &'a View, scope: &ObjectRef) -> Option<(&'a DeploymentFacts, &'a ReplicaSetFacts)> {
-    let deployment = view.deployment(scope)?;
+fn of_deployment<'a>(view: &'a View, scope: &ObjectRef) -> Option<Current<'a>> {
+    let deployment: &DeploymentFacts = view.facts(scope)?;
     let newest = view.replica_sets_of(scope).into_iter().next()?;
     let numbers = [deployment.meta.annotations.revision, newest.meta.annotations.revision];
-    (deployment.is_observed() && numbers[0] == numbers[1]).then_some((deployment, newest))
+    if !deployment.is_observed() || numbers[0] != numbers[1] {
+        return None;
+    }
+    let complete = deployment.is_complete();
+    Some(Current {
+        workload: deployment.object(),
+        wanted: deployment.wanted,
+        is_whole: complete && is_available(deployment.wanted, newest),
+        rollout: Rollout {
+            revision: newest.meta.annotations.revision,
+            replica_set: newest.object(),
+            template_hash: newest.meta.labels.template_hash.to_string(),
+            complete,
+            since: newest.meta.created,
+        },
+        pods: view.pods_of_set(newest).collect(),
+    })
+}
+
+fn of_stateful_set<'a>(view: &'a View, scope: &ObjectRef) -> Option<Current<'a>> {
+    let set: &StatefulSetFacts = view.facts(scope)?;
+    if set.observed < set.meta.generation || set.update_revision.is_empty() {
+        return None;
+    }
+    let complete = [set.replicas, set.updated, set.available].iter().all(|count| *count == set.wanted);
+    Some(Current {
+        workload: set.object(),
+        wanted: set.wanted,
+        is_whole: complete && set.ready == set.wanted,
+        rollout: by_name(&set.meta.namespace, &set.update_revision, &set.update_revision, complete),
+        pods: view.pods_of(scope),
+    })
+}
+
+/// A DaemonSet's status does not name its revision: the pods do, when all of them are of one and it says that this is the
+/// newest.
+fn of_daemon_set<'a>(view: &'a View, scope: &ObjectRef) -> Option<Current<'a>> {
+    let set: &DaemonSetFacts = view.facts(scope)?;
+    let counts = [set.current, set.updated, set.available, set.ready];
+    let complete = set.observed >= set.meta.generation && counts.iter().all(|count| *count == set.desired);
+    let pods = view.pods_of(scope);
+    let hash = pods.iter().find(|pod| !pod.is_leaving()).map(|pod| pod.meta.labels.revision_hash.clone())?;
+    let name = format!("{}-{hash}", set.meta.name);
+    (complete && !hash.is_empty()).then(|| Current {
+        workload: set.object(),
+        wanted: set.desired,
+        is_whole: true,
+        rollout: by_name(&set.meta.namespace, &name, &hash, true),
+        pods,
+    })
+}
+
+/// A revision that a ControllerRevision holds. Those are not watched, so only the name is known.
+fn by_name(namespace: &str, name: &str, hash: &str, complete: bool) -> Rollout {
+    Rollout {
+        revision: 0,
+        replica_set: ObjectRef::new(Kind::parse("ControllerRevision"), namespace, name, ""),
+        template_hash: hash.to_owned(),
+        complete,
+        since: None,
+    }
 }
 
 fn is_available(wanted: u32, set: &ReplicaSetFacts) -> bool {

@@ -195,7 +195,7 @@ impl<'a> Case<'a> {
         seen.into_iter()
             .filter(|h| h.template_hash != self.broken())
             .find_map(|h| {
-                let kept = rollouts.revisions.iter().find(|r| r.replica_set.uid == h.replica_set.uid)?;
+                let kept = rollouts.revisions.iter().find(|r| h.is_kept_in(&r.replica_set))?;
                 (kept.template != self.workload.template).then_some((kept, h))
             })
             .ok_or_else(|| {

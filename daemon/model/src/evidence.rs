@@ -449,11 +449,12 @@ pub struct Disruption {
 pub struct HealthyRevision {
     /// The workload.
     pub workload: ObjectRef,
-    /// The ReplicaSet with its uid.
+    /// What holds its template: a Deployment's ReplicaSet with its uid; of StatefulSets and DaemonSets the ControllerRevision,
+    /// whose uid is not known to who watches.
     pub replica_set: ObjectRef,
-    /// `deployment.kubernetes.io/revision` at that time.
+    /// `deployment.kubernetes.io/revision` at that time; 0 for a ControllerRevision.
     pub number: u64,
-    /// `pod-template-hash`.
+    /// What its pods bear as `pod-template-hash` or `controller-revision-hash`.
     pub template_hash: String,
     /// Images with the digests that ran.
     pub images: Vec<SeenImage>,
@@ -461,6 +462,15 @@ pub struct HealthyRevision {
     pub since: Timestamp,
     /// When nightshift was satisfied.
     pub at: Timestamp,
+}
+
+impl HealthyRevision {
+    /// Whether this object holds its template: by uid where it is known, else by the name, which is made of the
+    /// template's hash.
+    pub fn is_kept_in(&self, holder: &ObjectRef) -> bool {
+        let known = &self.replica_set;
+        if known.uid.is_empty() { known.same_name(holder) } else { known.uid == holder.uid }
+    }
 }
 
 /// One sample of an instant query.

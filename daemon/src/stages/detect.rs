@@ -14,7 +14,7 @@ use nightshift_engine::{Rules, advance};
 use nightshift_model::effect::Me;
 use nightshift_model::history::QuietNight;
 use nightshift_model::{
-    Appended, Finding, Gap, Ids, Ignore, Incident, IncidentEvent, IncidentId, Kind, ObjectRef, Phase, Reason,
+    Appended, Finding, Gap, Ids, Ignore, Incident, IncidentEvent, IncidentId, ObjectRef, Phase, Reason,
     Seconds, SystemEvent, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,7 +33,7 @@ pub struct Detect {
     inventory: Inventory,
     /// Incidents of a scope, open or recently closed.
     known: BTreeMap<ObjectRef, BTreeSet<IncidentId>>,
-    /// The revision of each Deployment that was recorded healthy last.
+    /// The revision of each workload that was recorded healthy last.
     recorded: BTreeMap<String, String>,
     /// `cluster.name`: the scope of alerts about no single object.
     cluster: String,
@@ -205,9 +205,6 @@ impl Detect {
         scope: &ObjectRef,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
-        if scope.kind != Kind::Deployment {
-            return Ok(None);
-        }
         if let Some(state) = rollout_state(view, scope)
             && self.recorded.get(&scope.uid) == Some(&state.template_hash)
         {
@@ -219,7 +216,7 @@ impl Detect {
             if before.is_some() {
                 self.quiet.rollouts += 1;
             }
-            tracing::info!(workload = %scope, revision = revision.number, "a revision was seen healthy");
+            tracing::info!(workload = %scope, revision = %revision.replica_set.name, "a revision was seen healthy");
             self.record(SystemEvent::HealthySeen { revision }).await?;
         }
         Ok(health.recheck_at)

@@ -22,7 +22,8 @@ fn view() -> View {
         uses: [uses("pods", "2", "3"), uses("requests.cpu", "900m", "1")].into(),
     };
     let hook = Hook { name: "policy.example.com".into(), fails_closed: true, service: None };
-    let hooks = MutatingFacts { meta: meta("MutatingWebhookConfiguration", "", "policy"), hooks: [hook].into() };
+    let hooks =
+        MutatingFacts { meta: meta("MutatingWebhookConfiguration", "", "policy"), hooks: [hook].into() };
     for fact in [Fact::from(quota), hooks.into()] {
         view.apply(Delta::Applied(fact), at(0));
     }
@@ -46,15 +47,31 @@ fn the_words_of_the_api_server_are_classed() {
             Cause::Quota,
             "ResourceQuota shop/team",
         ),
-        (r#"pods "cart-x" is forbidden: exceeded quota: other, requested: pods=1, used: pods=3, limited: pods=3"#, Cause::Quota, ""),
+        (
+            r#"pods "cart-x" is forbidden: exceeded quota: other, requested: pods=1, used: pods=3, limited: pods=3"#,
+            Cause::Quota,
+            "",
+        ),
         (
             r#"(combined from similar events): Error creating: pods "cart-x" is forbidden: failed quota: team: must specify requests.memory for: app"#,
             Cause::Quota,
             "ResourceQuota shop/team",
         ),
-        (r#"pods "cart-x" is forbidden: maximum memory usage per Container is 16Mi, but limit is 64Mi"#, Cause::LimitRange, ""),
-        (r#"pods "cart-x" is forbidden: cpu max limit to request ratio per Container is 2, but provided ratio is 4"#, Cause::LimitRange, ""),
-        (r#"pods "cart-x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true"#, Cause::PodSecurity, ""),
+        (
+            r#"pods "cart-x" is forbidden: maximum memory usage per Container is 16Mi, but limit is 64Mi"#,
+            Cause::LimitRange,
+            "",
+        ),
+        (
+            r#"pods "cart-x" is forbidden: cpu max limit to request ratio per Container is 2, but provided ratio is 4"#,
+            Cause::LimitRange,
+            "",
+        ),
+        (
+            r#"pods "cart-x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true"#,
+            Cause::PodSecurity,
+            "",
+        ),
         (
             r#"admission webhook "policy.example.com" denied the request: exceeded quota: team, no"#,
             Cause::Webhook,
@@ -85,7 +102,12 @@ fn the_words_of_the_api_server_are_classed() {
         let (found, blames, _) = read(says).unwrap();
         assert_eq!((found, blames.as_str()), (cause, blamed), "{says}");
     }
-    assert_eq!(read("pods \"c\" is forbidden: unable to create new content in namespace shop because it is being terminated"), None);
+    assert_eq!(
+        read(
+            "pods \"c\" is forbidden: unable to create new content in namespace shop because it is being terminated"
+        ),
+        None
+    );
 }
 
 #[test]

@@ -71,7 +71,7 @@ impl<'a> Case<'a> {
     }
 
     fn seen_healthy(&self, kept: &RevisionLine) -> Option<&'a HealthyRevision> {
-        let same = |h: &&HealthyRevision| h.replica_set.uid == kept.replica_set.uid;
+        let same = |h: &&HealthyRevision| h.is_kept_in(&kept.replica_set);
         self.healthy.iter().filter(same).max_by_key(|h| h.at)
     }
 
