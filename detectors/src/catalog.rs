@@ -49,7 +49,11 @@ pub static DETECTORS: &[&dyn Detector] = &[
     &crate::failed_create::FailedCreate,
     &crate::progress_deadline_exceeded::ProgressDeadlineExceeded,
     &crate::replicas_unavailable::ReplicasUnavailable,
+    &crate::rollout_paused::RolloutPaused,
     &crate::rollout_stuck::RolloutStuck,
     &crate::job_failed::JobFailed,
     &crate::cron_job_failing::CronJobFailing,
+    &crate::scaling_limited::ScalingLimited,
+    &crate::failed_get_metrics::FailedGetMetrics,
+    &crate::disruption_blocked::DisruptionBlocked,
 ];

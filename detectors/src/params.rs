@@ -29,6 +29,20 @@ pub struct Params {
     pub replicas_unready: Seconds,
     /// The same for a pod that does not run yet: a large image, a slow volume, a node that is still to come.
     pub replicas_pending: Seconds,
+    /// How long a rollout is paused half-way: a canary is watched for less.
+    pub paused: Seconds,
+    /// How long an autoscaler stands at its maximum and wants more.
+    pub scaling_limited: Seconds,
+    /// How long an autoscaler cannot read a metric: a metrics server that restarts is back before.
+    pub metrics_failed: Seconds,
+    /// How long an autoscaler's target is missing: one apply may bring it after the autoscaler.
+    pub target_missing: Seconds,
+    /// Age of an autoscaler from which on it is believed: each one fails until its first metric.
+    pub autoscaler_new: Seconds,
+    /// How long a node is cordoned with pods that their budget can never let go.
+    pub never_disrupted: Seconds,
+    /// How long a node is cordoned while a budget allows nothing, for pods that are missing: a drain waits for each new pod.
+    pub not_disrupted: Seconds,
 }
 
 impl Default for Params {
@@ -46,6 +60,13 @@ impl Default for Params {
             stalled: Seconds(60),
             replicas_unready: Seconds(300),
             replicas_pending: Seconds(900),
+            paused: Seconds(1800),
+            scaling_limited: Seconds(900),
+            metrics_failed: Seconds(180),
+            target_missing: Seconds(120),
+            autoscaler_new: Seconds(120),
+            never_disrupted: Seconds(120),
+            not_disrupted: Seconds(600),
         }
     }
 }

@@ -14,6 +14,8 @@ pub struct AutoscalerFacts {
     pub meta: Meta,
     /// `spec.scaleTargetRef`, its kind as [`Kind`] writes it.
     pub target: (Kind, Arc<str>),
+    /// `spec.minReplicas`; 1 when it is not said.
+    pub least: u32,
     /// `spec.maxReplicas`.
     pub most: u32,
     /// `status.currentReplicas`.
@@ -63,6 +65,8 @@ pub struct BudgetFacts {
     pub desired: u32,
     /// `status.expectedPods`.
     pub expected: u32,
+    /// Condition DisruptionAllowed: since when it allows none.
+    pub allows: Condition,
     /// `spec.selector.matchLabels`; a budget with expressions is kept with the labels alone.
     pub selector: super::meta::LabelSet,
 }
@@ -70,6 +74,7 @@ pub struct BudgetFacts {
 impl BudgetFacts {
     pub(crate) fn share(&mut self, pool: &mut Pool) {
         self.meta.share(pool);
+        self.allows.share(pool);
         pool.share_labels(&mut self.selector);
     }
 }
@@ -90,6 +95,8 @@ struct AutoscalerWire {
 struct AutoscalerSpecWire {
     #[serde(deserialize_with = "lenient")]
     scale_target_ref: TargetWire,
+    #[serde(deserialize_with = "lenient")]
+    min_replicas: Option<u32>,
     #[serde(deserialize_with = "lenient")]
     max_replicas: u32,
 }
@@ -154,6 +161,8 @@ struct BudgetStatusWire {
     desired_healthy: u32,
     #[serde(deserialize_with = "lenient")]
     expected_pods: u32,
+    #[serde(deserialize_with = "lenient")]
+    conditions: Vec<ConditionWire>,
 }
 
 take_object!(AutoscalerWire, AutoscalerSpecWire, TargetWire, AutoscalerStatusWire);
@@ -168,6 +177,7 @@ impl From<AutoscalerWire> for AutoscalerFacts {
         Self {
             meta: wire.metadata,
             target: (kind_of(&target.api_version, &target.kind), target.name),
+            least: wire.spec.min_replicas.unwrap_or(1),
             most: wire.spec.max_replicas,
             current: status.current_replicas,
             desired: status.desired_replicas,
@@ -188,6 +198,7 @@ impl From<BudgetWire> for BudgetFacts {
             healthy: status.current_healthy,
             desired: status.desired_healthy,
             expected: status.expected_pods,
+            allows: Condition::find(&status.conditions, "DisruptionAllowed"),
             selector: wire.spec.selector.match_labels,
         }
     }

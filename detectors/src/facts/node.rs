@@ -4,6 +4,7 @@ use super::lenient::{lenient, read_through, take_object};
 use super::meta::{Condition, ConditionWire, Meta};
 use super::pool::Pool;
 use super::quantity;
+use nightshift_model::Timestamp;
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -41,11 +42,20 @@ pub struct Taint {
     /// NoSchedule, PreferNoSchedule or NoExecute.
     #[serde(deserialize_with = "lenient")]
     pub effect: Arc<str>,
+    /// `timeAdded`; the node controller says it of the taints that it sets.
+    #[serde(rename = "timeAdded", deserialize_with = "lenient")]
+    pub added: Option<Timestamp>,
 }
 
 impl NodeFacts {
     /// The pressures by name.
     pub const PRESSURES: [&'static str; 3] = ["MemoryPressure", "DiskPressure", "PIDPressure"];
+
+    /// Since when it is cordoned, if the node controller says so.
+    pub fn cordoned_since(&self) -> Option<Timestamp> {
+        let taint = self.taints.iter().find(|taint| &*taint.key == "node.kubernetes.io/unschedulable");
+        taint.and_then(|taint| taint.added)
+    }
 
     pub(crate) fn share(&mut self, pool: &mut Pool) {
         self.meta.share(pool);
