@@ -56,4 +56,7 @@ pub static DETECTORS: &[&dyn Detector] = &[
     &crate::scaling_limited::ScalingLimited,
     &crate::failed_get_metrics::FailedGetMetrics,
     &crate::disruption_blocked::DisruptionBlocked,
+    &crate::no_endpoints::NoEndpoints,
+    &crate::dns_unavailable::DnsUnavailable,
+    &crate::node_not_ready::NodeNotReady,
 ];

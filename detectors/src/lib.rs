@@ -3,17 +3,21 @@
 //! A watch feeds [`View::apply`]; the scopes that it returns, and those whose `recheck_at` has come, go to [`detect`].
 //! No I/O, no clock, no state beside the view: a pasted `kubectl get -o yaml` is a whole test.
 
+mod behind;
 pub mod catalog;
 pub mod crash_loop_back_off;
 mod cron;
 pub mod cron_job_failing;
 pub mod disruption_blocked;
+pub mod dns_unavailable;
 pub mod doc;
 pub mod facts;
 pub mod failed_create;
 pub mod failed_get_metrics;
 pub mod job_failed;
 pub mod look;
+pub mod no_endpoints;
+pub mod node_not_ready;
 pub mod params;
 pub mod progress_deadline_exceeded;
 mod refusal;

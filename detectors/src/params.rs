@@ -43,6 +43,34 @@ pub struct Params {
     pub never_disrupted: Seconds,
     /// How long a node is cordoned while a budget allows nothing, for pods that are missing: a drain waits for each new pod.
     pub not_disrupted: Seconds,
+    /// How long a node may not be Ready; the control plane has waited 40 seconds for its kubelet already.
+    pub node_down: Seconds,
+    /// How long a new node may take to be Ready for the first time.
+    pub node_start: Seconds,
+    /// How long a node that was cordoned before, or shuts down in order, may not be Ready.
+    pub node_maintenance: Seconds,
+    /// How long a node may be short of something.
+    pub node_pressure: Seconds,
+    /// How long a node may be cordoned.
+    pub node_cordoned: Seconds,
+    /// How long a Service may select nobody.
+    pub no_endpoints: Seconds,
+    /// How long a Service's pods may all be unready when nothing else is wrong with them.
+    pub unready: Seconds,
+    /// How long a Service or an Ingress may send to a port or Service that is not there.
+    pub misrouted: Seconds,
+    /// How long an admission webhook, the cluster's DNS or an aggregated API may not answer.
+    pub no_answer: Seconds,
+    /// How long a claim may wait for its volume where nobody makes one.
+    pub claim: Seconds,
+    /// How long a claim may wait for a provisioner that says nothing.
+    pub provisioner: Seconds,
+    /// How long a provisioner that works on it may take.
+    pub provisioning: Seconds,
+    /// How long an object may take to go after its deletion.
+    pub deletion: Seconds,
+    /// The same for a node, and for what waits for pods that end slowly.
+    pub slow_deletion: Seconds,
 }
 
 impl Default for Params {
@@ -67,6 +95,20 @@ impl Default for Params {
             autoscaler_new: Seconds(120),
             never_disrupted: Seconds(120),
             not_disrupted: Seconds(600),
+            node_down: Seconds(60),
+            node_start: Seconds(600),
+            node_maintenance: Seconds(1800),
+            node_pressure: Seconds(60),
+            node_cordoned: Seconds(4 * 3600),
+            no_endpoints: Seconds(120),
+            unready: Seconds(600),
+            misrouted: Seconds(90),
+            no_answer: Seconds(60),
+            claim: Seconds(60),
+            provisioner: Seconds(150),
+            provisioning: Seconds(600),
+            deletion: Seconds(240),
+            slow_deletion: Seconds(1800),
         }
     }
 }

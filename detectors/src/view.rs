@@ -49,8 +49,13 @@ pub struct View {
     /// While a kind is listed again: uids that the list has not shown yet.
     unseen: BTreeMap<Kind, BTreeSet<Arc<str>>>,
     synced: BTreeSet<Kind>,
+    /// When an object of this kind and name went, and is not back. At most [`GONE_MAX`]; the longest gone is forgotten.
+    gone: BTreeMap<(Kind, Place), Timestamp>,
     pool: Pool,
 }
+
+/// Objects that are remembered after they went.
+const GONE_MAX: usize = 1000;
 
 /// Namespace and name.
 type Place = (Arc<str>, Arc<str>);
@@ -59,6 +64,8 @@ type Place = (Arc<str>, Arc<str>);
 struct Held {
     fact: Fact,
     first_seen: Timestamp,
+    /// When it last became another; `None` while it is as it was first seen.
+    changed: Option<Timestamp>,
 }
 
 impl View {
@@ -74,7 +81,7 @@ impl View {
             Delta::Deleted { kind, uid, namespace, name } => {
                 let object = ObjectRef::new(kind, &namespace, &name, &uid);
                 if let Some(uid) = self.find(&object) {
-                    self.remove(&uid, &mut touched);
+                    self.remove(&uid, now, &mut touched);
                 }
             }
             Delta::Relisting { kind } => {
@@ -84,7 +91,7 @@ impl View {
             }
             Delta::Synced { kind } => {
                 for uid in self.unseen.remove(&kind).unwrap_or_default() {
-                    self.remove(&uid, &mut touched);
+                    self.remove(&uid, now, &mut touched);
                 }
                 self.synced.insert(kind);
             }
@@ -100,7 +107,7 @@ impl View {
         if let Some(unseen) = self.unseen.get_mut(&fact.kind()) {
             unseen.remove(&uid);
         }
-        let mut first_seen = now;
+        let (mut first_seen, mut changed) = (now, None);
         if let Some(held) = self.held.get_mut(&uid) {
             let known = held.fact.meta().version;
             if version != 0 && version < known {
@@ -110,7 +117,7 @@ impl View {
             if held.fact == fact {
                 return;
             }
-            first_seen = held.first_seen;
+            (first_seen, changed) = (held.first_seen, Some(now));
         }
         touched.extend(self.scope_of_uid(&uid));
         fact.share(&mut self.pool);
@@ -121,21 +128,39 @@ impl View {
         if is_named(&fact) {
             let Meta { namespace, name, .. } = fact.meta();
             let place = (namespace.clone(), name.clone());
+            self.gone.remove(&(fact.kind(), place.clone()));
             self.named.entry(fact.kind()).or_default().insert(place, uid.clone());
         }
-        self.held.insert(uid.clone(), Held { fact, first_seen });
+        let related = related::to(self, &fact);
+        touched.extend(related);
+        self.held.insert(uid.clone(), Held { fact, first_seen, changed });
         touched.extend(self.scope_of_uid(&uid));
     }
 
-    fn remove(&mut self, uid: &Arc<str>, touched: &mut BTreeSet<ObjectRef>) {
+    fn remove(&mut self, uid: &Arc<str>, now: Timestamp, touched: &mut BTreeSet<ObjectRef>) {
         touched.extend(self.scope_of_uid(uid));
         self.unlink(uid);
-        if let Some(held) = self.held.remove(uid)
-            && let Some(unseen) = self.unseen.get_mut(&held.fact.kind())
-        {
-            unseen.remove(uid);
+        if let Some(held) = self.held.remove(uid) {
+            if let Some(unseen) = self.unseen.get_mut(&held.fact.kind()) {
+                unseen.remove(uid);
+            }
+            touched.extend(related::to(self, &held.fact));
+            self.remember(&held.fact, now);
         }
         touched.extend(self.scope_of_uid(uid)); // of the pods that a ReplicaSet leaves behind
+    }
+
+    fn remember(&mut self, fact: &Fact, now: Timestamp) {
+        if !is_named(fact) {
+            return;
+        }
+        if self.gone.len() >= GONE_MAX
+            && let Some(oldest) = self.gone.iter().min_by_key(|(_, at)| **at).map(|(place, _)| place.clone())
+        {
+            self.gone.remove(&oldest);
+        }
+        let Meta { namespace, name, .. } = fact.meta();
+        self.gone.insert((fact.kind(), (namespace.clone(), name.clone())), now);
     }
 
     fn unlink(&mut self, uid: &Arc<str>) {
@@ -223,6 +248,16 @@ impl View {
     /// When the view first held this uid: stands in where an object has no time of its own.
     pub fn first_seen(&self, uid: &str) -> Option<Timestamp> {
         self.held.get(uid).map(|held| held.first_seen)
+    }
+
+    /// When the view saw this uid become another than it was at first; `None` when it never did.
+    pub fn changed(&self, uid: &str) -> Option<Timestamp> {
+        self.held.get(uid).and_then(|held| held.changed)
+    }
+
+    /// When the object of this name went, if it was seen and is not back.
+    pub fn gone_at(&self, kind: Kind, namespace: &str, name: &str) -> Option<Timestamp> {
+        self.gone.get(&(kind, (namespace.into(), name.into()))).copied()
     }
 
     /// A Deployment.
@@ -319,6 +354,12 @@ impl View {
         self.held.values().filter_map(|held| PodFacts::of(&held.fact))
     }
 
+    /// Every ReplicaSet of a namespace, in no useful order.
+    pub fn replica_sets<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a ReplicaSetFacts> {
+        let all = self.held.values().filter_map(|held| ReplicaSetFacts::of(&held.fact));
+        all.filter(move |set| &*set.meta.namespace == namespace)
+    }
+
     /// The uid under which an object, or what it owns, is filed.
     fn uid_of(&self, object: &ObjectRef) -> Option<Arc<str>> {
         if object.uid.is_empty() { self.find(object) } else { Some(object.uid.as_str().into()) }
@@ -370,5 +411,6 @@ fn is_own(fact: &Fact, owner: &Fact) -> bool {
     named.kind == owner.kind() && named.name == of.name && around && hash
 }
 
+mod related;
 #[cfg(test)]
 mod tests;

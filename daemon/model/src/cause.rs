@@ -155,6 +155,12 @@ causes! {
     NewRevision "the newest revision brought it",
     /// The Job's own policy gives up at such a failure.
     FailurePolicy "the Job's own policy gives up at such a failure",
+    /// The node ran out of disk.
+    NodeDisk "the node ran out of disk",
+    /// The node ran out of process ids.
+    NodePids "the node ran out of process ids",
+    /// The node's network is not set up.
+    NodeNetwork "the node's network is not set up",
 }
 
 impl Cause {

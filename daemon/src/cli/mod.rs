@@ -8,6 +8,7 @@ mod demo;
 mod digest;
 mod events;
 mod evidence;
+mod explain;
 mod failure;
 mod follow;
 mod gate;
@@ -62,6 +63,8 @@ enum Command {
     Check(check::Args),
     /// Incidents: what is wrong, and why
     Incidents(incidents::Args),
+    /// Explain a reason: what it means, what it costs, where to look, what to do
+    Explain(explain::Args),
     /// Proposals: what waits for a person, and what became of it
     Proposals(proposals::Args),
     /// Ask for a proposal, signed with your own key; others decide on it
@@ -133,6 +136,7 @@ async fn carry_out(command: Command, screen: &Screen, clock: Clock) -> Answer {
         Command::Demo(args) => demo::run(args).await,
         Command::Check(args) => check::run(args, screen, clock).await,
         Command::Incidents(args) => incidents::run(args, screen, clock).await,
+        Command::Explain(args) => explain::run(&args, screen),
         Command::Proposals(args) => proposals::run(args, screen, clock).await,
         Command::Propose(args) => propose::run(args, screen, clock).await,
         Command::Approve(args) => vote::run(args, VoteDecision::Approve, screen, clock).await,

@@ -466,6 +466,7 @@ fn completions_know_the_commands() {
     let Command::Completions(args) = command else { panic!("completions") };
     let (text, _) = super::completions::run(&args, &mut Cli::command());
     assert!(text.contains("proposals"));
+    assert!(text.contains("CrashLoopBackOff"), "and the reasons that can be explained");
 }
 
 #[test]

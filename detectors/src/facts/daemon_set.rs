@@ -1,7 +1,7 @@
 //! DaemonSets: one pod on every node that is chosen.
 
 use super::lenient::{lenient, read_through, take_object};
-use super::meta::Meta;
+use super::meta::{LabelSet, Meta, TemplateWire};
 use super::pool::Pool;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub struct DaemonSetFacts {
     /// Name, generation.
     pub meta: Meta,
+    /// Labels of its pods, from `spec.template`.
+    pub template: LabelSet,
     /// `spec.updateStrategy.type` is OnDelete: nobody but a person replaces pods.
     pub on_delete: bool,
     /// `status.observedGeneration`.
@@ -32,6 +34,7 @@ pub struct DaemonSetFacts {
 impl DaemonSetFacts {
     pub(crate) fn share(&mut self, pool: &mut Pool) {
         self.meta.share(pool);
+        pool.share_labels(&mut self.template);
     }
 }
 
@@ -51,6 +54,8 @@ struct DaemonSetWire {
 struct SpecWire {
     #[serde(deserialize_with = "lenient")]
     update_strategy: StrategyWire,
+    #[serde(deserialize_with = "lenient")]
+    template: TemplateWire,
 }
 
 #[derive(Default, Deserialize)]
@@ -87,6 +92,7 @@ impl From<DaemonSetWire> for DaemonSetFacts {
         let status = wire.status;
         Self {
             meta: wire.metadata,
+            template: wire.spec.template.metadata.labels.all,
             on_delete: &*wire.spec.update_strategy.name == "OnDelete",
             observed: status.observed_generation,
             desired: status.desired_number_scheduled,

@@ -92,6 +92,11 @@ impl LabelSet {
         self.0.is_empty()
     }
 
+    /// Every pair, by key.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (&**key, &**value))
+    }
+
     /// As a selector: whether every pair of it stands in `labels`. An empty one selects everything.
     pub fn selects(&self, labels: &Self) -> bool {
         self.0.iter().all(|(key, value)| labels.get(key) == Some(value))
@@ -228,7 +233,15 @@ pub(super) struct ConditionWire {
     last_transition_time: Option<Timestamp>,
 }
 
-take_object!(Meta, Annotations, OwnerWire, ConditionWire);
+/// `spec.template` of what makes pods.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct TemplateWire {
+    #[serde(deserialize_with = "lenient")]
+    pub(super) metadata: Meta,
+}
+
+take_object!(Meta, Annotations, OwnerWire, ConditionWire, TemplateWire);
 
 /// Characters of a message that are kept.
 pub const MESSAGE_MAX: usize = 400;

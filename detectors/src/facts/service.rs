@@ -19,6 +19,8 @@ pub struct ServiceFacts {
     pub selector: LabelSet,
     /// `spec.ports`: number and `targetPort` (a number or a name; the number again when it is not said).
     pub ports: Box<[(u32, Arc<str>)]>,
+    /// Names of `spec.ports`, without the empty ones.
+    pub port_names: Box<[Arc<str>]>,
     /// `spec.publishNotReadyAddresses`.
     pub publishes_unready: bool,
 }
@@ -50,6 +52,9 @@ impl ServiceFacts {
         self.meta.share(pool);
         pool.share(&mut self.kind);
         pool.share_labels(&mut self.selector);
+        for name in &mut self.port_names {
+            pool.share(name);
+        }
     }
 }
 
@@ -93,6 +98,8 @@ struct ServiceSpecWire {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct PortWire {
+    #[serde(deserialize_with = "lenient")]
+    name: Arc<str>,
     #[serde(deserialize_with = "lenient")]
     port: u32,
     #[serde(deserialize_with = "lenient")]
@@ -215,12 +222,14 @@ read_through!(IngressFacts, IngressWire);
 impl From<ServiceWire> for ServiceFacts {
     fn from(wire: ServiceWire) -> Self {
         let spec = wire.spec;
+        let names = spec.ports.iter().map(|p| p.name.clone()).filter(|name| !name.is_empty()).collect();
         let ports = spec.ports.into_iter().map(|p| {
             let NumberOrName(target) = p.target_port;
             (p.port, if target.is_empty() { p.port.to_string().into() } else { target })
         });
         Self {
             meta: wire.metadata,
+            port_names: names,
             kind: spec.kind,
             headless: &*spec.cluster_ip == "None",
             selector: spec.selector,

@@ -1,7 +1,7 @@
 //! StatefulSets: pods with an identity, one after another.
 
 use super::lenient::{lenient, read_through, take_object};
-use super::meta::Meta;
+use super::meta::{LabelSet, Meta, TemplateWire};
 use super::pool::Pool;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub struct StatefulSetFacts {
     /// Name, generation.
     pub meta: Meta,
+    /// Labels of its pods, from `spec.template`.
+    pub template: LabelSet,
     /// `spec.replicas`; 1 when it is not said.
     pub wanted: u32,
     /// `spec.podManagementPolicy` is Parallel: one broken pod does not hold up the others.
@@ -38,6 +40,7 @@ pub struct StatefulSetFacts {
 impl StatefulSetFacts {
     pub(crate) fn share(&mut self, pool: &mut Pool) {
         self.meta.share(pool);
+        pool.share_labels(&mut self.template);
         pool.share(&mut self.current_revision);
         pool.share(&mut self.update_revision);
     }
@@ -63,6 +66,8 @@ struct SpecWire {
     pod_management_policy: Arc<str>,
     #[serde(deserialize_with = "lenient")]
     update_strategy: StrategyWire,
+    #[serde(deserialize_with = "lenient")]
+    template: TemplateWire,
 }
 
 #[derive(Default, Deserialize)]
@@ -108,6 +113,7 @@ impl From<StatefulSetWire> for StatefulSetFacts {
         let (spec, status) = (wire.spec, wire.status);
         Self {
             meta: wire.metadata,
+            template: spec.template.metadata.labels.all,
             wanted: spec.replicas.unwrap_or(1),
             parallel: &*spec.pod_management_policy == "Parallel",
             on_delete: &*spec.update_strategy.name == "OnDelete",
