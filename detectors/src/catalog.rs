@@ -46,6 +46,7 @@ impl Looked {
 /// All detectors, in the order of their reasons.
 pub static DETECTORS: &[&dyn Detector] = &[
     &crate::crash_loop_back_off::CrashLoopBackOff,
+    &crate::terminating::Terminating,
     &crate::failed_create::FailedCreate,
     &crate::progress_deadline_exceeded::ProgressDeadlineExceeded,
     &crate::replicas_unavailable::ReplicasUnavailable,
@@ -56,7 +57,15 @@ pub static DETECTORS: &[&dyn Detector] = &[
     &crate::scaling_limited::ScalingLimited,
     &crate::failed_get_metrics::FailedGetMetrics,
     &crate::disruption_blocked::DisruptionBlocked,
+    &crate::claim_pending::ClaimPending,
     &crate::no_endpoints::NoEndpoints,
+    &crate::port_mismatch::PortMismatch,
+    &crate::backend_missing::BackendMissing,
+    &crate::webhook_unavailable::WebhookUnavailable,
     &crate::dns_unavailable::DnsUnavailable,
+    &crate::api_service_unavailable::ApiServiceUnavailable,
+    &crate::quota_exhausted::QuotaExhausted,
     &crate::node_not_ready::NodeNotReady,
+    &crate::node_pressure::NodePressure,
+    &crate::node_cordoned::NodeCordoned,
 ];

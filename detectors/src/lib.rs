@@ -3,12 +3,16 @@
 //! A watch feeds [`View::apply`]; the scopes that it returns, and those whose `recheck_at` has come, go to [`detect`].
 //! No I/O, no clock, no state beside the view: a pasted `kubectl get -o yaml` is a whole test.
 
+pub mod api_service_unavailable;
+pub mod backend_missing;
 mod behind;
 pub mod catalog;
+pub mod claim_pending;
 pub mod crash_loop_back_off;
 mod cron;
 pub mod cron_job_failing;
 pub mod disruption_blocked;
+mod deletion;
 pub mod dns_unavailable;
 pub mod doc;
 pub mod facts;
@@ -17,9 +21,13 @@ pub mod failed_get_metrics;
 pub mod job_failed;
 pub mod look;
 pub mod no_endpoints;
+pub mod node_cordoned;
 pub mod node_not_ready;
+pub mod node_pressure;
 pub mod params;
 pub mod progress_deadline_exceeded;
+pub mod port_mismatch;
+pub mod quota_exhausted;
 mod refusal;
 pub mod replicas_unavailable;
 pub mod rollout;
@@ -27,7 +35,9 @@ pub mod rollout_paused;
 pub mod rollout_stuck;
 pub mod scaling_limited;
 mod unready;
+pub mod terminating;
 pub mod view;
+pub mod webhook_unavailable;
 
 pub use catalog::{DETECTORS, Detector, Looked};
 pub use facts::Fact;

@@ -133,3 +133,69 @@ fn an_event_touches_the_scope_of_what_it_is_about() {
     assert_eq!(view.events_about("Pod/cart-1-0").count(), 1);
     assert_eq!(view.scopes(), [scope("cart")]);
 }
+
+fn service(name: &str) -> crate::facts::ServiceFacts {
+    let mut meta = deployment(name, 1, 1).meta;
+    meta.uid = format!("Service/{name}").into();
+    crate::facts::ServiceFacts { meta, ..Default::default() }
+}
+
+#[test]
+fn what_went_is_remembered_until_it_is_back() {
+    let mut view = View::default();
+    let gone = |view: &View| view.gone_at(Kind::Service, "shop", "web");
+    assert_eq!(gone(&view), None, "never seen");
+    view.apply(applied(service("web")), at(0));
+    view.apply(deleted(service("web")), at(5));
+    assert_eq!(gone(&view), Some(at(5)));
+    view.apply(applied(service("web")), at(9));
+    assert_eq!(gone(&view), None);
+    for i in 0..GONE_MAX + 10 {
+        let one = service(&format!("s{i}"));
+        view.apply(applied(one.clone()), at(10));
+        view.apply(deleted(one), at(20 + i64::try_from(i).unwrap()));
+    }
+    assert_eq!(view.gone.len(), GONE_MAX, "the longest gone are forgotten");
+    assert_eq!(view.gone_at(Kind::Service, "shop", "s0"), None);
+    assert!(view.gone_at(Kind::Service, "shop", "s1009").is_some());
+}
+
+#[test]
+fn a_change_is_dated_and_a_repetition_is_none() {
+    let mut view = View::default();
+    let uid = "Service/web";
+    view.apply(applied(service("web")), at(0));
+    assert_eq!(view.changed(uid), None, "it is as it was first seen");
+    let mut newer = service("web");
+    newer.meta.version = 2;
+    view.apply(applied(newer.clone()), at(5));
+    assert_eq!(view.changed(uid), None, "nothing that is kept has changed");
+    newer.headless = true;
+    view.apply(applied(newer.clone()), at(9));
+    view.apply(applied(newer), at(12));
+    assert_eq!((view.changed(uid), view.first_seen(uid)), (Some(at(9)), Some(at(0))));
+}
+
+#[test]
+fn what_is_judged_by_a_service_is_looked_at_again_with_it() {
+    use crate::facts::{EndpointsFacts, Hook, IngressFacts, ValidatingFacts};
+    let mut view = View::default();
+    let mut ingress = IngressFacts { meta: service("front").meta, ..Default::default() };
+    ingress.meta.uid = "Ingress/front".into();
+    ingress.backends = [("web".into(), "80".into())].into();
+    let mut guard = ValidatingFacts::default();
+    (guard.meta.uid, guard.meta.name) = ("Hook/guard".into(), "guard".into());
+    guard.hooks = [Hook { service: Some(("shop".into(), "web".into())), ..Hook::default() }].into();
+    view.apply(applied(ingress), at(0));
+    view.apply(applied(guard), at(0));
+    let kinds = |touched: Vec<ObjectRef>| -> Vec<Kind> { touched.into_iter().map(|one| one.kind).collect() };
+    let all = [Kind::Service, Kind::Ingress, Kind::ValidatingWebhookConfiguration];
+    assert_eq!(kinds(view.apply(applied(service("web")), at(1))), all);
+    assert_eq!(kinds(view.apply(applied(service("other")), at(1))), [Kind::Service]);
+    let mut slice =
+        EndpointsFacts { meta: service("web-1").meta, service: "web".into(), ..Default::default() };
+    slice.meta.uid = "EndpointSlice/web-1".into();
+    let touched = kinds(view.apply(applied(slice), at(2)));
+    assert!(touched.contains(&Kind::ValidatingWebhookConfiguration), "{touched:?}");
+    assert_eq!(kinds(view.apply(deleted(service("web")), at(3))), all);
+}
