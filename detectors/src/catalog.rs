@@ -46,7 +46,18 @@ impl Looked {
 /// All detectors, in the order of their reasons.
 pub static DETECTORS: &[&dyn Detector] = &[
     &crate::crash_loop_back_off::CrashLoopBackOff,
+    &crate::oom_killed::OomKilled,
+    &crate::image_pull_back_off::ImagePullBackOff,
+    &crate::err_image_never_pull::ErrImageNeverPull,
+    &crate::invalid_image_name::InvalidImageName,
+    &crate::create_container_config_error::CreateContainerConfigError,
+    &crate::create_container_error::CreateContainerError,
+    &crate::run_container_error::RunContainerError,
+    &crate::post_start_hook_error::PostStartHookError,
+    &crate::unhealthy::Unhealthy,
     &crate::terminating::Terminating,
+    &crate::failed_scheduling::FailedScheduling,
+    &crate::scheduling_gated::SchedulingGated,
     &crate::failed_create::FailedCreate,
     &crate::progress_deadline_exceeded::ProgressDeadlineExceeded,
     &crate::replicas_unavailable::ReplicasUnavailable,

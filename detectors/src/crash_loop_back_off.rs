@@ -7,7 +7,7 @@
 //! between two restarts clears nothing. It is over when every such container has been Ready for ten minutes (and for
 //! two back-off periods), when the pod is gone, or when its ReplicaSet is scaled to zero. Pods that are being deleted
 //! or evicted, and pods that have ended, are not looked at. An exit after a long Ready run begins a new count, for the
-//! kubelet forgets its back-off then too.
+//! kubelet forgets its back-off then too. A loop whose runs end by memory is reported as OOMKilled.
 //!
 //! # Impact
 //! The replica serves nothing while it waits: 10 seconds after the first crash, doubling to five minutes. Critical
@@ -17,7 +17,7 @@
 //! # Diagnosis
 //! Look at how the last run ended, not at the state: `kubectl logs --previous`, exit code and reason in
 //! `lastState.terminated`, Events of the pod. Exit code 0 may be a liveness kill: the Events Unhealthy and Killing tell.
-//! Exit code 137 without reason OOMKilled may still be memory. Exit code 128 with StartError is a wrong command. Compare the
+//! 126, 127 and 128 with StartError are a wrong command; 134 and 139 a signal of the program's own making; 255 a lost code. Compare the
 //! template hash with the revision that served before: a crash that came with a new revision was most likely brought
 //! by it.
 //!
@@ -33,12 +33,14 @@ use crate::look::Look;
 use crate::params::Params;
 use nightshift_model::{Exit, ExitClass, Finding, Reason, Seconds, Severity, Timestamp};
 
+pub(crate) mod cause;
+
 /// The detector.
 #[derive(Debug)]
 pub struct CrashLoopBackOff;
 
 /// Condition Ready follows a container's exit or start by some seconds: below that it says nothing about the new run.
-const LAG: Seconds = Seconds(10);
+pub(crate) const LAG: Seconds = Seconds(10);
 
 impl Detector for CrashLoopBackOff {
     fn reason(&self) -> Reason {
@@ -63,44 +65,99 @@ impl Detector for CrashLoopBackOff {
     }
 
     fn look(&self, at: &Look<'_>) -> Looked {
-        let Look { view, now, params, .. } = *at;
-        // 0 is the newest revision; pods without a ReplicaSet stand behind all of them.
-        let age = |pod: &PodFacts| at.age_of(pod).unwrap_or(at.sets.len());
-        let mut recheck_at = None;
-        let mut looping = Vec::new();
-        let mut serving = false;
-        for pod in at.staying() {
-            let seen = view.first_seen(&pod.meta.uid).unwrap_or(now);
-            let mut broken = None;
-            for container in &pod.containers {
-                match judge(&Case { pod, container, seen, now, params }) {
-                    Verdict::Fine => {}
-                    Verdict::Wait(at) => recheck_at = earliest(recheck_at, Some(at)),
-                    Verdict::Looping { clears_at } => {
-                        recheck_at = earliest(recheck_at, clears_at);
-                        broken = broken.or(Some(container));
-                    }
+        let loops = loops(at);
+        let finding = if loops.by_memory(at) { None } else { loops.finding(at, Reason::CrashLoopBackOff) };
+        Looked { finding, recheck_at: loops.recheck_at, unchecked: Vec::new() }
+    }
+}
+
+/// Every crash loop of a scope.
+pub(crate) struct Loops<'a> {
+    looping: Vec<(&'a PodFacts, &'a Container, Timestamp)>,
+    /// Whether another pod serves.
+    serving: bool,
+    /// When a loop begins or ends though nothing changes.
+    pub(crate) recheck_at: Option<Timestamp>,
+}
+
+/// The crash loops of a scope, the newest revision first.
+pub(crate) fn loops<'a>(at: &Look<'a>) -> Loops<'a> {
+    let Look { view, now, params, .. } = *at;
+    let mut all = Loops { looping: Vec::new(), serving: false, recheck_at: None };
+    for pod in at.staying() {
+        let seen = view.first_seen(&pod.meta.uid).unwrap_or(now);
+        let mut broken = None;
+        for container in &pod.containers {
+            match judge(&Case { pod, container, seen, now, params }) {
+                Verdict::Fine => {}
+                Verdict::Wait(at) => all.recheck_at = earliest(all.recheck_at, Some(at)),
+                Verdict::Looping { clears_at } => {
+                    all.recheck_at = earliest(all.recheck_at, clears_at);
+                    broken = broken.or(Some(container));
                 }
             }
-            match broken {
-                Some(container) => looping.push((age(pod), pod, container, seen)),
-                None => serving |= pod.is_ready(),
-            }
         }
-        looping.sort_by_key(|(age, ..)| *age); // stable: by name within a revision
-        let finding = looping.first().map(|(_, pod, container, _)| Finding {
-            severity: if serving { Severity::Warning } else { Severity::Critical },
-            container: container.name.to_string(),
-            exit: last_exit(container, pod.restarts).map(|end| Exit {
-                code: end.code,
-                class: ExitClass::of(end.code, &end.reason),
-                at: end.finished,
-            }),
-            affected: u32::try_from(looping.len()).unwrap_or(u32::MAX),
-            since: looping.iter().map(|(_, pod, c, seen)| since(pod, c, *seen)).min().unwrap_or(now),
-            ..at.about_pod(Reason::CrashLoopBackOff, pod, now)
-        });
-        Looked { finding, recheck_at, unchecked: Vec::new() }
+        match broken {
+            Some(container) => all.looping.push((pod, container, seen)),
+            None => all.serving |= pod.is_ready(),
+        }
+    }
+    // Pods without a ReplicaSet stand behind all revisions; by name within one, for the sort is stable.
+    all.looping.sort_by_key(|(pod, ..)| at.age_of(pod).unwrap_or(at.sets.len()));
+    all
+}
+
+impl Loops<'_> {
+    /// Whether this pod loops.
+    pub(crate) fn has(&self, pod: &PodFacts) -> bool {
+        self.looping.iter().any(|(looping, ..)| looping.meta.uid == pod.meta.uid)
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.looping.is_empty()
+    }
+
+    /// Whether memory ends the runs of the first: then the loop is only how it shows.
+    pub(crate) fn by_memory(&self, at: &Look<'_>) -> bool {
+        self.looping.first().is_some_and(|(pod, c, _)| {
+            last_exit(c, pod.restarts).is_some_and(|end| cause::is_memory(at, pod, c, end))
+        })
+    }
+
+    /// All of them as one finding.
+    pub(crate) fn finding(&self, at: &Look<'_>, reason: Reason) -> Option<Finding> {
+        let (pod, container, _) = self.looping.first()?;
+        let since = self.looping.iter().map(|(pod, c, seen)| since(pod, c, *seen)).min();
+        let finding = about(at, reason, pod, container, since.unwrap_or(at.now));
+        Some(Finding {
+            severity: if self.serving { Severity::Warning } else { Severity::Critical },
+            affected: u32::try_from(self.looping.len()).unwrap_or(u32::MAX),
+            ..finding
+        })
+    }
+}
+
+/// A finding about a container and its last exit.
+pub(crate) fn about(
+    at: &Look<'_>,
+    reason: Reason,
+    pod: &PodFacts,
+    c: &Container,
+    since: Timestamp,
+) -> Finding {
+    let end = last_exit(c, pod.restarts);
+    let why = end.map(|end| cause::why(at, pod, c, end)).unwrap_or_default();
+    Finding {
+        container: c.name.to_string(),
+        exit: end.map(|end| Exit {
+            code: end.code,
+            class: ExitClass::of(end.code, &end.reason),
+            at: end.finished,
+        }),
+        cause: why.cause,
+        detail: why.detail,
+        ..at.about_pod(reason, pod, since)
     }
 }
 
@@ -188,7 +245,7 @@ fn is_restart_due(c: &Container, policy: RestartPolicy) -> bool {
 }
 
 /// The exit that the next restart is due for, or was.
-fn last_exit(c: &Container, policy: RestartPolicy) -> Option<&Termination> {
+pub(crate) fn last_exit(c: &Container, policy: RestartPolicy) -> Option<&Termination> {
     match &c.state {
         State::Terminated(end) if is_restart_due(c, policy) => Some(end),
         State::Terminated(_) | State::Running { .. } | State::Waiting { .. } | State::Unknown => {

@@ -52,9 +52,12 @@ pub fn page(detector: &dyn Detector) -> String {
 
 /// `CrashLoopBackOff` as `crash_loop_back_off`: the detector's file.
 fn module(reason: &str) -> String {
+    let letters: Vec<char> = reason.chars().collect();
+    let small = |at: usize| letters.get(at).is_some_and(|letter| letter.is_lowercase());
     let mut name = String::new();
-    for letter in reason.chars() {
-        if letter.is_uppercase() && !name.is_empty() {
+    for (at, letter) in letters.iter().enumerate() {
+        // A run of capitals is one word: OOMKilled is oom_killed.
+        if letter.is_uppercase() && at > 0 && (small(at - 1) || small(at + 1)) {
             name.push('_');
         }
         name.extend(letter.to_lowercase());

@@ -71,6 +71,38 @@ pub struct Params {
     pub deletion: Seconds,
     /// The same for a node, and for what waits for pods that end slowly.
     pub slow_deletion: Seconds,
+    /// What the kubelet names and only a person mends has stood so long: no such image, an unreadable name.
+    pub named_after: Seconds,
+    /// What a container needs may come later than its pod: ConfigMaps and Secrets.
+    pub missing_after: Seconds,
+    /// What may heal alone has stood so long: a registry that does not answer.
+    pub heals_after: Seconds,
+    /// How long volumes may fail to mount; the kubelet tries again up to two minutes apart.
+    pub mount_after: Seconds,
+    /// How long containers may be in the making without a word about it.
+    pub creating_after: Seconds,
+    /// How long an image may take to be pulled.
+    pub pulling_after: Seconds,
+    /// How long a running container may not be Ready, beyond the delays of its own probes.
+    pub unready_after: Seconds,
+    /// How long an init container may run while nothing of its revision is Ready.
+    pub init_after: Seconds,
+    /// How long a pod may wait for a node: a new node takes its time.
+    pub schedule_after: Seconds,
+    /// The same once an autoscaler has said that it adds a node.
+    pub autoscaler_after: Seconds,
+    /// How long a scheduling gate may be closed.
+    pub gate_after: Seconds,
+    /// The same for gates of queues, where waiting is the purpose.
+    pub queue_after: Seconds,
+    /// How long a pod may be there after the grace period of its deletion.
+    pub terminating_after: Seconds,
+    /// Memory kills that are no crash loop belong together within this time.
+    pub oom_window: Seconds,
+    /// A run that memory ended after this time or more has leaked it.
+    pub leak_after: Seconds,
+    /// Evictions belong together within this time.
+    pub evicted_window: Seconds,
 }
 
 impl Default for Params {
@@ -109,6 +141,22 @@ impl Default for Params {
             provisioning: Seconds(600),
             deletion: Seconds(240),
             slow_deletion: Seconds(1800),
+            named_after: Seconds(30),
+            missing_after: Seconds(45),
+            heals_after: Seconds(90),
+            mount_after: Seconds(75),
+            creating_after: Seconds(150),
+            pulling_after: Seconds(900),
+            unready_after: Seconds(90),
+            init_after: Seconds(240),
+            schedule_after: Seconds(90),
+            autoscaler_after: Seconds(360),
+            gate_after: Seconds(180),
+            queue_after: Seconds(21_600),
+            terminating_after: Seconds(120),
+            oom_window: Seconds(3600),
+            leak_after: Seconds(60),
+            evicted_window: Seconds(1800),
         }
     }
 }

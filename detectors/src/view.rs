@@ -195,7 +195,7 @@ impl View {
                 };
             }
             Fact::Pod(_) | Fact::ReplicaSet(_) | Fact::Job(_) | Fact::EndpointSlice(_) => {
-                fact.meta().owner_ref().filter(|owner| owner.kind != Kind::Node)
+                fact.meta().owner_ref().filter(|owner| owner.kind != Kind::Node && may_own(fact, owner))
             }
             Fact::Deployment(_)
             | Fact::StatefulSet(_)
@@ -314,7 +314,7 @@ impl View {
     }
 
     /// Events about one object, by uid.
-    pub fn events_about(&self, uid: &str) -> impl Iterator<Item = &EventFacts> {
+    pub fn events_about<'a>(&'a self, uid: &str) -> impl Iterator<Item = &'a EventFacts> + use<'a> {
         self.owned_by(uid)
             .filter_map(|fact| if let Fact::Event(event) = fact { Some(&**event) } else { None })
     }
@@ -326,7 +326,13 @@ impl View {
         let owner = self.held.get(&uid).map(|held| &held.fact);
         let pairs = self.owned.range(from..).take_while(move |(of, _)| *of == uid);
         let facts = pairs.filter_map(|(_, uid)| self.held.get(uid)).map(|held| &held.fact);
-        facts.filter(move |fact| owner.is_none_or(|owner| is_own(fact, owner)))
+        facts.filter(move |fact| match owner {
+            Some(owner) => is_own(fact, owner),
+            // A Node that is not held is no owner to be looked for: it is filed by its name.
+            None => {
+                fact.meta().owner_ref().is_none_or(|owner| owner.kind == Kind::Node || may_own(fact, &owner))
+            }
+        })
     }
 
     /// Every object of a kind that is asked for by name (not pods, ReplicaSets, Events), in one namespace or, for an
@@ -398,6 +404,53 @@ fn is_named(fact: &Fact) -> bool {
     !matches!(fact, Fact::Pod(_) | Fact::ReplicaSet(_) | Fact::Event(_))
 }
 
+/// Groups that have kinds of their own under the names of built-in ones.
+const NAMESAKES: &[&str] = &["apps.kruise.io", "batch.volcano.sh"];
+
+/// Whether an owner that is named can be one, from the names alone: nothing else can be asked about a kind that is not
+/// watched, and nobody removes a reference to a kind that does not exist. Pods are made by controllers that make pods, and
+/// bear their owner's name in front. A foreign kind under the name of a built-in one poses as it, but for a few that do exist.
+fn may_own(fact: &Fact, owner: &ObjectRef) -> bool {
+    let foreign = match owner.kind.as_str().split_once('.') {
+        Some((word, group)) if is_built_in(word) && !NAMESAKES.contains(&group) => return false,
+        Some(_) => true,
+        None => !is_built_in(owner.kind.as_str()),
+    };
+    // A generated name has room for this much of its front.
+    let named = fact.meta().name.starts_with(owner.name.get(..GENERATED).unwrap_or(&owner.name));
+    let makes = |kinds: &[Kind]| foreign || kinds.contains(&owner.kind);
+    match fact {
+        Fact::Pod(_) => named && makes(&[Kind::ReplicaSet, Kind::StatefulSet, Kind::DaemonSet, Kind::Job]),
+        Fact::ReplicaSet(_) => named && makes(&[Kind::Deployment]),
+        Fact::Job(_) => makes(&[Kind::CronJob]),
+        Fact::Deployment(_)
+        | Fact::StatefulSet(_)
+        | Fact::DaemonSet(_)
+        | Fact::CronJob(_)
+        | Fact::HorizontalPodAutoscaler(_)
+        | Fact::PodDisruptionBudget(_)
+        | Fact::PersistentVolumeClaim(_)
+        | Fact::StorageClass(_)
+        | Fact::ResourceQuota(_)
+        | Fact::Service(_)
+        | Fact::EndpointSlice(_)
+        | Fact::Ingress(_)
+        | Fact::Namespace(_)
+        | Fact::ValidatingWebhookConfiguration(_)
+        | Fact::MutatingWebhookConfiguration(_)
+        | Fact::APIService(_)
+        | Fact::Node(_)
+        | Fact::Event(_) => true,
+    }
+}
+
+fn is_built_in(kind: &str) -> bool {
+    !matches!(Kind::parse(kind), Kind::Other(_))
+}
+
+/// Characters that the API server keeps of the front of a generated name.
+const GENERATED: usize = 48;
+
 /// Whether an object may be the owner's: whoever may write an object writes its ownerReferences too, so kind, name,
 /// namespace and, below a ReplicaSet, the template's hash must fit.
 fn is_own(fact: &Fact, owner: &Fact) -> bool {
@@ -408,7 +461,8 @@ fn is_own(fact: &Fact, owner: &Fact) -> bool {
     let Some(named) = &meta.owner else { return false };
     let hash = owner.kind() != Kind::ReplicaSet || meta.labels.template_hash == of.labels.template_hash;
     let around = of.namespace.is_empty() || meta.namespace == of.namespace;
-    named.kind == owner.kind() && named.name == of.name && around && hash
+    let fits = meta.owner_ref().is_none_or(|named| named.kind == Kind::Node || may_own(fact, &named));
+    named.kind == owner.kind() && named.name == of.name && around && hash && fits
 }
 
 mod related;

@@ -161,6 +161,10 @@ causes! {
     NodePids "the node ran out of process ids",
     /// The node's network is not set up.
     NodeNetwork "the node's network is not set up",
+    /// The hook after a container's start fails.
+    PostStartHook "the hook after the container's start fails",
+    /// No such scheduler runs.
+    NoScheduler "the scheduler that is asked for does not run",
 }
 
 impl Cause {

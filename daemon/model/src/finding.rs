@@ -62,6 +62,8 @@ reasons! {
     Evicted,
     /// A pod or an object is being deleted and does not go.
     Terminating,
+    /// A pod that nobody starts again has failed.
+    PodFailed,
     /// No node takes the pod.
     FailedScheduling,
     /// A pod waits for somebody to open its scheduling gate.

@@ -243,8 +243,11 @@ pub(super) struct TemplateWire {
 
 take_object!(Meta, Annotations, OwnerWire, ConditionWire, TemplateWire);
 
-/// Characters of a message that are kept.
-pub const MESSAGE_MAX: usize = 400;
+/// Characters of a message that are kept. Of a longer one, its end is kept too: there the innermost error stands.
+pub const MESSAGE_MAX: usize = 600;
+
+/// Characters of the end of a longer message.
+const MESSAGE_END: usize = 199;
 
 /// Text of others, at most [`MESSAGE_MAX`] characters of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -257,8 +260,13 @@ pub(super) fn capped<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Arc<str>,
 
 impl Take for Capped {
     fn text(v: &str) -> Self {
-        let end = v.char_indices().nth(MESSAGE_MAX).map_or(v.len(), |(at, _)| at);
-        Self(v.get(..end).unwrap_or_default().into())
+        if v.chars().nth(MESSAGE_MAX).is_none() {
+            return Self(v.into());
+        }
+        let place = |characters: usize| v.char_indices().nth(characters).map_or(v.len(), |(at, _)| at);
+        let tail = v.char_indices().nth_back(MESSAGE_END - 1).map_or(0, |(at, _)| at);
+        let head = v.get(..place(MESSAGE_MAX - MESSAGE_END - 1)).unwrap_or_default();
+        Self(format!("{head}…{}", v.get(tail..).unwrap_or_default()).into())
     }
 }
 

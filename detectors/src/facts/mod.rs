@@ -27,7 +27,7 @@ pub use event::{About, EventFacts, Level};
 pub use job::{CronJobFacts, JobFacts};
 pub use meta::{Annotations, Condition, LabelSet, Labels, MESSAGE_MAX, Meta, Owner, Truth};
 pub use node::{NodeFacts, Taint};
-pub use pod::{Container, Phase, PodFacts, Probes, RestartPolicy, Role, State, Termination};
+pub use pod::{Asks, Container, Phase, PodFacts, Probes, RestartPolicy, Role, State, Termination};
 pub(crate) use pool::Pool;
 pub use replica_set::ReplicaSetFacts;
 pub use service::{EndpointsFacts, IngressFacts, ServiceFacts};

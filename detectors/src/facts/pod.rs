@@ -1,7 +1,7 @@
 //! Pods: what the kubelet says about their containers, without env, volumes and probes.
 
 use super::lenient::{Take, lenient, read_through, take_object};
-use super::meta::{Capped, Condition, ConditionWire, Meta, Truth, capped};
+use super::meta::{Capped, Condition, ConditionWire, LabelSet, Meta, Truth, capped};
 use super::pool::Pool;
 use super::quantity;
 use nightshift_model::Timestamp;
@@ -27,6 +27,8 @@ pub struct PodFacts {
     pub ready: Condition,
     /// Condition PodScheduled, with the scheduler's message while it is not True.
     pub scheduled: Condition,
+    /// What it asks of its place, as long as it has none.
+    pub asks: Option<Box<Asks>>,
     /// PersistentVolumeClaims that its volumes name.
     pub claims: Box<[Arc<str>]>,
     /// Whether condition DisruptionTarget is True: somebody is about to end the pod on purpose.
@@ -98,6 +100,17 @@ pub struct Container {
     pub last: Option<Box<Termination>>,
 }
 
+/// What a pod without a node asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asks {
+    /// `spec.schedulerName`.
+    pub scheduler: Arc<str>,
+    /// `spec.schedulingGates`: who must let it go first.
+    pub gates: Box<[Arc<str>]>,
+    /// `spec.nodeSelector`.
+    pub selector: LabelSet,
+}
+
 /// Which probes a container has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Probes {
@@ -107,6 +120,10 @@ pub struct Probes {
     pub liveness: bool,
     /// The same until it has passed once.
     pub startup: bool,
+    /// Seconds that the readiness probe takes at least to say no: its delay, and its failures.
+    pub readiness_takes: u16,
+    /// Seconds after which a startup probe has failed for good; 0 without one.
+    pub startup_takes: u16,
 }
 
 /// `state` of a container.
@@ -171,6 +188,10 @@ impl PodFacts {
         pool.share(&mut self.message);
         self.ready.share(pool);
         self.scheduled.share(pool);
+        if let Some(asks) = &mut self.asks {
+            pool.share(&mut asks.scheduler);
+            pool.share_labels(&mut asks.selector);
+        }
         for c in &mut self.containers {
             for text in [&mut c.name, &mut c.image, &mut c.image_id] {
                 pool.share(text);
@@ -217,6 +238,12 @@ struct SpecWire {
     containers: Vec<ContainerSpecWire>,
     #[serde(deserialize_with = "lenient")]
     volumes: Vec<VolumeWire>,
+    #[serde(deserialize_with = "lenient")]
+    scheduler_name: Arc<str>,
+    #[serde(deserialize_with = "lenient")]
+    scheduling_gates: Vec<GateWire>,
+    #[serde(deserialize_with = "lenient")]
+    node_selector: LabelSet,
 }
 
 #[derive(Default, Deserialize)]
@@ -247,11 +274,38 @@ struct ContainerSpecWire {
     #[serde(deserialize_with = "lenient")]
     resources: ResourcesWire,
     #[serde(deserialize_with = "lenient")]
-    readiness_probe: There,
+    readiness_probe: Option<ProbeWire>,
     #[serde(deserialize_with = "lenient")]
-    liveness_probe: There,
+    liveness_probe: Option<ProbeWire>,
     #[serde(deserialize_with = "lenient")]
-    startup_probe: There,
+    startup_probe: Option<ProbeWire>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ProbeWire {
+    #[serde(deserialize_with = "lenient")]
+    initial_delay_seconds: u32,
+    #[serde(deserialize_with = "lenient")]
+    period_seconds: u32,
+    #[serde(deserialize_with = "lenient")]
+    failure_threshold: u32,
+}
+
+impl ProbeWire {
+    /// Seconds until it has failed often enough; the API server's defaults where nothing is written.
+    fn takes(&self) -> u16 {
+        let or = |value: u32, default: u32| if value == 0 { default } else { value };
+        let failing = or(self.period_seconds, 10).saturating_mul(or(self.failure_threshold, 3));
+        u16::try_from(self.initial_delay_seconds.saturating_add(failing)).unwrap_or(u16::MAX)
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct GateWire {
+    #[serde(deserialize_with = "lenient")]
+    name: Arc<str>,
 }
 
 #[derive(Default, Deserialize)]
@@ -275,17 +329,6 @@ struct ResourcesWire {
 struct LimitsWire {
     #[serde(deserialize_with = "lenient")]
     memory: Arc<str>,
-}
-
-/// Whether an object is there; what it says is skipped.
-#[derive(Default)]
-struct There(bool);
-
-impl Take for There {
-    fn map<'de, A: serde::de::MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
-        while map.next_entry::<serde::de::IgnoredAny, serde::de::IgnoredAny>()?.is_some() {}
-        Ok(Self(true))
-    }
 }
 
 #[derive(Default, Deserialize)]
@@ -352,7 +395,7 @@ struct RunningWire {
 }
 
 take_object!(PodWire, SpecWire, ContainerSpecWire, StatusWire, ContainerStatusWire, StateWire);
-take_object!(VolumeWire, ClaimWire, PortWire, ResourcesWire, LimitsWire);
+take_object!(VolumeWire, ClaimWire, PortWire, ResourcesWire, LimitsWire, GateWire);
 read_through!(PodFacts, PodWire);
 
 /// An object that is there or not: `{}` is there.
@@ -365,7 +408,7 @@ macro_rules! take_optional {
         }
     )*};
 }
-take_optional!(WaitingWire, RunningWire, Termination);
+take_optional!(WaitingWire, RunningWire, Termination, ProbeWire);
 
 impl Take for Phase {
     fn text(v: &str) -> Self {
@@ -393,6 +436,10 @@ impl From<PodWire> for PodFacts {
     fn from(wire: PodWire) -> Self {
         let StatusWire { phase, reason, message, conditions, init_container_statuses, container_statuses } =
             wire.status;
+        let asks = wire.spec.node_name.is_empty().then(|| {
+            let gates = wire.spec.scheduling_gates.into_iter().map(|gate| gate.name).collect();
+            Asks { scheduler: wire.spec.scheduler_name, gates, selector: wire.spec.node_selector }
+        });
         let claims = wire.spec.volumes.into_iter().map(|volume| volume.persistent_volume_claim.claim_name);
         let mut containers = merge(wire.spec.init_containers, init_container_statuses, true);
         containers.extend(merge(wire.spec.containers, container_statuses, false));
@@ -403,6 +450,7 @@ impl From<PodWire> for PodFacts {
             reason,
             message: message.0,
             scheduled: Condition::with_message(&conditions, "PodScheduled"),
+            asks: asks.map(Box::new),
             claims: claims.filter(|name| !name.is_empty()).collect(),
             restarts: wire.spec.restart_policy,
             ready: Condition::find(&conditions, "Ready"),
@@ -430,9 +478,11 @@ fn merge(
         let known = container(spec.name, spec.image, role, status);
         all.push(Container {
             probes: Probes {
-                readiness: spec.readiness_probe.0,
-                liveness: spec.liveness_probe.0,
-                startup: spec.startup_probe.0,
+                readiness_takes: spec.readiness_probe.as_ref().map_or(0, ProbeWire::takes),
+                startup_takes: spec.startup_probe.as_ref().map_or(0, ProbeWire::takes),
+                readiness: spec.readiness_probe.is_some(),
+                liveness: spec.liveness_probe.is_some(),
+                startup: spec.startup_probe.is_some(),
             },
             ports: spec.ports.into_iter().map(|p| (p.name, p.container_port)).collect(),
             memory_limit: quantity::units(&spec.resources.limits.memory).unwrap_or_default(),

@@ -133,12 +133,13 @@ fn containers_have_roles_and_wait_for_their_status() {
 #[test]
 fn an_event_is_capped_and_takes_the_newest_time() {
     let event: EventFacts = serde_json::from_value(json!({
-        "message": "é".repeat(500), "type": "Warning", "count": 3, "lastTimestamp": null,
+        "message": format!("{}end", "é".repeat(900)), "type": "Warning", "count": 3, "lastTimestamp": null,
         "eventTime": "2026-03-01T02:00:00.000001Z", "series": { "count": 9, "lastObservedTime": "2026-03-01T02:05:00Z" },
         "involvedObject": { "apiVersion": "v1", "kind": "Node", "name": "n1", "uid": "n1" },
     }))
     .unwrap();
     assert_eq!(event.message.chars().count(), MESSAGE_MAX);
+    assert!(event.message.starts_with("éé") && event.message.ends_with("éend"), "{}", event.message);
     assert_eq!((event.count, event.last.unwrap().to_string().as_str()), (9, "2026-03-01T02:05:00Z"));
     assert_eq!(event.about.object(), ObjectRef::new(Kind::Node, "", "n1", ""));
     assert!(Fact::parse(&Kind::Event, b"{").is_none());
@@ -148,5 +149,5 @@ fn an_event_is_capped_and_takes_the_newest_time() {
 #[test]
 fn a_pod_stays_small() {
     let sizes = [size_of::<PodFacts>(), size_of::<Container>(), size_of::<Fact>()];
-    assert!(sizes[0] <= 480 && sizes[1] <= 136 && sizes[2] == 16, "{sizes:?}");
+    assert!(sizes[0] <= 488 && sizes[1] <= 136 && sizes[2] == 16, "{sizes:?}");
 }

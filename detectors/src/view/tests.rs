@@ -56,6 +56,55 @@ fn owners_decide_the_scope() {
 }
 
 #[test]
+fn an_owner_that_cannot_be_one_is_not_believed() {
+    let mut view = View::default();
+    view.apply(applied(deployment("cart", 1, 1)), at(0));
+    let named = |kind: &str, owner: &str, name: &str| {
+        let mut p = pod("cart", 1, 0, 0);
+        (p.meta.name, p.meta.uid) = (name.into(), name.into());
+        let uid: Arc<str> = if kind == "Deployment" { "Deployment/cart".into() } else { "foreign".into() };
+        p.meta.owner = Some(crate::facts::Owner { kind: Kind::parse(kind), name: owner.into(), uid });
+        p
+    };
+    let table = [
+        ("Deployment", "cart", "cart-7d9c5b8f6d-x2x2x", false), // a Deployment makes no pods
+        ("Deployment.apps.example.com", "cart", "cart-7d9c5b8f6d-x2x2x", false), // poses as one
+        ("Cluster.postgresql.cnpg.io", "cart", "other-1", false),
+        ("Cluster.postgresql.cnpg.io", "cart", "cart-1", true),
+        ("StatefulSet.apps.kruise.io", "cart", "cart-1", true),
+        ("Job.batch.volcano.sh", "cart", "cart-task-0", true),
+        ("ReplicationController", "cart", "cart-x2x2x", true),
+        ("CronJob", "cart", "cart-1", false),
+    ];
+    for (kind, owner, name, believed) in table {
+        let p = named(kind, owner, name);
+        let uid = p.meta.owner.as_ref().map(|owner| owner.uid.to_string()).unwrap_or_default();
+        let claimed = ObjectRef::new(Kind::parse(kind), "shop", owner, &uid);
+        let own = p.object();
+        view.apply(applied(p.clone()), at(0));
+        let scope = view.scope_of(&p.clone().into());
+        assert_eq!(scope, if believed { claimed.clone() } else { own.clone() }, "{kind} {name}");
+        assert_eq!(view.pods_of(&claimed).len(), usize::from(believed), "{kind} {name}");
+        assert_eq!(view.pods_of(&own).len(), usize::from(!believed), "{kind} {name}");
+        view.apply(deleted(p), at(0));
+    }
+}
+
+#[test]
+fn a_foreign_owner_of_replica_sets_is_the_scope_of_their_pods() {
+    let mut view = View::default();
+    let mut set = replica_set("cart", 1, 1);
+    let rollout = Kind::Other("Rollout.argoproj.io".to_owned());
+    set.meta.owner =
+        Some(crate::facts::Owner { kind: rollout.clone(), name: "cart".into(), uid: "r".into() });
+    view.apply(applied(set), at(0));
+    view.apply(applied(pod("cart", 1, 0, 0)), at(0));
+    let scope = ObjectRef::new(rollout, "shop", "cart", "r");
+    assert_eq!(view.scopes(), std::slice::from_ref(&scope));
+    assert_eq!(view.pods_of(&scope).len(), 1);
+}
+
+#[test]
 fn older_and_equal_deltas_touch_nothing() {
     let mut view = View::default();
     let versioned = |version: u64, wanted: u32| {

@@ -1,0 +1,134 @@
+//! Why a container ended: from its exit, and from what the kubelet said about it in Events.
+
+use crate::facts::{Container, PodFacts, Termination};
+use crate::look::Look;
+use crate::waiting::{events, newest};
+use nightshift_model::{Cause, ExitClass, Kind, Seconds};
+
+/// What an exit means.
+#[derive(Debug, Default)]
+pub(crate) struct Why {
+    /// One word.
+    pub cause: Cause,
+    /// The runtime's, the kubelet's or the program's own words.
+    pub detail: String,
+}
+
+/// A kubelet's Event may be counted late; a kill this long before an exit still explains it.
+const COUNTED_LATE: Seconds = Seconds(1800);
+
+/// Why a run ended.
+pub(crate) fn why(at: &Look<'_>, pod: &PodFacts, c: &Container, end: &Termination) -> Why {
+    if is_memory(at, pod, c, end) {
+        return memory(at, c, end);
+    }
+    if let Some(why) = killed(at, pod, c, end).or_else(|| hook(at, pod, end)) {
+        return why;
+    }
+    let cause = match ExitClass::of(end.code, &end.reason) {
+        ExitClass::Completed => Cause::CleanExit,
+        ExitClass::StartError if end.message.is_empty() => Cause::WrongCommand,
+        ExitClass::Runtime | ExitClass::StartError => start_error(&end.message),
+        ExitClass::NotExecutable | ExitClass::NotFound => Cause::WrongCommand,
+        ExitClass::Aborted | ExitClass::Segfault => Cause::Crash,
+        // SIGILL, SIGBUS, SIGFPE.
+        ExitClass::Application if matches!(end.code, 132 | 135 | 136) => Cause::Crash,
+        ExitClass::Application | ExitClass::OutOfRange => Cause::ProgramError,
+        ExitClass::OutOfMemory => Cause::MemoryLimit,
+        ExitClass::Interrupted | ExitClass::Killed | ExitClass::Terminated => Cause::Unknown,
+    };
+    Why { cause, detail: end.message.trim().to_owned() }
+}
+
+/// Whether memory ended a run: the runtime says so, or it was killed with a limit on its memory, and neither a probe nor a
+/// deletion did it (the runtime forgets to say so in some of a hundred).
+pub(crate) fn is_memory(at: &Look<'_>, pod: &PodFacts, c: &Container, end: &Termination) -> bool {
+    if &*end.reason == "OOMKilled" {
+        return true;
+    }
+    let limited = end.code == 137 && &*end.reason == "Error" && c.memory_limit > 0;
+    // Without Events nobody knows who else has killed it.
+    limited
+        && pod.meta.deleting.is_none()
+        && at.view.synced_kind(&Kind::Event)
+        && killed(at, pod, c, end).is_none()
+        && !stopped(at, pod, end)
+}
+
+fn memory(at: &Look<'_>, c: &Container, end: &Termination) -> Why {
+    let run = end.started.zip(end.finished).map(|(from, to)| to.since(from));
+    let cause = match run {
+        _ if c.memory_limit == 0 => Cause::NodeMemory,
+        Some(run) if run >= at.params.leak_after => Cause::MemoryLeak,
+        Some(_) | None => Cause::MemoryLimit,
+    };
+    let limit = match c.memory_limit {
+        0 => "without a memory limit of its own".to_owned(),
+        bytes if bytes < 1 << 20 => format!("at its memory limit of {bytes} bytes"),
+        bytes => format!("at its memory limit of {} MiB", bytes >> 20),
+    };
+    let after = run.map_or_else(String::new, |run| format!(" after {run}"));
+    Why { cause, detail: format!("killed{after}, {limit}") }
+}
+
+/// A probe's kill: the kubelet's Event Killing has a fixed sentence for it.
+fn killed(at: &Look<'_>, pod: &PodFacts, c: &Container, end: &Termination) -> Option<Why> {
+    let probes = [
+        (c.probes.liveness, "liveness", "Liveness probe ", Cause::LivenessProbe),
+        (c.probes.startup, "startup", "Startup probe ", Cause::StartupProbe),
+    ];
+    let mut found = None;
+    for (has, word, answer, cause) in probes {
+        let sentence = format!("Container {} failed {word} probe", c.name);
+        let kills = events(at, pod, &["Killing"]).filter(|e| e.message.starts_with(&sentence));
+        let kill = newest(kills).and_then(|event| event.last);
+        let Some(kill) = kill.filter(|kill| has && explains(*kill, end)) else { continue };
+        let answers = events(at, pod, &["Unhealthy"]).filter(|e| e.message.starts_with(answer));
+        let detail = newest(answers).map(|event| event.message.trim().to_owned()).unwrap_or_default();
+        if found.as_ref().is_none_or(|(at, _)| *at < kill) {
+            found = Some((kill, Why { cause, detail }));
+        }
+    }
+    found.map(|(_, why)| why)
+}
+
+/// Whether a kill at this time explains an exit: it came during the run, or the exit is what a SIGTERM or SIGKILL looks
+/// like and there was one not long before.
+fn explains(kill: nightshift_model::Timestamp, end: &Termination) -> bool {
+    let (Some(from), Some(to)) = (end.started, end.finished) else { return true };
+    let within = kill + Seconds(1) >= from && kill <= to + Seconds(2);
+    within || (matches!(end.code, 0 | 137 | 143) && kill + COUNTED_LATE >= to)
+}
+
+fn hook(at: &Look<'_>, pod: &PodFacts, end: &Termination) -> Option<Why> {
+    let event = newest(events(at, pod, &["FailedPostStartHook"]))?;
+    let near = event.last.is_some_and(|last| explains(last, end));
+    near.then(|| Why { cause: Cause::PostStartHook, detail: event.message.trim().to_owned() })
+}
+
+/// The kubelet stopped it for another reason during that run: a deletion, an eviction.
+fn stopped(at: &Look<'_>, pod: &PodFacts, end: &Termination) -> bool {
+    let (Some(from), Some(to)) = (end.started, end.finished) else { return false };
+    events(at, pod, &["Killing"])
+        .filter_map(|event| event.last)
+        .any(|kill| kill + Seconds(1) >= from && kill <= to + Seconds(2))
+}
+
+/// The class of a runtime's refusal to start a container.
+pub(crate) fn start_error(message: &str) -> Cause {
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if says(&["exec format error"]) {
+        Cause::WrongPlatform
+    } else if says(&[
+        "error mounting",
+        "mount_through_procfd",
+        "error during container init: error setting cgroup",
+    ]) {
+        Cause::Unknown
+    } else if says(&["exec: ", "executable file not found", "no such file or directory", "permission denied"])
+    {
+        Cause::WrongCommand
+    } else {
+        Cause::Unknown
+    }
+}
