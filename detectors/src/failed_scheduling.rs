@@ -60,8 +60,11 @@ impl Detector for FailedScheduling {
                 looked.recheck_at = earliest(looked.recheck_at, Some(due));
                 continue;
             }
+            let (cause, blames) = why(at, pod);
+            if cause == Cause::UnboundClaim && blames.is_some() {
+                continue; // the claim speaks for itself, see `claim_pending`
+            }
             let finding = looked.finding.get_or_insert_with(|| {
-                let (cause, blames) = why(at, pod);
                 let finding = at.about_pod(Reason::FailedScheduling, pod, since);
                 Finding { affected: 0, cause, blames, detail: detail(pod), ..finding }
             });
