@@ -50,7 +50,9 @@ impl Detector for QuotaExhausted {
         }
         let words = format!("exceeded quota: {},", quota.meta.name);
         let refused = |one: &&DeploymentFacts| {
-            one.failure.status == Truth::True && one.failure.message.contains(&words)
+            one.failure.status == Truth::True
+                && one.updated < one.wanted
+                && one.failure.message.contains(&words)
         };
         let refused = at.view.all::<DeploymentFacts>(&quota.meta.namespace).filter(refused);
         let since: Vec<_> = refused.map(|one| one.failure.since.unwrap_or(at.now)).collect();
