@@ -65,6 +65,8 @@ pub static DETECTORS: &[&dyn Detector] = &[
     &crate::rollout_stuck::RolloutStuck,
     &crate::job_failed::JobFailed,
     &crate::cron_job_failing::CronJobFailing,
+    &crate::missed_schedule::MissedSchedule,
+    &crate::jobs_piling_up::JobsPilingUp,
     &crate::scaling_limited::ScalingLimited,
     &crate::failed_get_metrics::FailedGetMetrics,
     &crate::disruption_blocked::DisruptionBlocked,

@@ -25,7 +25,9 @@ pub mod failed_scheduling;
 pub mod image_pull_back_off;
 pub mod invalid_image_name;
 pub mod job_failed;
+pub mod jobs_piling_up;
 pub mod look;
+pub mod missed_schedule;
 pub mod no_endpoints;
 pub mod node_cordoned;
 pub mod node_not_ready;
@@ -93,8 +95,13 @@ pub fn detect(view: &View, scope: &ObjectRef, now: Timestamp, params: &Params) -
 
 /// Reasons that say of a whole workload what a reason of its pods, up to FailedCreate, says better: they stand only where none
 /// of those does.
-const OF_THE_WHOLE: &[Reason] =
-    &[Reason::ProgressDeadlineExceeded, Reason::ReplicasUnavailable, Reason::RolloutStuck];
+const OF_THE_WHOLE: &[Reason] = &[
+    Reason::ProgressDeadlineExceeded,
+    Reason::ReplicasUnavailable,
+    Reason::RolloutStuck,
+    Reason::MissedSchedule,
+    Reason::JobsPilingUp,
+];
 
 /// Holes that concern every detector.
 fn gaps(view: &View, scope: &ObjectRef) -> Vec<Gap> {

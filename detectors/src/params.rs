@@ -31,6 +31,14 @@ pub struct Params {
     pub replicas_pending: Seconds,
     /// How long a rollout is paused half-way: a canary is watched for less.
     pub paused: Seconds,
+    /// How late a CronJob's run is: the controller needs seconds, a busy one a minute.
+    pub missed_after: Seconds,
+    /// Times that a CronJob misses while a run goes on that forbids others.
+    pub missed_runs: u32,
+    /// Active runs of a CronJob of which none ends.
+    pub piling: u32,
+    /// Active runs of a CronJob that a later one has overtaken.
+    pub overtaken: u32,
     /// How long an autoscaler stands at its maximum and wants more.
     pub scaling_limited: Seconds,
     /// How long an autoscaler cannot read a metric: a metrics server that restarts is back before.
@@ -121,6 +129,10 @@ impl Default for Params {
             replicas_unready: Seconds(300),
             replicas_pending: Seconds(900),
             paused: Seconds(1800),
+            missed_after: Seconds(300),
+            missed_runs: 3,
+            piling: 4,
+            overtaken: 3,
             scaling_limited: Seconds(900),
             metrics_failed: Seconds(180),
             target_missing: Seconds(120),

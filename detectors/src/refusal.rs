@@ -29,10 +29,12 @@ pub(crate) struct Refusal<'a> {
 /// Whether and why a controller of the scope is refused pods now.
 pub(crate) fn refusal<'a>(at: &Look<'a>) -> Option<Refusal<'a>> {
     if let Some(set) = at.facts::<StatefulSetFacts>() {
-        return told(at, &set.meta, Kind::StatefulSet, set.wanted.saturating_sub(set.replicas), &at.pods);
+        let missing = set.wanted.saturating_sub(set.replicas);
+        return told(at, &set.meta, Kind::StatefulSet, missing, made(&at.pods));
     }
     if let Some(set) = at.facts::<DaemonSetFacts>() {
-        return told(at, &set.meta, Kind::DaemonSet, set.desired.saturating_sub(set.current), &at.pods);
+        let missing = set.desired.saturating_sub(set.current);
+        return told(at, &set.meta, Kind::DaemonSet, missing, made(&at.pods));
     }
     if let Some(job) = at.facts::<JobFacts>() {
         return of_job(at, job);
@@ -40,7 +42,10 @@ pub(crate) fn refusal<'a>(at: &Look<'a>) -> Option<Refusal<'a>> {
     if let Some(cron) = at.facts::<CronJobFacts>() {
         let mut jobs: Vec<&JobFacts> = at.view.owned_by(&cron.meta.uid).filter_map(JobFacts::of).collect();
         jobs.sort_by(|a, b| (a.meta.created, &a.meta.name).cmp(&(b.meta.created, &b.meta.name)));
-        return jobs.into_iter().rev().find_map(|job| of_job(at, job));
+        let run = jobs.iter().filter_map(|job| job.meta.created).max();
+        let missing = u32::from(!cron.suspended);
+        let refused = told(at, &cron.meta, Kind::CronJob, missing, run);
+        return refused.or_else(|| jobs.into_iter().rev().find_map(|job| of_job(at, job)));
     }
     at.sets.iter().find_map(|set| {
         let missing = set.wanted.saturating_sub(set.replicas);
@@ -63,15 +68,25 @@ fn of_job<'a>(at: &Look<'a>, job: &'a JobFacts) -> Option<Refusal<'a>> {
         return None;
     }
     let pods: Vec<&PodFacts> = at.view.owned_by(&job.meta.uid).filter_map(PodFacts::of).collect();
-    told(at, &job.meta, Kind::Job, missing, &pods)
+    told(at, &job.meta, Kind::Job, missing, made(&pods))
 }
 
-/// What the controller's Events say, if no pod was made since.
-fn told<'a>(at: &Look<'a>, of: &Meta, kind: Kind, missing: u32, pods: &[&PodFacts]) -> Option<Refusal<'a>> {
+/// When the newest of these pods was made.
+fn made(pods: &[&PodFacts]) -> Option<Timestamp> {
+    pods.iter().filter_map(|pod| pod.meta.created).max()
+}
+
+/// What the controller's Events say, if nothing was made since.
+fn told<'a>(
+    at: &Look<'a>,
+    of: &Meta,
+    kind: Kind,
+    missing: u32,
+    made: Option<Timestamp>,
+) -> Option<Refusal<'a>> {
     if missing == 0 || of.deleting.is_some() {
         return None;
     }
-    let made = pods.iter().filter_map(|pod| pod.meta.created).max();
     let refused = |event: &&EventFacts| {
         let late = event.last.is_some_and(|last| made.is_none_or(|made| made < last));
         event.level == Level::Warning && &*event.reason == "FailedCreate" && late

@@ -165,6 +165,8 @@ causes! {
     PostStartHook "the hook after the container's start fails",
     /// No such scheduler runs.
     NoScheduler "the scheduler that is asked for does not run",
+    /// The run before has not ended.
+    StillRunning "the run before has not ended",
 }
 
 impl Cause {
