@@ -20,13 +20,23 @@ impl When {
 pub(crate) fn own_write_satisfies(action: ActionKind) -> &'static [Condition] {
     match action {
         ActionKind::RollbackDeployment => &[Condition::NoRestarts, Condition::TemplateIs],
+        ActionKind::RaiseMemoryLimit => &[Condition::NoRestarts, Condition::LimitIs],
     }
 }
 
-/// The kind that an action writes.
-pub(crate) fn writes(action: ActionKind) -> Kind {
+/// The kinds that an action writes.
+pub(crate) fn writes(action: ActionKind) -> &'static [Kind] {
     match action {
-        ActionKind::RollbackDeployment => Kind::Deployment,
+        ActionKind::RollbackDeployment => &[Kind::Deployment],
+        ActionKind::RaiseMemoryLimit => &[Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet],
+    }
+}
+
+/// Whether a condition says anything about what an action leaves.
+fn fits(action: ActionKind, condition: Condition) -> bool {
+    match condition {
+        Condition::RolledOut | Condition::NoRestarts => true,
+        Condition::TemplateIs | Condition::LimitIs => own_write_satisfies(action).contains(&condition),
     }
 }
 
@@ -96,10 +106,11 @@ impl Rules<'_> {
     }
 
     fn when(&mut self, action: ActionKind, when: &When) {
-        let kind = writes(action);
-        if when.kind.as_ref() != Some(&kind) {
-            let what = format!("{action} writes a {kind}, and `when` does not ask for one");
-            self.fault("when.kind", what, format!("write `kind: {kind}`"));
+        let kinds = writes(action);
+        if !when.kind.as_ref().is_some_and(|kind| kinds.contains(kind)) {
+            let kinds = kinds.iter().map(Kind::as_str).collect::<Vec<_>>().join(" or a ");
+            let what = format!("{action} writes a {kinds}, and `when` does not ask for one");
+            self.fault("when.kind", what, format!("write `kind: {}`", kinds.replace(" or a ", "` or `kind: ")));
         }
         if when.reason.is_none() {
             self.fault("when.reason", "an action for every reason", "name the reason that it mends");
@@ -113,6 +124,12 @@ impl Rules<'_> {
             let path = format!("{ALL}[{at}]");
             if let Measure::Query(m) = measure {
                 self.bind(&m.query, &m.bind, &path);
+            }
+            if let Measure::Cluster(m) = measure
+                && !fits(action, m.cluster)
+            {
+                let what = format!("{} says nothing about what {action} leaves", m.cluster.as_str());
+                self.fault(&under(&path, "cluster"), what, "take the measure out");
             }
             if measure.red_first() && !of_target(measure) {
                 let what = "it must fail before the action, but does not speak about the target";

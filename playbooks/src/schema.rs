@@ -196,6 +196,8 @@ pub enum Condition {
     NoRestarts,
     /// The live template is still the one that was sealed.
     TemplateIs,
+    /// The container's memory limit in the live template is still the one that was sealed.
+    LimitIs,
 }
 
 impl Condition {
@@ -205,6 +207,7 @@ impl Condition {
             Self::RolledOut => "rolled-out",
             Self::NoRestarts => "no-restarts",
             Self::TemplateIs => "template-is",
+            Self::LimitIs => "limit-is",
         }
     }
 
@@ -218,6 +221,9 @@ impl Condition {
                 "No container of the current pods waits in a crash loop or restarted since the write."
             }
             Self::TemplateIs => "The live template is still the one that was sealed.",
+            Self::LimitIs => {
+                "The container's memory limit in the live template is still the one that was sealed."
+            }
         }
     }
 }
@@ -308,7 +314,12 @@ mod tests {
         let signs: Vec<Comparison> =
             serde_json::from_value(words("/$defs/Holds/properties/op/enum")).unwrap();
         assert_eq!(signs, COMPARISONS);
-        for condition in [Condition::RolledOut, Condition::NoRestarts, Condition::TemplateIs] {
+        for condition in [
+            Condition::RolledOut,
+            Condition::NoRestarts,
+            Condition::TemplateIs,
+            Condition::LimitIs,
+        ] {
             assert_eq!(serde_json::to_value(condition).unwrap(), condition.as_str());
         }
         assert!(KINDS.iter().all(|kind| !matches!(kind, Kind::Other(_))));

@@ -97,8 +97,10 @@ impl When {
 }
 
 /// The playbook that an action follows where a person asked for it and nothing is wrong: the most specific one.
-pub fn for_action(catalog: &Catalog, action: ActionKind) -> Option<&Playbook> {
-    let plans = |p: &&Playbook| matches!(&p.plan, Plan::Action(kind) if *kind == action);
+pub fn for_action<'a>(catalog: &'a Catalog, action: ActionKind, of: &Kind) -> Option<&'a Playbook> {
+    let plans = |p: &&Playbook| {
+        matches!(&p.plan, Plan::Action(kind) if *kind == action) && p.when.kind.as_ref() == Some(of)
+    };
     catalog.iter().find(plans)
 }
 

@@ -4,7 +4,7 @@ use crate::bind::{BindError, bind};
 use crate::rules::proves;
 use crate::schema::{Condition, Measure as Written, Plan, Playbook};
 use nightshift_model::measure::{Check, ClusterCondition};
-use nightshift_model::{Digest, Measure, ObjectRef, Policy, Reason, Risk, Seconds, VerificationSpec};
+use nightshift_model::{Measure, ObjectRef, Policy, Reason, Risk, Seconds, VerificationSpec};
 
 /// A sample older than this says nothing about now.
 pub const MAX_AGE: Seconds = Seconds(120);
@@ -54,7 +54,7 @@ pub struct Asked {
 
 /// The health contract of a plan.
 ///
-/// `template` is the sealed template's digest, `longest_gap` the longest time between two restarts that was seen,
+/// `written` is what the write itself leaves on the target, `longest_gap` the longest time between two restarts that was seen,
 /// `prometheus` whether one is configured.
 ///
 /// # Errors
@@ -64,7 +64,7 @@ pub fn verification(
     policy: &Policy,
     risk: Risk,
     target: &ObjectRef,
-    template: Digest,
+    written: &ClusterCondition,
     prometheus: bool,
     longest_gap: Seconds,
 ) -> Result<VerificationSpec, VerificationError> {
@@ -82,7 +82,7 @@ pub fn verification(
         .map(|m| {
             let fail =
                 |source| VerificationError::Bind { playbook: name(), measure: m.name().to_owned(), source };
-            let check = check(m, target, template).map_err(fail)?;
+            let check = check(m, target, written).map_err(fail)?;
             Ok(Measure { name: m.name().to_owned(), check, red_first: m.red_first() })
         })
         .collect::<Result<_, VerificationError>>()?;
@@ -99,15 +99,24 @@ pub fn verification(
 }
 
 /// The contract of the same action where a person asked for it. No symptom is there to go away: what fails before the
-/// write is that the asked template does not stand, and it proves nothing alone. All other measures are the playbook's
+/// write is that what was asked for does not stand, and it proves nothing alone. All other measures are the playbook's
 /// own and must hold over the whole soak.
-pub fn asked_for(spec: VerificationSpec, target: &ObjectRef, template: Digest) -> VerificationSpec {
-    let condition = ClusterCondition::TemplateIs { template };
+pub fn asked_for(
+    spec: VerificationSpec,
+    target: &ObjectRef,
+    condition: ClusterCondition,
+) -> VerificationSpec {
     let stands = |m: &Measure| matches!(&m.check, Check::Cluster { condition: c, .. } if *c == condition);
     let mut measures: Vec<Measure> =
         spec.measures.iter().map(|m| Measure { red_first: stands(m), ..m.clone() }).collect();
     if !measures.iter().any(stands) {
-        let name = Condition::TemplateIs.as_str().to_owned();
+        let name = match &condition {
+            ClusterCondition::MemoryLimitIs { .. } => Condition::LimitIs,
+            ClusterCondition::RolledOut
+            | ClusterCondition::NoRestarts
+            | ClusterCondition::TemplateIs { .. } => Condition::TemplateIs,
+        };
+        let name = name.as_str().to_owned();
         let check = Check::Cluster { condition, target: target.clone() };
         measures.push(Measure { name, check, red_first: true });
     }
@@ -124,7 +133,7 @@ fn soak(playbook: &Playbook, policy: &Policy, risk: Risk, longest_gap: Seconds) 
     by_risk
 }
 
-fn check(measure: &Written, target: &ObjectRef, template: Digest) -> Result<Check, BindError> {
+fn check(measure: &Written, target: &ObjectRef, written: &ClusterCondition) -> Result<Check, BindError> {
     Ok(match measure {
         Written::Query(m) => {
             let bound = bind(&m.query, &m.bind, target)?;
@@ -135,7 +144,8 @@ fn check(measure: &Written, target: &ObjectRef, template: Digest) -> Result<Chec
             let condition = match m.cluster {
                 Condition::RolledOut => ClusterCondition::RolledOut,
                 Condition::NoRestarts => ClusterCondition::NoRestarts,
-                Condition::TemplateIs => ClusterCondition::TemplateIs { template },
+                // The loader lets a playbook name only the one that its action leaves.
+                Condition::TemplateIs | Condition::LimitIs => written.clone(),
             };
             Check::Cluster { condition, target: target.clone() }
         }

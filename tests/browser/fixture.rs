@@ -295,6 +295,7 @@ pub(crate) fn evidence(at: Timestamp) -> Vec<Evidence> {
             last_exit: Some(1),
             last_reason: "Error".to_owned(),
             last_ended: Some(at),
+            last_started: None,
         }],
     };
     let log = [

@@ -281,7 +281,9 @@ async fn bytes_swapped_after_the_votes_write_nothing() -> anyhow::Result<()> {
         let mut plan = p.plan().clone();
         plan.request.path = plan.request.path.replace("/cart", "/victim");
         plan.preconditions.uid.clone_from(&victim.uid);
-        let nightshift_model::Action::RollbackDeployment { target, .. } = &mut plan.action;
+        let nightshift_model::Action::RollbackDeployment { target, .. } = &mut plan.action else {
+            panic!("{:?}", plan.action)
+        };
         *target = ObjectRef { ..victim.clone() };
         Proposal::seal(plan, p.sealed_at)
     };

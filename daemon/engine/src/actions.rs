@@ -1,10 +1,13 @@
 //! How each action is done. One file an action; executor, responder and countersign call the same functions.
 
 pub mod doc;
+pub mod raise_memory_limit;
 pub mod rollback_deployment;
 
+use crate::redact::redactor;
 use nightshift_model::effect::Read;
-use nightshift_model::{Action, ActionKind, ObjectRef};
+use nightshift_model::measure::ClusterCondition;
+use nightshift_model::{Action, ActionKind, ObjectRef, Sealed};
 use serde_json::Value;
 
 /// The annotation that carries the mark.
@@ -40,12 +43,13 @@ pub struct ActionFile {
 }
 
 /// Every action.
-pub static ACTIONS: &[&ActionFile] = &[&rollback_deployment::FILE];
+pub static ACTIONS: &[&ActionFile] = &[&raise_memory_limit::FILE, &rollback_deployment::FILE];
 
 /// The file of an action.
 pub fn file(kind: ActionKind) -> &'static ActionFile {
     match kind {
         ActionKind::RollbackDeployment => &rollback_deployment::FILE,
+        ActionKind::RaiseMemoryLimit => &raise_memory_limit::FILE,
     }
 }
 
@@ -53,6 +57,7 @@ pub fn file(kind: ActionKind) -> &'static ActionFile {
 pub fn source(action: &Action) -> Option<&ObjectRef> {
     match action {
         Action::RollbackDeployment { to, .. } => Some(&to.replica_set),
+        Action::RaiseMemoryLimit { .. } => None,
     }
 }
 
@@ -63,6 +68,7 @@ pub fn source(action: &Action) -> Option<&ObjectRef> {
 pub fn body(action: &Action, live: &Value, source: Option<&Value>) -> Result<Vec<Value>, String> {
     match action {
         Action::RollbackDeployment { target, to } => rollback_deployment::body(target, to, live, source),
+        Action::RaiseMemoryLimit { target, memory } => raise_memory_limit::body(target, memory, live),
     }
 }
 
@@ -70,6 +76,7 @@ pub fn body(action: &Action, live: &Value, source: Option<&Value>) -> Result<Vec
 pub fn stands(action: &Action, live: &Value) -> bool {
     match action {
         Action::RollbackDeployment { to, .. } => rollback_deployment::stands(to, live),
+        Action::RaiseMemoryLimit { memory, .. } => raise_memory_limit::stands(memory, live),
     }
 }
 
@@ -77,8 +84,60 @@ pub fn stands(action: &Action, live: &Value) -> bool {
 pub fn pointers(action: &Action) -> &'static [&'static str] {
     match action {
         Action::RollbackDeployment { .. } => rollback_deployment::POINTERS,
+        Action::RaiseMemoryLimit { .. } => raise_memory_limit::POINTERS,
     }
 }
+
+/// Where managedFields name the writer of what the action writes, from the top.
+pub fn managed(action: &Action) -> Vec<String> {
+    match action {
+        Action::RollbackDeployment { .. } => ["f:spec", "f:template"].map(str::to_owned).to_vec(),
+        Action::RaiseMemoryLimit { memory, .. } => raise_memory_limit::managed(memory),
+    }
+}
+
+/// What the write leaves on the target: the condition that says so.
+pub fn written(action: &Action) -> ClusterCondition {
+    match action {
+        Action::RollbackDeployment { to, .. } => ClusterCondition::TemplateIs { template: to.template },
+        Action::RaiseMemoryLimit { memory, .. } => raise_memory_limit::written(memory),
+    }
+}
+
+/// What returns or comes, to begin a sentence with.
+pub fn subject(action: &Action) -> &'static str {
+    match action {
+        Action::RollbackDeployment { .. } => "the earlier revision",
+        Action::RaiseMemoryLimit { .. } => "the new memory limit",
+    }
+}
+
+/// The body of the request as it is sealed.
+///
+/// # Errors
+/// Why the action may not be carried out as it stands.
+pub fn sealed(action: &Action) -> Result<Sealed, String> {
+    match action {
+        Action::RollbackDeployment { to, .. } => Ok(Sealed::Reference {
+            source: to.replica_set.clone(),
+            value: to.template,
+            pointers: pointers(action).iter().map(|p| (*p).to_owned()).collect(),
+        }),
+        Action::RaiseMemoryLimit { target, memory } => raise_memory_limit::operations(target, memory).and_then(plain),
+    }
+}
+
+/// A body whose bytes are sealed as they are: it is stored and shown, so no secret may stand in it.
+fn plain(operations: Vec<Value>) -> Result<Sealed, String> {
+    let text = Value::from(operations).to_string();
+    if redactor().has_secret(&text) {
+        return Err("SecretInRequest: the request holds what looks like a secret, so it is not stored".to_owned());
+    }
+    Ok(Sealed::Bytes(text))
+}
+
+#[cfg(test)]
+mod testing;
 
 /// GET of an object, as a read.
 pub(crate) fn get(object: &ObjectRef) -> Option<Read> {

@@ -142,11 +142,16 @@ pub fn inverse(
 ) -> Option<Wish> {
     let written = incident.proposals.iter().any(|p| p.id == plan.proposal && p.written_at.is_some());
     let under_way = incident.phase.proposal().is_some_and(|p| *p.id() == plan.proposal);
-    let Action::RollbackDeployment { target, to } = &plan.inverse.action;
+    let wanted = match &plan.inverse.action {
+        Action::RollbackDeployment { to, .. } => {
+            Wanted::RollbackToSet { replica_set: to.replica_set.clone(), revision: to.number }
+        }
+        Action::RaiseMemoryLimit { memory, .. } => Wanted::MemoryBack { memory: memory.clone() },
+    };
     (written && !under_way).then(|| Wish {
         person: person.clone(),
-        target: target.clone(),
-        wanted: Wanted::RollbackToSet { replica_set: to.replica_set.clone(), revision: to.number },
+        target: plan.inverse.action.target().clone(),
+        wanted,
         because: because.to_owned(),
         at: now,
         undoes: Some(plan.proposal.clone()),

@@ -77,7 +77,7 @@ fn decided(case: &Case) -> Decision {
 pub fn asked(wish: &Wish, rules: &Rules, now: Timestamp) -> Vec<String> {
     let case = Case {
         target: &wish.target,
-        action: ActionKind::RollbackDeployment,
+        action: wish.wanted.action(),
         risk: crate::plan::RISK,
         asked_by: Some(&wish.person),
         wish: Some(wish),

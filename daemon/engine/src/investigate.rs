@@ -2,7 +2,7 @@
 
 use nightshift_model::evidence::{GitOpsOwner, WorkloadFacts};
 use nightshift_model::{
-    EvidenceId, EvidenceRequest, Finding, Got, Incident, Kind, ObjectRef, Observed, Tool,
+    EvidenceId, EvidenceRequest, ExitClass, Finding, Got, Incident, Kind, ObjectRef, Observed, Tool, Wanted,
 };
 use nightshift_playbooks::{Catalog, Cause, Situation};
 
@@ -30,6 +30,9 @@ pub fn investigate(incident: &Incident, playbooks: &Catalog, prometheus: bool) -
             wanted.push(Tool::Healthy { target: workload.object.clone() });
         }
         wanted.extend(about_workload(workload));
+        if let Some(container) = short_of_memory(symptom).or(wished_back(incident)) {
+            wanted.push(Tool::Memory { target: workload.object.clone(), container: container.to_owned() });
+        }
     }
     if incident.scope.kind == Kind::Pod && symptom.is_none() {
         wanted.push(Tool::Events { about: incident.scope.clone() });
@@ -48,6 +51,20 @@ pub fn investigate(incident: &Incident, playbooks: &Catalog, prometheus: bool) -
         .zip(1..)
         .map(|(tool, n)| EvidenceRequest { id: EvidenceId(first.saturating_add(n)), tool })
         .collect()
+}
+
+/// The container that was killed at its memory limit.
+fn short_of_memory(symptom: Option<&Finding>) -> Option<&str> {
+    let killed = |s: &&Finding| s.exit.as_ref().is_some_and(|e| e.class == ExitClass::OutOfMemory);
+    symptom.filter(killed).map(|s| s.container.as_str()).filter(|name| !name.is_empty())
+}
+
+/// The container whose memory a person wants back.
+fn wished_back(incident: &Incident) -> Option<&str> {
+    match &incident.wished()?.wanted {
+        Wanted::MemoryBack { memory } => Some(&memory.container),
+        Wanted::RollbackTo { .. } | Wanted::RollbackToSet { .. } => None,
+    }
 }
 
 /// The questions of every playbook that could be chosen for the symptom.

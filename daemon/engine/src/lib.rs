@@ -26,6 +26,7 @@ pub mod actions;
 pub mod difference;
 pub mod normal;
 pub mod permissions;
+pub mod quantity;
 pub mod seal;
 
 pub mod proof;

@@ -1,13 +1,14 @@
 //! From evidence to a draft, or to the reasons why there is none.
 
 mod asked;
+mod memory;
 
-use crate::actions::rollback_deployment;
+use crate::actions::{self, rollback_deployment};
 use crate::investigate::workload;
 use crate::rules::Rules;
 use nightshift_model::alert::Flag;
 use nightshift_model::evidence::{
-    Disruption, GitOpsOwner, GitSource, HealthyRevision, PodLine, RevisionLine, Rollouts, WorkloadFacts,
+    Disruption, GitOpsOwner, GitSource, HealthyRevision, MemoryFacts, PodLine, RevisionLine, Rollouts, WorkloadFacts,
 };
 use nightshift_model::plan::Blast;
 use nightshift_model::{
@@ -50,6 +51,7 @@ pub fn plan(incident: &Incident, rules: &Rules) -> Result<Draft, Escalation> {
         (Allowed::Action(ActionKind::RollbackDeployment), Some(case)) => {
             case.rollback(selected.playbook, rules).map_err(|reasons| no_plan(reasons, case.handover()))
         }
+        (Allowed::Action(ActionKind::RaiseMemoryLimit), Some(case)) => case.raise_memory(selected.playbook, rules),
         (Allowed::Action(_), None) => Err(no_plan(reasons(), None)),
         (Allowed::Escalate(advice), case) => {
             let by_hand = case.as_ref().and_then(Case::handover);
@@ -110,6 +112,7 @@ struct Case<'a> {
     pods: &'a [PodLine],
     disruption: Option<&'a Disruption>,
     git: Option<&'a GitSource>,
+    memory: Option<&'a MemoryFacts>,
 }
 
 impl<'a> Case<'a> {
@@ -123,6 +126,7 @@ impl<'a> Case<'a> {
             pods: &[],
             disruption: None,
             git: None,
+            memory: None,
         };
         for evidence in &incident.evidence {
             let Got::Facts(facts) = &evidence.got else { continue };
@@ -132,6 +136,7 @@ impl<'a> Case<'a> {
                 Observed::Pods(p) => case.pods = p,
                 Observed::Disruption(d) => case.disruption = Some(d),
                 Observed::GitOps(g) => case.git = Some(g),
+                Observed::Memory(m) => case.memory = Some(m),
                 Observed::Workload(_)
                 | Observed::Log(_)
                 | Observed::Events(_)
@@ -211,7 +216,6 @@ impl<'a> Case<'a> {
             return Err(reasons);
         }
         let target = self.workload.object.clone();
-        let verification = self.verification(playbook, kept, rules)?;
         let to = RevisionRef {
             replica_set: kept.replica_set.clone(),
             number: kept.number,
@@ -219,9 +223,11 @@ impl<'a> Case<'a> {
             images: seen.images.clone(),
             healthy_at: Some(seen.at),
         };
+        let action = Action::RollbackDeployment { target: target.clone(), to };
+        let verification = self.verification(playbook, &action, rules)?;
         Ok(Draft {
             playbook: playbook.name.clone(),
-            action: Action::RollbackDeployment { target: target.clone(), to },
+            action,
             cause: self.sentence(current, kept, seen),
             evidence: self.incident.evidence.iter().map(|e| e.id).collect(),
             hazards: self.hazards(kept, current, "broken"),
@@ -237,7 +243,7 @@ impl<'a> Case<'a> {
     fn verification(
         &self,
         playbook: &Playbook,
-        kept: &RevisionLine,
+        action: &Action,
         rules: &Rules,
     ) -> Result<VerificationSpec, Vec<String>> {
         nightshift_playbooks::verification(
@@ -245,7 +251,7 @@ impl<'a> Case<'a> {
             &rules.registry.policy,
             RISK,
             &self.workload.object,
-            kept.template,
+            &actions::written(action),
             rules.prometheus,
             self.longest_gap(),
         )
@@ -263,8 +269,8 @@ impl<'a> Case<'a> {
         Blast { objects: 1, replicas: self.workload.replicas, available: self.workload.available }
     }
 
-    /// What forbids this rollback, whatever people say.
-    fn refusals(&self, kept: &RevisionLine, current: &RevisionLine) -> Vec<String> {
+    /// Who else sets the template, or keeps a change of it from coming about.
+    fn others(&self) -> Vec<String> {
         let w = self.workload;
         let mut no = Vec::new();
         if w.paused {
@@ -283,8 +289,15 @@ impl<'a> Case<'a> {
             (Some(GitOpsOwner::ArgoCd { .. } | GitOpsOwner::FluxHelmRelease { .. }) | None, _) => {}
         }
         if let Some(operator) = &w.operator {
-            no.push(format!("{operator} controls the Deployment and would put the fields back"));
+            no.push(format!("{operator} controls the {} and would put the fields back", w.object.kind));
         }
+        no
+    }
+
+    /// What forbids this rollback, whatever people say.
+    fn refusals(&self, kept: &RevisionLine, current: &RevisionLine) -> Vec<String> {
+        let w = self.workload;
+        let mut no = self.others();
         if let Some(floor) = &w.rollback_floor {
             match floor.parse::<u64>() {
                 Ok(floor) if kept.number < floor => {

@@ -83,17 +83,13 @@ pub fn mark_on(live: &Value) -> Option<&str> {
     live.pointer("/metadata/annotations")?.get(CLAIM)?.as_str()
 }
 
-/// Whether our field manager owns one of the fields that the action writes: the second witness of a write.
+/// Whether our field manager owns the field that the action writes: the second witness of a write.
 pub fn written_by_us(plan: &Plan, live: &Value) -> bool {
+    let path = crate::actions::managed(&plan.action);
     let owns = |entry: &Value| {
+        let fields = entry.get("fieldsV1");
         entry.get("manager").and_then(Value::as_str) == Some(plan.request.field_manager.as_str())
-            && crate::actions::pointers(&plan.action).iter().any(|pointer| {
-                let mut at = entry.get("fieldsV1");
-                for part in pointer.split('/').filter(|p| !p.is_empty()) {
-                    at = at.and_then(|v| v.get(format!("f:{part}")));
-                }
-                at.is_some()
-            })
+            && path.iter().fold(fields, |at, part| at.and_then(|at| at.get(part))).is_some()
     };
     live.pointer("/metadata/managedFields").and_then(Value::as_array).is_some_and(|m| m.iter().any(owns))
 }

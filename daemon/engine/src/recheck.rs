@@ -39,7 +39,7 @@ pub fn recheck(
         return Err(format!("{target} was changed since the approval{hint}: its spec differs"));
     }
     if actions::stands(&plan.action, &now) {
-        return Err("the earlier revision stands on the target already".to_owned());
+        return Err(format!("{} stands on the target already", actions::subject(&plan.action)));
     }
     let source = live.source.as_ref().map(|part| object(part, "the earlier revision")).transpose()?;
     actions::body(&plan.action, &now, source.as_ref())?;

@@ -7,7 +7,7 @@ use crate::rules::Rules;
 use nightshift_model::effect::RawPart;
 use nightshift_model::plan::{PLAN_VERSION, Preconditions};
 use nightshift_model::{
-    Action, Actor, Draft, Incident, OpId, Plan, Preview, Proposal, Request, Role, Sealed, Timestamp,
+    Action, Actor, Draft, Incident, OpId, Plan, Preview, Proposal, Request, Role, Timestamp,
 };
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ pub fn seal(
     let source = preview.source.as_ref().map(|part| object(part, "the earlier revision")).transpose()?;
     actions::body(&draft.action, &live, source.as_ref())?;
     if actions::stands(&draft.action, &live) {
-        return Err("the earlier revision stands on the target already".to_owned());
+        return Err(format!("{} stands on the target already", actions::subject(&draft.action)));
     }
     let after = object(&preview.preview, "the dry run")?;
     let autoscaled = autoscaled(&preview.autoscalers, &draft.action);
@@ -71,21 +71,15 @@ pub fn seal(
     Ok(Proposal::seal(plan, now))
 }
 
-/// The literal request of an action, its body by reference. Responder and executor each build it themselves; a
+/// The literal request of an action. Responder and executor each build it themselves; a
 /// stored one is only ever compared with it.
 ///
 /// # Errors
-/// When the target has no address.
+/// When the target has no address, or the action may not be carried out.
 pub fn request(action: &Action) -> Result<Request, String> {
     let target = action.target();
     let path = target.path().ok_or_else(|| format!("{target} has no address"))?;
-    let body = match action {
-        Action::RollbackDeployment { to, .. } => Sealed::Reference {
-            source: to.replica_set.clone(),
-            value: to.template,
-            pointers: actions::pointers(action).iter().map(|p| (*p).to_owned()).collect(),
-        },
-    };
+    let body = actions::sealed(action)?;
     Ok(Request {
         method: "PATCH".to_owned(),
         path,

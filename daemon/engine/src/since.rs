@@ -87,10 +87,9 @@ fn target(plan: &Plan, part: &RawPart, since: &mut Since) {
     if now.pointer("/metadata/deletionTimestamp").is_some() {
         since.changed.push(format!("{target} is being deleted."));
     }
-    let Action::RollbackDeployment { to, .. } = &plan.action;
-    let Action::RollbackDeployment { to: current, .. } = &plan.inverse.action;
     let revision = text(&now, "/metadata/annotations/deployment.kubernetes.io~1revision");
-    if let Ok(revision) = revision.parse::<u64>()
+    if let Action::RollbackDeployment { to: current, .. } = &plan.inverse.action
+        && let Ok(revision) = revision.parse::<u64>()
         && revision != current.number
     {
         since.changed.push(format!(
@@ -108,12 +107,19 @@ fn target(plan: &Plan, part: &RawPart, since: &mut Since) {
         since.changed.push(format!("{target} was written, and its spec is the sealed one ({moved})."));
     }
     if actions::stands(&plan.action, &now) {
-        since.changed.push(format!("The template of revision {} stands there already.", to.number));
+        since.changed.push(match &plan.action {
+            Action::RollbackDeployment { to, .. } => {
+                format!("The template of revision {} stands there already.", to.number)
+            }
+            Action::RaiseMemoryLimit { memory, .. } => {
+                format!("The memory limit {} stands there already.", memory.limit.to)
+            }
+        });
     }
 }
 
 fn source(action: &Action, part: &RawPart, since: &mut Since) {
-    let Action::RollbackDeployment { to, .. } = action;
+    let Action::RollbackDeployment { to, .. } = action else { return };
     let name = &to.replica_set;
     if matches!(part, RawPart::Body { status: 404, .. }) {
         since.changed.push(format!("{name} is gone: revision {} cannot return from it.", to.number));

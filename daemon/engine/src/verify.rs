@@ -2,6 +2,7 @@
 
 use crate::normal::template_digest;
 use crate::protocol::status;
+use crate::quantity::bytes;
 use crate::seal::object;
 use nightshift_model::effect::{MeasureRequest, Raw, RawPart, Read};
 use nightshift_model::measure::{Check, ClusterCondition, Comparison, NoData, Stage, Value as Said};
@@ -20,9 +21,9 @@ pub fn reads(measure: &Measure, selector: &str) -> Vec<Read> {
             vec![Read::Query { promql: promql.clone() }, Read::Query { promql: fresh.clone() }]
         }
         Check::Cluster { condition, target } => match condition {
-            ClusterCondition::RolledOut | ClusterCondition::TemplateIs { .. } => {
-                crate::actions::get(target).into_iter().collect()
-            }
+            ClusterCondition::RolledOut
+            | ClusterCondition::TemplateIs { .. }
+            | ClusterCondition::MemoryLimitIs { .. } => crate::actions::get(target).into_iter().collect(),
             ClusterCondition::NoRestarts => vec![crate::execute::pods_of(&target.namespace, selector)],
         },
     }
@@ -69,15 +70,32 @@ fn said(
                 ClusterCondition::NoRestarts => no_restarts(&answer, request.since, now),
                 ClusterCondition::TemplateIs { template } => {
                     let live = answer.pointer("/spec/template").map(template_digest);
-                    match (live == Some(*template), request.stage) {
-                        (true, _) => Said::Holds("as approved".to_owned()),
-                        (false, Stage::Before) => Said::Fails("another template".to_owned()),
-                        (false, Stage::After) => Said::Reverted(writer(&answer)),
-                    }
+                    stays(live == Some(*template), "as approved", "another template", request.stage, &answer)
+                }
+                ClusterCondition::MemoryLimitIs { container, limit } => {
+                    let now = memory_limit(&answer, container);
+                    let same = now.and_then(bytes).is_some_and(|b| Some(b) == bytes(limit));
+                    let shown = crate::text::visible(now.unwrap_or("none"), 40);
+                    stays(same, &shown, &shown, request.stage, &answer)
                 }
             }
         }
     }
+}
+
+/// What was written must stand; once it stood, another writer is named.
+fn stays(stands: bool, as_written: &str, otherwise: &str, stage: Stage, live: &Value) -> Said {
+    match (stands, stage) {
+        (true, _) => Said::Holds(as_written.to_owned()),
+        (false, Stage::Before) => Said::Fails(otherwise.to_owned()),
+        (false, Stage::After) => Said::Reverted(writer(live)),
+    }
+}
+
+fn memory_limit<'a>(workload: &'a Value, container: &str) -> Option<&'a str> {
+    let all = workload.pointer("/spec/template/spec/containers")?.as_array()?;
+    let named = all.iter().find(|c| c.get("name").and_then(Value::as_str) == Some(container))?;
+    named.pointer("/resources/limits/memory")?.as_str()
 }
 
 fn no_data(why: NoData, detail: &str) -> Said {

@@ -12,6 +12,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "kebab-case")]
 pub enum Action {
+    /// Sets one container's memory limit in the pod template, at most twice or half of what it was.
+    RaiseMemoryLimit {
+        /// The Deployment, StatefulSet or DaemonSet.
+        target: ObjectRef,
+        /// The container and its numbers.
+        memory: MemoryChange,
+    },
     /// Puts the pod template of an earlier revision back, sealed by reference to its ReplicaSet.
     RollbackDeployment {
         /// The Deployment.
@@ -25,6 +32,7 @@ impl Action {
     /// The object that is written.
     pub fn target(&self) -> &ObjectRef {
         match self {
+            Self::RaiseMemoryLimit { target, .. } => target,
             Self::RollbackDeployment { target, .. } => target,
         }
     }
@@ -32,6 +40,7 @@ impl Action {
     /// The action without its parameters.
     pub fn kind(&self) -> ActionKind {
         match self {
+            Self::RaiseMemoryLimit { .. } => ActionKind::RaiseMemoryLimit,
             Self::RollbackDeployment { .. } => ActionKind::RollbackDeployment,
         }
     }
@@ -41,17 +50,20 @@ impl Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ActionKind {
+    /// [`Action::RaiseMemoryLimit`].
+    RaiseMemoryLimit,
     /// [`Action::RollbackDeployment`].
     RollbackDeployment,
 }
 
 impl ActionKind {
     /// Every action, in the order of the catalogue.
-    pub const ALL: &'static [Self] = &[Self::RollbackDeployment];
+    pub const ALL: &'static [Self] = &[Self::RaiseMemoryLimit, Self::RollbackDeployment];
 
     /// Its name in playbooks, pages and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::RaiseMemoryLimit => "raise-memory-limit",
             Self::RollbackDeployment => "rollback-deployment",
         }
     }
@@ -77,6 +89,47 @@ pub struct RevisionRef {
     /// When nightshift last recorded it healthy; `None`, on a person's wish only, when it never did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub healthy_at: Option<Timestamp>,
+}
+
+/// A container of a pod template whose memory changes. Quantities stand as the template writes them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryChange {
+    /// The container's name: tested at its place.
+    pub container: String,
+    /// Its place in `spec.containers`, from 0.
+    pub index: u32,
+    /// `resources.limits.memory`.
+    pub limit: QuantityChange,
+    /// `resources.requests.memory`, where it equals the limit and so keeps the pod's class of service; `None` leaves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<QuantityChange>,
+}
+
+impl MemoryChange {
+    /// The same, back.
+    #[must_use]
+    pub fn reversed(&self) -> Self {
+        Self {
+            limit: self.limit.reversed(),
+            request: self.request.as_ref().map(QuantityChange::reversed),
+            ..self.clone()
+        }
+    }
+}
+
+/// A quantity before and after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuantityChange {
+    /// As it stands.
+    pub from: String,
+    /// As it will.
+    pub to: String,
+}
+
+impl QuantityChange {
+    fn reversed(&self) -> Self {
+        Self { from: self.to.clone(), to: self.from.clone() }
+    }
 }
 
 /// An image as it was seen running.

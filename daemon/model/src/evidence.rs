@@ -62,6 +62,13 @@ pub enum Tool {
         /// The workload.
         target: ObjectRef,
     },
+    /// A container's memory in the template, and everything that bounds it.
+    Memory {
+        /// The workload.
+        target: ObjectRef,
+        /// The container.
+        container: String,
+    },
     /// The GitOps object that owns the workload: repository, path, revision.
     GitOps {
         /// The owner as found on the workload.
@@ -92,6 +99,7 @@ impl Tool {
             Self::Rollouts { .. } => "rollouts",
             Self::Node { .. } => "node",
             Self::Disruption { .. } => "disruption",
+            Self::Memory { .. } => "memory",
             Self::GitOps { .. } => "gitops",
             Self::Healthy { .. } => "healthy",
             Self::Query { .. } => "query",
@@ -182,6 +190,8 @@ pub enum Observed {
     Node(NodeFacts),
     /// Of [`Tool::Disruption`].
     Disruption(Disruption),
+    /// Of [`Tool::Memory`].
+    Memory(MemoryFacts),
     /// Of [`Tool::GitOps`].
     GitOps(GitSource),
     /// Of [`Tool::Healthy`].
@@ -342,6 +352,9 @@ pub struct ContainerLine {
     /// When it last ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_ended: Option<Timestamp>,
+    /// When the run that ended then had begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_started: Option<Timestamp>,
 }
 
 /// A redacted tail of a log.
@@ -442,6 +455,59 @@ pub struct Disruption {
     pub autoscalers: Vec<String>,
     /// Budgets whose selector matches its pods, as `name disruptionsAllowed=n`.
     pub budgets: Vec<String>,
+}
+
+/// A container's memory as its template has it, and what bounds a larger limit. Amounts are bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryFacts {
+    /// The container.
+    pub container: String,
+    /// Its place in `spec.containers`, from 0.
+    pub index: u32,
+    /// `resources.limits.memory` as written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
+    /// `resources.requests.memory` as written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// Allocatable memory of the largest node that takes pods; 0 when there is none.
+    pub largest_node: u64,
+    /// What a LimitRange or a quota allows the limit at most, with the object that says so.
+    pub ceilings: Vec<Ceiling>,
+    /// VerticalPodAutoscaler that sets the workload's resources.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpa: Option<String>,
+}
+
+impl MemoryFacts {
+    /// The container's numbers, as the template has them.
+    pub fn sentence(&self) -> String {
+        let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+        format!(
+            "container {}: limit {}, request {}",
+            self.container,
+            or_none(&self.limit),
+            or_none(&self.request)
+        )
+    }
+
+    /// What bounds a larger limit, a line each.
+    pub fn bounds(&self) -> Vec<String> {
+        let mib = |bytes: u64| format!("{} MiB", bytes >> 20);
+        let mut lines = vec![format!("largest node: {}", mib(self.largest_node))];
+        lines.extend(self.ceilings.iter().map(|c| format!("{}: at most {}", c.by, mib(c.bytes))));
+        lines.extend(self.vpa.iter().map(|name| format!("VerticalPodAutoscaler {name} sets it")));
+        lines
+    }
+}
+
+/// An upper bound.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ceiling {
+    /// The object that sets it.
+    pub by: String,
+    /// Bytes.
+    pub bytes: u64,
 }
 
 /// A revision that nightshift saw healthy: all wanted replicas available for `healthy_after`.

@@ -36,7 +36,7 @@ pub mod ignore;
 pub mod silence;
 pub mod told;
 
-pub use action::{Action, ActionKind, RevisionRef, Risk, SeenImage};
+pub use action::{Action, ActionKind, MemoryChange, QuantityChange, RevisionRef, Risk, SeenImage};
 pub use alert::{Alert, Alerts};
 pub use bridge::{Bridge, BridgeKey};
 pub use canonical::{Digest, canonical, digest, digest_of};

@@ -106,6 +106,13 @@ pub enum ClusterCondition {
         /// SHA-256 of its normal form.
         template: Digest,
     },
+    /// The container's memory limit in the live template is still the one that was sealed.
+    MemoryLimitIs {
+        /// The container.
+        container: String,
+        /// The quantity, as it was written.
+        limit: String,
+    },
 }
 
 /// One look at all measures.

@@ -156,6 +156,9 @@ pub struct Policy {
     pub executions_a_day: u32,
     /// Executions at a time in the cluster, verification included.
     pub concurrent: u32,
+    /// The highest memory limit that is proposed, in MiB.
+    #[serde(skip_serializing_if = "is_default_memory")]
+    pub memory_limit_max_mib: u32,
     /// A denied action for a cause is not proposed again for this long, unless a person asks.
     pub denied_for: Seconds,
     /// Namespaces in which nightshift never writes.
@@ -179,10 +182,20 @@ impl Default for Policy {
             cool_down: Seconds(900),
             executions_a_day: 3,
             concurrent: 2,
+            memory_limit_max_mib: MEMORY_LIMIT_MAX_MIB,
             denied_for: Seconds(86_400),
             forbidden_namespaces: vec!["kube-system".to_owned()],
         }
     }
+}
+
+/// 16 GiB.
+const MEMORY_LIMIT_MAX_MIB: u32 = 16 * 1024;
+
+/// The default is left out of the digest, as before there was the field.
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
+fn is_default_memory(mib: &u32) -> bool {
+    *mib == MEMORY_LIMIT_MAX_MIB
 }
 
 /// A duration for each risk.

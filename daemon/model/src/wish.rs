@@ -1,5 +1,6 @@
 //! What a person asks for in their own name: one action on one workload, because of something.
 
+use crate::action::{ActionKind, MemoryChange};
 use crate::canonical::{canonical, digest};
 use crate::ids::{IncidentId, PersonId, ProposalId};
 use crate::object::ObjectRef;
@@ -41,13 +42,20 @@ pub enum Wanted {
         /// The revision's number when it was last seen: shown, not compared.
         revision: u64,
     },
+    /// A container's memory back to what it was before a write of ours. Taken from a sealed plan, and held against the
+    /// cluster again.
+    MemoryBack {
+        /// From what stands there to what did.
+        memory: MemoryChange,
+    },
 }
 
 impl Wanted {
-    /// The revision's number, as the person saw it.
-    pub fn revision(&self) -> u64 {
+    /// The action that it leads to.
+    pub fn action(&self) -> ActionKind {
         match self {
-            Self::RollbackTo { revision } | Self::RollbackToSet { revision, .. } => *revision,
+            Self::RollbackTo { .. } | Self::RollbackToSet { .. } => ActionKind::RollbackDeployment,
+            Self::MemoryBack { .. } => ActionKind::RaiseMemoryLimit,
         }
     }
 }
@@ -74,7 +82,15 @@ impl Wish {
 
     /// What is asked for, to stand after "asked to".
     pub fn sentence(&self) -> String {
-        format!("roll {} back to revision {}", self.target, self.wanted.revision())
+        match &self.wanted {
+            Wanted::RollbackTo { revision } | Wanted::RollbackToSet { revision, .. } => {
+                format!("roll {} back to revision {revision}", self.target)
+            }
+            Wanted::MemoryBack { memory } => format!(
+                "set the memory limit of container {} in {} back to {}",
+                memory.container, self.target, memory.limit.to
+            ),
+        }
     }
 }
 

@@ -18,6 +18,13 @@ pub enum Behaviour {
         /// True to be reported as OOMKilled (use code 137).
         oom: bool,
     },
+    /// Is OOM killed, every time, while its container's memory limit is lower; runs well without a limit or below it.
+    NeedsMemory {
+        /// What it needs.
+        mib: i64,
+        /// Seconds from start to the kill.
+        after: i64,
+    },
     /// Exits until it has been restarted that often, then serves at once.
     ExitsTimes {
         /// Exits in all.
@@ -61,6 +68,11 @@ impl Program {
     /// Is OOM killed after that many seconds, every time.
     pub fn out_of_memory(after: i64) -> Self {
         Self::new(Behaviour::Exits { after, code: 137, oom: true })
+    }
+
+    /// Needs that much memory, and reaches for it after that many seconds.
+    pub fn needs_memory(mib: i64, after: i64) -> Self {
+        Self::new(Behaviour::NeedsMemory { mib, after })
     }
 
     /// The same with a log.

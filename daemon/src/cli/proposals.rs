@@ -209,6 +209,9 @@ fn asks(measure: &Measure) -> String {
             ClusterCondition::RolledOut => "every replica is updated and available".to_owned(),
             ClusterCondition::NoRestarts => "no container restarts or waits in a crash loop".to_owned(),
             ClusterCondition::TemplateIs { .. } => "the approved template is still in place".to_owned(),
+            ClusterCondition::MemoryLimitIs { container, limit } => {
+                format!("container {container} still has the memory limit {limit}")
+            }
         },
     }
 }

@@ -1,6 +1,6 @@
 //! What the demo deploys: a shop with two workloads, and what its images do.
 
-use nightshift_model::measure::Check;
+use nightshift_model::measure::{Check, ClusterCondition};
 use nightshift_model::{Digest, ObjectRef, Policy, Risk, Seconds};
 use nightshift_playbooks::Catalog;
 use nightshift_sim::{Live, Program, PromValue, Sim};
@@ -83,7 +83,7 @@ pub fn metrics(sim: &mut Sim, target: &ObjectRef) {
             &Policy::default(),
             Risk::Medium,
             target,
-            Digest([0; 32]),
+            &ClusterCondition::TemplateIs { template: Digest([0; 32]) },
             true,
             Seconds(0),
         );

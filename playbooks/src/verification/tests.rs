@@ -1,12 +1,16 @@
 use super::*;
 use crate::catalog::Catalog;
 use crate::load::{Source, load};
-use nightshift_model::Kind;
+use nightshift_model::{Digest, Kind};
 
 const ROLLBACK: &str = include_str!("../../catalog/rollback-deployment.yaml");
 
 fn cart() -> ObjectRef {
     ObjectRef::new(Kind::Deployment, "shop", "cart", "u1")
+}
+
+fn template(byte: u8) -> ClusterCondition {
+    ClusterCondition::TemplateIs { template: Digest([byte; 32]) }
 }
 
 fn of(
@@ -16,7 +20,7 @@ fn of(
     gap: u64,
 ) -> Result<VerificationSpec, VerificationError> {
     let policy = Policy::default();
-    verification(playbook, &policy, Risk::Medium, target, Digest([0; 32]), prometheus, Seconds(gap))
+    verification(playbook, &policy, Risk::Medium, target, &template(0), prometheus, Seconds(gap))
 }
 
 /// The shipped rollback with a replacement in its text.
@@ -75,7 +79,7 @@ fn what_is_asked_for_is_red_by_its_template_and_proven_by_all_the_rest() {
     let rollback = shipped.get("rollback-deployment").unwrap();
     for (prometheus, rest) in [(true, 6), (false, 2)] {
         let spec = of(rollback, &cart(), prometheus, 0).unwrap();
-        let asked = asked_for(spec.clone(), &cart(), Digest([0; 32]));
+        let asked = asked_for(spec.clone(), &cart(), template(0));
         let (red, others): (Vec<_>, Vec<_>) = asked.measures.iter().partition(|m| m.red_first);
         assert_eq!(red.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["template-is"]);
         assert_eq!((others.len(), asked.soak), (rest, spec.soak));
@@ -83,7 +87,7 @@ fn what_is_asked_for_is_red_by_its_template_and_proven_by_all_the_rest() {
     let without = changed("    - cluster: template-is\n", "");
     let spec = of(&without, &cart(), true, 0).unwrap();
     assert!(!spec.measures.iter().any(|m| m.name == "template-is"));
-    let asked = asked_for(spec, &cart(), Digest([7; 32]));
+    let asked = asked_for(spec, &cart(), template(7));
     let last = asked.measures.last().unwrap();
     assert!(last.red_first && last.name == "template-is", "a playbook without it gets it");
 }
@@ -91,6 +95,6 @@ fn what_is_asked_for_is_red_by_its_template_and_proven_by_all_the_rest() {
 #[test]
 fn an_action_has_its_playbook_or_none() {
     let shipped = Catalog::embedded();
-    let found = crate::for_action(&shipped, nightshift_model::ActionKind::RollbackDeployment);
+    let found = crate::for_action(&shipped, nightshift_model::ActionKind::RollbackDeployment, &Kind::Deployment);
     assert_eq!(found.map(|p| p.name.as_str()), Some("rollback-deployment"));
 }

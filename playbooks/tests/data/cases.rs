@@ -4,7 +4,7 @@
 use crate::yaml_files;
 use expect_test::expect_file;
 use nightshift_model::measure::{Check, ClusterCondition};
-use nightshift_model::{Digest, ObjectRef, Policy, Risk, Seconds, VerificationSpec};
+use nightshift_model::{ActionKind, Digest, ObjectRef, Policy, Risk, Seconds, VerificationSpec};
 use nightshift_playbooks::schema::Plan;
 use nightshift_playbooks::{Catalog, Situation, questions, select, verification};
 use serde::Deserialize;
@@ -65,7 +65,7 @@ fn run<'a>(catalog: &'a Catalog, case: &Case) -> (&'a str, String) {
         &case.policy,
         case.risk,
         &case.target,
-        Digest([7; 32]),
+        &written(&playbook.plan),
         case.prometheus,
         case.longest_gap,
     );
@@ -74,6 +74,18 @@ fn run<'a>(catalog: &'a Catalog, case: &Case) -> (&'a str, String) {
         Err(error) => lines.push(format!("no verification: {error}")),
     }
     (&playbook.name, lines.join("\n") + "\n")
+}
+
+/// What an action's write leaves, as a plan would say it.
+fn written(plan: &Plan) -> ClusterCondition {
+    match plan {
+        Plan::Action(ActionKind::RaiseMemoryLimit) => {
+            ClusterCondition::MemoryLimitIs { container: "app".to_owned(), limit: "256Mi".to_owned() }
+        }
+        Plan::Action(ActionKind::RollbackDeployment) | Plan::Escalate(_) => {
+            ClusterCondition::TemplateIs { template: Digest([7; 32]) }
+        }
+    }
 }
 
 fn told(spec: &VerificationSpec) -> Vec<String> {
@@ -94,6 +106,9 @@ fn told(spec: &VerificationSpec) -> Vec<String> {
                     ClusterCondition::RolledOut => "rolled out".to_owned(),
                     ClusterCondition::NoRestarts => "no restarts".to_owned(),
                     ClusterCondition::TemplateIs { template } => format!("template is {}", template.short()),
+                    ClusterCondition::MemoryLimitIs { container, limit } => {
+                        format!("memory limit of {container} is {limit}")
+                    }
                 };
                 lines.push(format!("  cluster: {said}, {target}"));
             }

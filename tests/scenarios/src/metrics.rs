@@ -2,7 +2,7 @@
 
 use crate::timeline::PrometheusMode as Mode;
 use crate::world::Cluster;
-use nightshift_model::measure::Check;
+use nightshift_model::measure::{Check, ClusterCondition};
 use nightshift_model::{Digest, NotChecked, ObjectRef, Policy, RawPart, Risk, Seconds, Timestamp};
 use nightshift_playbooks::Catalog;
 use nightshift_sim::{ApiRequest, Live, Method, PromValue, QueryError, Reply};
@@ -33,13 +33,13 @@ impl Metrics {
                 self.known.insert(asked.promql, (asked.name, target.clone(), false));
             }
             let policy = Policy::default();
-            let no = Digest([0; 32]);
+            let no = ClusterCondition::TemplateIs { template: Digest([0; 32]) };
             let spec = nightshift_playbooks::verification(
                 playbook,
                 &policy,
                 Risk::Medium,
                 target,
-                no,
+                &no,
                 true,
                 Seconds(0),
             );
@@ -100,6 +100,8 @@ fn value(
             };
             return Some(PromValue::Live(live));
         }
+        // What the containers used is not simulated: no series, as where cAdvisor is not scraped.
+        "working-set" => return Some(PromValue::Empty),
         "metrics-present" => 1,
         _ => {
             let deployment = get(cluster, target)?;

@@ -10,6 +10,9 @@ pub(crate) fn deployment(d: &Deploy) -> Value {
     if d.probe {
         set(&mut container, "readinessProbe", json!({"httpGet": {"path": "/ready", "port": 8080}}));
     }
+    if let Some(resources) = &d.resources {
+        set(&mut container, "resources", resources.clone());
+    }
     if let Some(account) = &d.service_account {
         set(&mut pod, "serviceAccountName", json!(account));
     }

@@ -373,6 +373,7 @@ fn behaviour(does: Does) -> Behaviour {
         Does::Exits { after, code } => Behaviour::Exits { after, code, oom: false },
         Does::ExitsTimes { times, after, code } => Behaviour::ExitsTimes { times, after, code },
         Does::OutOfMemory(after) => Behaviour::Exits { after, code: 137, oom: true },
+        Does::NeedsMemory { mib, after } => Behaviour::NeedsMemory { mib, after },
         Does::NeverReady => Behaviour::NeverReady,
     }
 }

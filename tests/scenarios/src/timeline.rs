@@ -185,6 +185,9 @@ pub struct Deploy {
     /// `spec.paused`.
     #[serde(default)]
     pub paused: bool,
+    /// `resources` of the container.
+    #[serde(default)]
+    pub resources: Option<Value>,
     /// ServiceAccount of the pods.
     #[serde(default)]
     pub service_account: Option<String>,
@@ -247,6 +250,13 @@ pub enum Does {
     },
     /// Is killed for its memory every time.
     OutOfMemory(i64),
+    /// Is killed for its memory every time, unless its limit is as high as what it needs.
+    NeedsMemory {
+        /// What it needs.
+        mib: i64,
+        /// After that time.
+        after: i64,
+    },
     /// Never becomes ready.
     NeverReady,
 }

@@ -159,7 +159,7 @@ fn an_inverse_is_offered_for_what_was_written_and_is_over() {
     assert_eq!(ask(&over(None)), None, "nothing was written");
     let wish = ask(&over(Some(at(20)))).unwrap();
     assert_eq!(wish.undoes, Some(plan.proposal.clone()));
-    let Action::RollbackDeployment { to, .. } = &plan.inverse.action;
+    let Action::RollbackDeployment { to, .. } = &plan.inverse.action else { panic!("{:?}", plan.inverse) };
     assert!(
         matches!(&wish.wanted, Wanted::RollbackToSet { replica_set, .. } if *replica_set == to.replica_set)
     );

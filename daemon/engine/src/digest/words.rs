@@ -90,6 +90,13 @@ pub fn action(action: &Action) -> String {
         Action::RollbackDeployment { target, to } => {
             format!("roll {} back to revision {}", visible(&target.to_string()), to.number)
         }
+        Action::RaiseMemoryLimit { target, memory } => format!(
+            "set the memory limit of container {} in {} from {} to {}",
+            visible(&memory.container),
+            visible(&target.to_string()),
+            visible(&memory.limit.from),
+            visible(&memory.limit.to)
+        ),
     }
 }
 

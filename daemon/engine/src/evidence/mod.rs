@@ -9,6 +9,7 @@ mod disruption;
 mod events;
 mod gitops;
 mod healthy;
+mod memory;
 mod node;
 mod pods;
 mod previous_log;
@@ -51,6 +52,7 @@ pub fn reads(request: &EvidenceRequest) -> Vec<Read> {
         Tool::Rollouts { target, selector } => rollouts::reads(target, selector),
         Tool::Node { name } => node::reads(name),
         Tool::Disruption { target } => disruption::reads(target),
+        Tool::Memory { target, .. } => memory::reads(target),
         Tool::GitOps { owner } => gitops::reads(owner),
         Tool::Healthy { target } => healthy::reads(target),
         Tool::Query { promql, .. } => query::reads(promql),
@@ -90,6 +92,7 @@ fn observe(tool: &Tool, raw: &Raw) -> Result<Observed, Refusal> {
         Tool::Rollouts { target, .. } => rollouts::observe(parts, target),
         Tool::Node { name } => node::observe(parts, name),
         Tool::Disruption { target } => disruption::observe(parts, target),
+        Tool::Memory { target, container } => memory::observe(parts, target, container),
         Tool::GitOps { owner } => gitops::observe(parts, owner),
         Tool::Healthy { target } => healthy::observe(parts, target),
         Tool::Query { .. } => query::observe(parts),

@@ -77,6 +77,7 @@ fn container(pod: &Value, spec: &Value, init: bool) -> ContainerLine {
         last_exit: last.get("exitCode").and_then(Value::as_i64).and_then(|code| i32::try_from(code).ok()),
         last_reason: word(text(last, "/reason")),
         last_ended: time(last, "/finishedAt"),
+        last_started: time(last, "/startedAt"),
     }
 }
 

@@ -136,6 +136,7 @@ fn no_question_reaches_a_secret() {
         let tools = [
             Tool::Workload { target: object.clone() },
             Tool::Disruption { target: object.clone() },
+            Tool::Memory { target: object.clone(), container: "app".to_owned() },
             Tool::PreviousLog {
                 pod: ObjectRef { kind: Kind::Pod, ..object.clone() },
                 container: "app".into(),
@@ -193,6 +194,7 @@ fn any_tool() -> impl Strategy<Value = Tool> {
         Tool::Rollouts { target: target.clone(), selector: "app=cart".into() },
         Tool::Node { name: "cart".into() },
         Tool::Disruption { target: target.clone() },
+        Tool::Memory { target: target.clone(), container: "app".into() },
         Tool::Healthy { target },
         Tool::Query { name: "q".into(), promql: "up".into() },
     ])

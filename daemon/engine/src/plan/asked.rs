@@ -2,11 +2,12 @@
 //! rollback forbids this one too.
 
 use super::{Case, RISK, no_plan, rollback_deployment};
+use crate::actions;
 use crate::rules::Rules;
 use crate::text::visible;
 use nightshift_model::evidence::{HealthyRevision, RevisionLine, Rollouts};
 use nightshift_model::{
-    Action, ActionKind, Draft, Escalation, Got, Incident, RevisionRef, SeenImage, Tool, Wanted, Wish,
+    Action, Draft, Escalation, Got, Incident, RevisionRef, SeenImage, Tool, Wanted, Wish,
 };
 use nightshift_playbooks::{Playbook, asked_for, for_action};
 
@@ -22,9 +23,13 @@ const WORDS: usize = 300;
 #[allow(clippy::result_large_err)] // built once an incident
 pub(super) fn plan(incident: &Incident, wish: &Wish, rules: &Rules) -> Result<Draft, Escalation> {
     let refused = |why: String| no_plan(vec![why], None);
-    let playbook = for_action(&rules.playbooks, ActionKind::RollbackDeployment)
-        .ok_or_else(|| refused("no playbook in force plans a rollback-deployment".to_owned()))?;
+    let action = wish.wanted.action();
+    let playbook = for_action(&rules.playbooks, action, &wish.target.kind)
+        .ok_or_else(|| refused(format!("no playbook in force plans a {action} of a {}", wish.target.kind)))?;
     let case = Case::of(incident).ok_or_else(|| refused(unread(incident, wish)))?;
+    if let Wanted::MemoryBack { memory } = &wish.wanted {
+        return case.memory_back(wish, memory, playbook, rules);
+    }
     let (kept, current) = case.named(wish).map_err(refused)?;
     case.back(wish, playbook, (kept, current), rules)
         .map_err(|reasons| no_plan(reasons, case.by_hand(Some(kept))))
@@ -49,6 +54,7 @@ impl<'a> Case<'a> {
         let target = &self.workload.object;
         let has = || those(rollouts, current);
         let kept = match &wish.wanted {
+            Wanted::MemoryBack { .. } => return Err("a memory limit is no revision".to_owned()),
             Wanted::RollbackTo { revision } => rollouts
                 .revisions
                 .iter()
@@ -88,7 +94,6 @@ impl<'a> Case<'a> {
         }
         let target = self.workload.object.clone();
         let seen = self.seen_healthy(kept);
-        let verification = asked_for(self.verification(playbook, kept, rules)?, &target, kept.template);
         let to = RevisionRef {
             replica_set: kept.replica_set.clone(),
             number: kept.number,
@@ -96,13 +101,16 @@ impl<'a> Case<'a> {
             images: seen.map_or_else(|| written(&kept.images), |h| h.images.clone()),
             healthy_at: seen.map(|h| h.at),
         };
+        let action = Action::RollbackDeployment { target: target.clone(), to };
+        let written = actions::written(&action);
+        let verification = asked_for(self.verification(playbook, &action, rules)?, &target, written);
         let mut hazards = self.hazards(kept, current, "newer");
         if seen.is_none() {
             hazards.insert(0, format!("nightshift never saw revision {} healthy.", kept.number));
         }
         Ok(Draft {
             playbook: playbook.name.clone(),
-            action: Action::RollbackDeployment { target: target.clone(), to },
+            action,
             cause: because(wish, kept, current, seen),
             evidence: self.incident.evidence.iter().map(|e| e.id).collect(),
             hazards,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::event::Note;
 use crate::program::{Behaviour, Program};
-use crate::value::{after, digest, stamp};
+use crate::value::{after, digest, stamp, text};
 
 /// Seconds of sandbox and image work before a first start.
 const CREATING: i64 = 1;
@@ -64,6 +64,8 @@ pub(crate) struct Container {
     pub(crate) restarts: i64,
     state: State,
     probed: bool,
+    /// Its memory limit in bytes.
+    memory: Option<i64>,
     /// The next back-off in seconds; 0 before the first exit.
     delay: i64,
     pull_delay: i64,
@@ -96,10 +98,12 @@ pub(crate) struct Around<'a> {
 }
 
 impl Container {
-    pub(crate) fn new(name: &str, image: &str, probed: bool, now: Timestamp) -> Self {
+    pub(crate) fn new(spec: &Value, now: Timestamp) -> Self {
+        let probed = spec.get("readinessProbe").is_some();
         Self {
-            name: name.into(),
-            image: image.into(),
+            name: text(spec, "/name").into(),
+            image: text(spec, "/image").into(),
+            memory: mebibytes(text(spec, "/resources/limits/memory")),
             ready: false,
             restarts: 0,
             state: State::Creating { until: after(now, CREATING) },
@@ -184,6 +188,10 @@ impl Container {
         let (exit, ready_at) = match around.program.behaviour {
             Behaviour::Serves { ready_after } => (None, Some(after(from, ready_after))),
             Behaviour::Exits { after: run, code, oom } => (Some((after(from, run), code, oom)), served),
+            Behaviour::NeedsMemory { mib, after: run } if self.memory.is_some_and(|limit| limit < mib << 20) => {
+                (Some((after(from, run), 137, true)), served)
+            }
+            Behaviour::NeedsMemory { .. } => (None, Some(since)),
             Behaviour::ExitsTimes { times, after: run, code } if self.restarts < times => {
                 (Some((after(from, run), code, false)), served)
             }
@@ -318,6 +326,15 @@ impl Container {
         }
         status
     }
+}
+
+/// The bytes of `128Mi`, `2Gi` or a plain number; any other form counts as no limit.
+fn mebibytes(quantity: &str) -> Option<i64> {
+    let (number, times) = [("Mi", 1 << 20), ("Gi", 1 << 30)]
+        .iter()
+        .find_map(|(unit, times)| quantity.strip_suffix(unit).map(|number| (number, *times)))
+        .unwrap_or((quantity, 1));
+    number.parse::<i64>().ok()?.checked_mul(times)
 }
 
 fn terminated(ended: &Ended) -> Value {

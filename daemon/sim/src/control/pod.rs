@@ -43,10 +43,7 @@ impl Sim {
         let mut run = self.runs.remove(&uid).unwrap_or_else(|| Run {
             containers: list(&pod, "/spec/containers")
                 .iter()
-                .map(|one| {
-                    let probed = one.get("readinessProbe").is_some();
-                    Container::new(text(one, "/name"), text(one, "/image"), probed, now)
-                })
+                .map(|spec| Container::new(spec, now))
                 .collect(),
             started: now,
             ip: format!("10.244.{}.{}", next / 250 % 250, next % 250 + 1),

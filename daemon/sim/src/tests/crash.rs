@@ -103,6 +103,24 @@ fn a_missing_image_and_its_arrival() {
 }
 
 #[test]
+fn what_needs_memory_is_killed_below_it_and_runs_with_it() {
+    let mut sim = Sim::new(1, at(0));
+    sim.program("web:1", Program::needs_memory(200, 1));
+    for (limit, killed) in [("128Mi", true), ("200Mi", false), ("1Gi", false), ("209715199", true), ("", false)] {
+        let mut web = deployment("web:1", 1);
+        let resources = if limit.is_empty() { json!({}) } else { json!({"limits": {"memory": limit}}) };
+        web["spec"]["template"]["spec"]["containers"][0]["resources"] = resources;
+        let begun = sim.now();
+        sim.apply(web, begun).unwrap();
+        // Long enough for the rollout to leave the new pod alone.
+        sim.tick(begun + SignedDuration::from_secs(600));
+        let status = pod_of(&sim, "web:1")["status"]["containerStatuses"][0].clone();
+        let last = status["lastState"]["terminated"]["reason"].as_str();
+        assert_eq!(last == Some("OOMKilled"), killed, "{limit}: {status}");
+    }
+}
+
+#[test]
 fn never_ready_complains_and_a_change_of_program_takes_effect() {
     let mut sim = crashing(Program::new(Behaviour::NeverReady));
     sim.tick(at(40));

@@ -244,6 +244,7 @@ fn answers(name: &str) -> Vec<Evidence> {
             last_exit: Some(1),
             last_reason: "Error".to_owned(),
             last_ended: None,
+            last_started: None,
         }],
     };
     let log = LogExcerpt {

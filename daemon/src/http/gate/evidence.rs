@@ -99,6 +99,10 @@ fn tell(view: &mut EvidenceView, facts: &Observed, now: Timestamp, zone: &jiff::
         Observed::Rollouts(rollouts) => revisions(view, rollouts, now, zone),
         Observed::Node(facts) => node(view, facts),
         Observed::Disruption(facts) => disruption(view, facts),
+        Observed::Memory(facts) => {
+            view.gist = facts.sentence();
+            view.lines = facts.bounds();
+        }
         Observed::GitOps(source) => gitops(view, source),
         Observed::Healthy(seen) => {
             view.gist = seen.first().map_or_else(

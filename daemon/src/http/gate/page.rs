@@ -130,6 +130,10 @@ struct AgainView {
 pub(super) fn sentence(action: &Action) -> String {
     match action {
         Action::RollbackDeployment { target, to } => format!("Roll back {target} to revision {}", to.number),
+        Action::RaiseMemoryLimit { target, memory } => format!(
+            "Set the memory limit of container {} in {target} from {} to {}",
+            memory.container, memory.limit.from, memory.limit.to
+        ),
     }
 }
 
@@ -487,7 +491,7 @@ fn last_words(story: &Story) -> String {
 fn by_reference(proposal: &Proposal, desk: &Desk<'_>) -> String {
     let plan = proposal.plan();
     let Sealed::Reference { source, pointers, .. } = &plan.request.body else { return String::new() };
-    let Action::RollbackDeployment { to, .. } = &plan.action;
+    let Action::RollbackDeployment { to, .. } = &plan.action else { return String::new() };
     let seen = to.healthy_at.map_or_else(
         || "nightshift never saw it healthy.".to_owned(),
         |at| format!("Recorded healthy {} ({}).", clock(at, desk.now, desk.zone), ago(at, desk.now)),
@@ -507,6 +511,7 @@ fn images(action: &Action) -> Vec<String> {
             };
             to.images.iter().map(|i| format!("{}: {}{}", i.container, i.image, id(i))).collect()
         }
+        Action::RaiseMemoryLimit { .. } => Vec::new(),
     }
 }
 

@@ -85,6 +85,9 @@ fn asks(measure: &Measure) -> String {
                 format!("No container of {target} restarts or waits in a crash loop")
             }
             ClusterCondition::TemplateIs { .. } => format!("{target} still has the approved template"),
+            ClusterCondition::MemoryLimitIs { container, limit } => {
+                format!("Container {container} of {target} still has the memory limit {limit}")
+            }
         },
     }
 }
