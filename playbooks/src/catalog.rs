@@ -11,6 +11,7 @@ pub(crate) const FALLBACK: Source<'static> =
 /// The shipped playbooks.
 pub const EMBEDDED: &[Source<'static>] = &[
     FALLBACK,
+    Source { file: "raise-memory-limit.yaml", text: include_str!("../catalog/raise-memory-limit.yaml") },
     Source { file: "rollback-deployment.yaml", text: include_str!("../catalog/rollback-deployment.yaml") },
 ];
 

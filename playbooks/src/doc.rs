@@ -64,6 +64,9 @@ fn when(playbook: &Playbook) -> String {
     match playbook.when.cause {
         WantedCause::Rollout => lines
             .push("- A rollout brought it: an earlier revision was healthy, the newest is not.".to_owned()),
+        WantedCause::MemoryLimit => lines.push(
+            "- A container was killed at its own memory limit, and no rollout brought that.".to_owned(),
+        ),
         WantedCause::Any => {}
     }
     lines.join("\n")

@@ -110,7 +110,11 @@ impl Rules<'_> {
         if !when.kind.as_ref().is_some_and(|kind| kinds.contains(kind)) {
             let kinds = kinds.iter().map(Kind::as_str).collect::<Vec<_>>().join(" or a ");
             let what = format!("{action} writes a {kinds}, and `when` does not ask for one");
-            self.fault("when.kind", what, format!("write `kind: {}`", kinds.replace(" or a ", "` or `kind: ")));
+            self.fault(
+                "when.kind",
+                what,
+                format!("write `kind: {}`", kinds.replace(" or a ", "` or `kind: ")),
+            );
         }
         if when.reason.is_none() {
             self.fault("when.reason", "an action for every reason", "name the reason that it mends");

@@ -72,6 +72,8 @@ pub enum WantedCause {
     Any,
     /// A rollout: an earlier revision was healthy, the newest is not.
     Rollout,
+    /// A container was killed at its own memory limit, and no rollout brought that.
+    MemoryLimit,
 }
 
 /// What a playbook allows: one action, or a person.
@@ -314,12 +316,9 @@ mod tests {
         let signs: Vec<Comparison> =
             serde_json::from_value(words("/$defs/Holds/properties/op/enum")).unwrap();
         assert_eq!(signs, COMPARISONS);
-        for condition in [
-            Condition::RolledOut,
-            Condition::NoRestarts,
-            Condition::TemplateIs,
-            Condition::LimitIs,
-        ] {
+        for condition in
+            [Condition::RolledOut, Condition::NoRestarts, Condition::TemplateIs, Condition::LimitIs]
+        {
             assert_eq!(serde_json::to_value(condition).unwrap(), condition.as_str());
         }
         assert!(KINDS.iter().all(|kind| !matches!(kind, Kind::Other(_))));

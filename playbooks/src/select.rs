@@ -11,6 +11,8 @@ use std::fmt;
 pub enum Cause {
     /// A rollout: an earlier revision was healthy, the newest is not.
     Rollout,
+    /// A container was killed at its own memory limit, and no rollout brought that.
+    MemoryLimit,
     /// Evidence names none.
     Unknown,
 }
@@ -45,6 +47,8 @@ pub enum WhyNot {
     OtherKind(Kind),
     /// It asks for a rollout as the cause.
     NoRollout,
+    /// It asks for a memory limit as the cause.
+    NoMemoryLimit,
     /// It fits, but the chosen one asks for more or comes first by name.
     LessSpecific,
 }
@@ -56,6 +60,7 @@ impl WhyNot {
             Self::OtherReason(_) => "other-reason",
             Self::OtherKind(_) => "other-kind",
             Self::NoRollout => "no-rollout",
+            Self::NoMemoryLimit => "no-memory-limit",
             Self::LessSpecific => "less-specific",
         }
     }
@@ -68,6 +73,9 @@ impl fmt::Display for WhyNot {
             Self::OtherKind(kind) => write!(f, "it is for a {kind}"),
             Self::NoRollout => {
                 f.write_str("it is for faults that a rollout brought, and evidence shows none")
+            }
+            Self::NoMemoryLimit => {
+                f.write_str("it is for containers that their memory limit ends, and evidence shows none")
             }
             Self::LessSpecific => f.write_str("it fits too, but is less specific"),
         }
@@ -90,8 +98,11 @@ impl When {
             return Some(WhyNot::OtherKind(kind.clone()));
         }
         match (self.cause, s.cause) {
-            (WantedCause::Any, _) | (WantedCause::Rollout, Cause::Rollout) => None,
-            (WantedCause::Rollout, Cause::Unknown) => Some(WhyNot::NoRollout),
+            (WantedCause::Any, _)
+            | (WantedCause::Rollout, Cause::Rollout)
+            | (WantedCause::MemoryLimit, Cause::MemoryLimit) => None,
+            (WantedCause::Rollout, Cause::MemoryLimit | Cause::Unknown) => Some(WhyNot::NoRollout),
+            (WantedCause::MemoryLimit, Cause::Rollout | Cause::Unknown) => Some(WhyNot::NoMemoryLimit),
         }
     }
 }

@@ -123,7 +123,9 @@ pub fn sealed(action: &Action) -> Result<Sealed, String> {
             value: to.template,
             pointers: pointers(action).iter().map(|p| (*p).to_owned()).collect(),
         }),
-        Action::RaiseMemoryLimit { target, memory } => raise_memory_limit::operations(target, memory).and_then(plain),
+        Action::RaiseMemoryLimit { target, memory } => {
+            raise_memory_limit::operations(target, memory).and_then(plain)
+        }
     }
 }
 
@@ -131,7 +133,9 @@ pub fn sealed(action: &Action) -> Result<Sealed, String> {
 fn plain(operations: Vec<Value>) -> Result<Sealed, String> {
     let text = Value::from(operations).to_string();
     if redactor().has_secret(&text) {
-        return Err("SecretInRequest: the request holds what looks like a secret, so it is not stored".to_owned());
+        return Err(
+            "SecretInRequest: the request holds what looks like a secret, so it is not stored".to_owned()
+        );
     }
     Ok(Sealed::Bytes(text))
 }

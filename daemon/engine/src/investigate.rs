@@ -69,10 +69,16 @@ fn wished_back(incident: &Incident) -> Option<&str> {
 
 /// The questions of every playbook that could be chosen for the symptom.
 fn queries(playbooks: &Catalog, symptom: &Finding, scope: &ObjectRef) -> Vec<Tool> {
-    let situation = Situation { reason: symptom.reason, kind: scope.kind.clone(), cause: Cause::Rollout };
-    let playbook = nightshift_playbooks::select(playbooks, &situation).playbook;
-    let asked = nightshift_playbooks::questions(playbook, scope).unwrap_or_default();
-    asked.into_iter().map(|q| Tool::Query { name: q.name, promql: q.promql }).collect()
+    let causes = [Some(Cause::Rollout), short_of_memory(Some(symptom)).map(|_| Cause::MemoryLimit)];
+    let mut asked: Vec<Tool> = Vec::new();
+    for cause in causes.into_iter().flatten() {
+        let situation = Situation { reason: symptom.reason, kind: scope.kind.clone(), cause };
+        let playbook = nightshift_playbooks::select(playbooks, &situation).playbook;
+        let questions = nightshift_playbooks::questions(playbook, scope).unwrap_or_default();
+        let tools = questions.into_iter().map(|q| Tool::Query { name: q.name, promql: q.promql });
+        asked.extend(tools.filter(|tool| !asked.contains(tool)).collect::<Vec<_>>());
+    }
+    asked
 }
 
 fn about_workload(workload: &WorkloadFacts) -> Vec<Tool> {

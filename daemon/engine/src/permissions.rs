@@ -152,6 +152,14 @@ pub const RESPONDER: &[Need] = &[
         Cluster,
         "aggregated APIs that do not answer",
     )),
+    optional(need("", "limitranges", &["list"], Namespaces, "how much memory a container may be given")),
+    optional(need(
+        "autoscaling.k8s.io",
+        "verticalpodautoscalers",
+        &["list"],
+        Namespaces,
+        "whether somebody else sets that",
+    )),
     optional(need(
         "argoproj.io",
         "applications",

@@ -8,12 +8,13 @@ use crate::investigate::workload;
 use crate::rules::Rules;
 use nightshift_model::alert::Flag;
 use nightshift_model::evidence::{
-    Disruption, GitOpsOwner, GitSource, HealthyRevision, MemoryFacts, PodLine, RevisionLine, Rollouts, WorkloadFacts,
+    Disruption, GitOpsOwner, GitSource, HealthyRevision, MemoryFacts, PodLine, RevisionLine, Rollouts,
+    WorkloadFacts,
 };
 use nightshift_model::plan::Blast;
 use nightshift_model::{
-    Action, ActionKind, Draft, Escalation, FieldChange, Finding, Got, Incident, Kind, Observed, RevisionRef,
-    Risk, Seconds, VerificationSpec,
+    Action, ActionKind, Draft, Escalation, ExitClass, FieldChange, Finding, Got, Incident, Kind, Observed,
+    RevisionRef, Risk, Seconds, VerificationSpec,
 };
 use nightshift_playbooks::schema::Plan as Allowed;
 use nightshift_playbooks::{Cause, Playbook, Situation};
@@ -51,7 +52,9 @@ pub fn plan(incident: &Incident, rules: &Rules) -> Result<Draft, Escalation> {
         (Allowed::Action(ActionKind::RollbackDeployment), Some(case)) => {
             case.rollback(selected.playbook, rules).map_err(|reasons| no_plan(reasons, case.handover()))
         }
-        (Allowed::Action(ActionKind::RaiseMemoryLimit), Some(case)) => case.raise_memory(selected.playbook, rules),
+        (Allowed::Action(ActionKind::RaiseMemoryLimit), Some(case)) => {
+            case.raise_memory(selected.playbook, rules)
+        }
         (Allowed::Action(_), None) => Err(no_plan(reasons(), None)),
         (Allowed::Escalate(advice), case) => {
             let by_hand = case.as_ref().and_then(Case::handover);
@@ -166,7 +169,13 @@ impl<'a> Case<'a> {
         let newest = self.current().is_some_and(|c| c.template_hash == self.broken());
         let seen_healthy = self.healthy.iter().any(|h| h.template_hash == self.broken());
         let earlier = self.rollouts.is_some_and(|r| r.revisions.len() > 1);
-        if newest && !seen_healthy && earlier { Cause::Rollout } else { Cause::Unknown }
+        let memory =
+            self.symptom.and_then(|s| s.exit.as_ref()).is_some_and(|e| e.class == ExitClass::OutOfMemory);
+        match newest && !seen_healthy && earlier {
+            true => Cause::Rollout,
+            false if memory => Cause::MemoryLimit,
+            false => Cause::Unknown,
+        }
     }
 
     fn why_unknown(&self) -> Vec<String> {

@@ -32,8 +32,7 @@ impl Action {
     /// The object that is written.
     pub fn target(&self) -> &ObjectRef {
         match self {
-            Self::RaiseMemoryLimit { target, .. } => target,
-            Self::RollbackDeployment { target, .. } => target,
+            Self::RaiseMemoryLimit { target, .. } | Self::RollbackDeployment { target, .. } => target,
         }
     }
 

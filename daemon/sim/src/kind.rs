@@ -109,8 +109,6 @@ pub const KINDS: &[Kind] = &[
     PDB,
     kind("", "v1", "ConfigMap", "configmaps"),
     kind("", "v1", "Service", "services"),
-    kind("", "v1", "LimitRange", "limitranges"),
-    Kind { status: true, ..kind("", "v1", "ResourceQuota", "resourcequotas") },
     Kind { replace: Replace::Versioned, ..kind("", "v1", "ServiceAccount", "serviceaccounts") },
     kind("apps", "v1", "StatefulSet", "statefulsets"),
     kind("apps", "v1", "DaemonSet", "daemonsets"),
@@ -126,7 +124,6 @@ pub const KINDS: &[Kind] = &[
     whole("apiregistration.k8s.io", "APIService", "apiservices"),
     Kind { status: true, ..kind("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers") },
     Kind { replace: Replace::Creates, ..kind("coordination.k8s.io", "v1", "Lease", "leases") },
-    custom(kind("autoscaling.k8s.io", "v1", "VerticalPodAutoscaler", "verticalpodautoscalers")),
     custom(kind("argoproj.io", "v1alpha1", "Application", "applications")),
     Kind {
         status: true,

@@ -18,7 +18,7 @@ pub enum Behaviour {
         /// True to be reported as OOMKilled (use code 137).
         oom: bool,
     },
-    /// Is OOM killed, every time, while its container's memory limit is lower; runs well without a limit or below it.
+    /// Is OOM killed, every time, while its container's memory limit in Mi is lower; else runs well.
     NeedsMemory {
         /// What it needs.
         mib: i64,
@@ -68,11 +68,6 @@ impl Program {
     /// Is OOM killed after that many seconds, every time.
     pub fn out_of_memory(after: i64) -> Self {
         Self::new(Behaviour::Exits { after, code: 137, oom: true })
-    }
-
-    /// Needs that much memory, and reaches for it after that many seconds.
-    pub fn needs_memory(mib: i64, after: i64) -> Self {
-        Self::new(Behaviour::NeedsMemory { mib, after })
     }
 
     /// The same with a log.

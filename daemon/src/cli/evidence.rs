@@ -89,9 +89,7 @@ fn lines(screen: &Screen, facts: &Observed) -> Vec<String> {
             let scalers = d.autoscalers.iter().map(|a| format!("autoscaler {a}"));
             scalers.chain(d.budgets.iter().map(|b| format!("budget {b}"))).collect()
         }
-        Observed::Memory(facts) => {
-            std::iter::once(facts.sentence()).chain(facts.bounds()).collect()
-        }
+        Observed::Memory(facts) => std::iter::once(facts.sentence()).chain(facts.bounds()).collect(),
         Observed::GitOps(git) => {
             let reverts = if git.reverts { "reverts live edits" } else { "does not revert live edits" };
             vec![

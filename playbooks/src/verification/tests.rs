@@ -95,6 +95,7 @@ fn what_is_asked_for_is_red_by_its_template_and_proven_by_all_the_rest() {
 #[test]
 fn an_action_has_its_playbook_or_none() {
     let shipped = Catalog::embedded();
-    let found = crate::for_action(&shipped, nightshift_model::ActionKind::RollbackDeployment, &Kind::Deployment);
+    let found =
+        crate::for_action(&shipped, nightshift_model::ActionKind::RollbackDeployment, &Kind::Deployment);
     assert_eq!(found.map(|p| p.name.as_str()), Some("rollback-deployment"));
 }

@@ -112,9 +112,17 @@ fn content(body: &[u8], plan: &Plan) -> bool {
     let field = |op: &Value, name: &str| op.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let ours = |op: &&Value| field(op, "path").contains("nightshift.dev~1claim");
     let changes: Vec<&Value> = patch.iter().filter(|op| field(op, "op") != "test" && !ours(op)).collect();
-    let Sealed::Reference { value, pointers, .. } = &plan.request.body else { return false };
-    matches!(changes.as_slice(), [one] if pointers.contains(&field(one, "path"))
-        && one.get("value").is_some_and(|v| template_digest(v) == *value))
+    match &plan.request.body {
+        Sealed::Reference { value, pointers, .. } => {
+            matches!(changes.as_slice(), [one] if pointers.contains(&field(one, "path"))
+                && one.get("value").is_some_and(|v| template_digest(v) == *value))
+        }
+        // Nothing but the sealed bytes and the mark's frame, in their order.
+        Sealed::Bytes(text) => {
+            let sealed: Vec<Value> = serde_json::from_str(text).unwrap_or_default();
+            !sealed.is_empty() && patch.into_iter().filter(|op| !ours(&op)).collect::<Vec<_>>() == sealed
+        }
+    }
 }
 
 /// I3: after a newer epoch has claimed a target, nothing of an older one is accepted there.

@@ -14,7 +14,7 @@ use nightshift_model::{
     Actor, Digest, Epoch, Ids, Incident, IncidentId, ObjectRef, Phase, Revision, Role, Seconds, SystemEvent,
     Timestamp,
 };
-use nightshift_sim::Sim;
+use nightshift_sim::{Kind, Sim};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
@@ -61,7 +61,7 @@ impl Machine {
     pub fn new(timeline: &Timeline) -> Self {
         let now = timeline.begins.unwrap_or_else(start);
         let world = World::new(Cluster {
-            sim: Sim::new(timeline.seed, now.get()),
+            sim: simulated(timeline.seed, now.get()),
             now,
             metrics: Metrics::new(timeline.prometheus),
             reachable: true,
@@ -347,4 +347,14 @@ pub(crate) fn phase(incident: &Incident) -> String {
         }
         other => other.word().to_owned(),
     }
+}
+
+/// A cluster that also stores what bounds a container's memory: nothing in it acts on these.
+fn simulated(seed: u64, now: jiff::Timestamp) -> Sim {
+    let mut sim = Sim::new(seed, now);
+    let stored = |group, kind, plural| Kind { group, version: "v1", kind, plural, ..nightshift_sim::EVENT };
+    sim.define(stored("", "LimitRange", "limitranges"));
+    sim.define(stored("", "ResourceQuota", "resourcequotas"));
+    sim.define(stored("autoscaling.k8s.io", "VerticalPodAutoscaler", "verticalpodautoscalers"));
+    sim
 }

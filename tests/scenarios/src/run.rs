@@ -142,6 +142,7 @@ impl Machine {
                         strategy: None,
                         probe: false,
                         paused: false,
+                        resources: None,
                         service_account: None,
                         annotations: std::collections::BTreeMap::default(),
                         labels: std::collections::BTreeMap::default(),

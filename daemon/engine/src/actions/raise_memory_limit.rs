@@ -13,11 +13,7 @@ pub static FILE: ActionFile = ActionFile {
     version: 1,
     event: "MemoryLimitSet",
     rights: &[
-        Right {
-            group: "apps",
-            resource: "deployments",
-            verbs: &["get", "list", "patch"],
-        },
+        Right { group: "apps", resource: "deployments", verbs: &["get", "list", "patch"] },
         Right { group: "", resource: "pods", verbs: &["list"] },
         Right { group: "autoscaling", resource: "horizontalpodautoscalers", verbs: &["list"] },
     ],
@@ -48,7 +44,8 @@ const FACTOR: u64 = 2;
 /// # Errors
 /// One sentence.
 fn bounded(change: &QuantityChange, what: &str) -> Result<(), String> {
-    let read = |text: &str| bytes(text).filter(|b| *b > 0).ok_or_else(|| format!("{what} `{text}` is no amount"));
+    let read =
+        |text: &str| bytes(text).filter(|b| *b > 0).ok_or_else(|| format!("{what} `{text}` is no amount"));
     let (from, to) = (read(&change.from)?, read(&change.to)?);
     if from == to {
         return Err(format!("{what} {} is what stands there already", change.to));
@@ -91,8 +88,9 @@ pub(super) fn body(target: &ObjectRef, memory: &MemoryChange, live: &Value) -> R
         return Err(format!("{target} was replaced: uid {uid}, approved was {}", target.uid));
     }
     let name = &memory.container;
-    let container = at_its_place(memory, live)
-        .ok_or_else(|| format!("container {name} of {target} is not at its place {} any more", memory.index))?;
+    let container = at_its_place(memory, live).ok_or_else(|| {
+        format!("container {name} of {target} is not at its place {} any more", memory.index)
+    })?;
     // That it stands there already is told apart by whoever asks; a patch for it is still what was approved.
     if stands(memory, live) {
         return operations(target, memory);
@@ -101,7 +99,10 @@ pub(super) fn body(target: &ObjectRef, memory: &MemoryChange, live: &Value) -> R
     let (limit, request) = (old("limits"), old("requests"));
     if limit != Some(&memory.limit.from) {
         let now = limit.unwrap_or("none");
-        return Err(format!("the memory limit of {name} is {now}, approved was to change {}", memory.limit.from));
+        return Err(format!(
+            "the memory limit of {name} is {now}, approved was to change {}",
+            memory.limit.from
+        ));
     }
     if let Some(change) = &memory.request
         && request != Some(&change.from)

@@ -39,7 +39,8 @@ pub(super) fn merge(on: &Value, patch: &Value) -> Value {
 }
 
 pub(super) fn object(kind: Kind, value: &Value) -> ObjectRef {
-    let metadata =
-        |field: &str| value.pointer(&format!("/metadata/{field}")).and_then(Value::as_str).unwrap_or_default();
+    let metadata = |field: &str| {
+        value.pointer(&format!("/metadata/{field}")).and_then(Value::as_str).unwrap_or_default()
+    };
     ObjectRef::new(kind, metadata("namespace"), metadata("name"), metadata("uid"))
 }

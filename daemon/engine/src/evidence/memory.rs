@@ -32,7 +32,8 @@ pub(super) fn reads(target: &ObjectRef) -> Vec<Read> {
 pub(super) fn observe(parts: &[RawPart], target: &ObjectRef, container: &str) -> Result<Observed, Refusal> {
     let workload = object(parts, 0, &target.name, &target.uid)?;
     let containers = list(&workload, "/spec/template/spec/containers");
-    let Some((index, found)) = containers.iter().enumerate().find(|(_, c)| text(c, "/name") == container) else {
+    let Some((index, found)) = containers.iter().enumerate().find(|(_, c)| text(c, "/name") == container)
+    else {
         let what = "the template has no container of that name that serves (init containers do not count)";
         return Err((NotChecked::NotFound, what.to_owned()));
     };

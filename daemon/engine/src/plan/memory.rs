@@ -25,7 +25,7 @@ impl Case<'_> {
     pub(super) fn raise_memory(&self, playbook: &Playbook, rules: &Rules) -> Result<Draft, Escalation> {
         let (memory, facts) = self
             .more(&rules.registry.policy)
-            .map_err(|reasons| no_plan(reasons, self.look_at_memory()))?;
+            .map_err(|reasons| no_plan(reasons, Some(self.look_at_memory())))?;
         let reasons = self.others();
         if !reasons.is_empty() {
             return Err(no_plan(reasons, Some(raise_memory_limit::by_hand(&self.workload.object, &memory))));
@@ -56,14 +56,14 @@ impl Case<'_> {
         let mut reasons = self.others();
         match self.facts(&memory.container) {
             Err(why) => reasons.push(why),
-            Ok(facts) if facts.limit.as_deref().and_then(bytes) != bytes(&memory.limit.from) => reasons.push(
-                format!(
+            Ok(facts) if facts.limit.as_deref().and_then(bytes) != bytes(&memory.limit.from) => {
+                reasons.push(format!(
                     "the memory limit of {} is {} by now, not {} as it was written",
                     facts.container,
                     facts.limit.as_deref().unwrap_or("none"),
                     memory.limit.from
-                ),
-            ),
+                ));
+            }
             Ok(MemoryFacts { vpa: Some(vpa), .. }) => reasons.push(autoscaled(vpa)),
             Ok(_) => {}
         }
@@ -120,7 +120,8 @@ impl Case<'_> {
     /// # Errors
     /// Every reason why there is none.
     fn more(&self, policy: &Policy) -> Result<(MemoryChange, &MemoryFacts), Vec<String>> {
-        let killed = self.symptom.and_then(|s| s.exit.as_ref()).is_some_and(|e| e.class == ExitClass::OutOfMemory);
+        let killed =
+            self.symptom.and_then(|s| s.exit.as_ref()).is_some_and(|e| e.class == ExitClass::OutOfMemory);
         if !killed {
             return Err(vec!["the container did not end at its memory limit".to_owned()]);
         }
@@ -225,7 +226,8 @@ impl Case<'_> {
     /// The most that the workload's containers of that name used, where Prometheus knows.
     fn used(&self) -> Option<u64> {
         let ours = |line: &SampleLine| {
-            let has = |label: &str, value: &str| line.labels.split(' ').any(|l| l == format!("{label}={value}"));
+            let has =
+                |label: &str, value: &str| line.labels.split(' ').any(|l| l == format!("{label}={value}"));
             has("container", self.container()) && self.pods.iter().any(|p| has("pod", &p.pod.name))
         };
         let named = |t: &Tool| matches!(t, Tool::Query { name, .. } if name == WORKING_SET);
@@ -264,7 +266,9 @@ impl Case<'_> {
             list.push("How much it used was not measured: no sample of its working set.".to_owned());
         }
         if let Some(helm) = &w.helm {
-            list.push(format!("Helm release {helm} still holds the old limit; its next upgrade brings it back."));
+            list.push(format!(
+                "Helm release {helm} still holds the old limit; its next upgrade brings it back."
+            ));
         }
         if let Some(owner) = &w.gitops {
             list.push(format!("{owner} will show the object as out of sync; change the limit in Git too."));
@@ -275,13 +279,13 @@ impl Case<'_> {
         list
     }
 
-    fn look_at_memory(&self) -> Option<String> {
+    fn look_at_memory(&self) -> String {
         let o = &self.workload.object;
         let kind = o.kind.as_str().to_lowercase();
-        Some(format!(
+        format!(
             "kubectl -n {} top pod --containers -l '{}'\nkubectl -n {} get {kind}/{} -o jsonpath='{{.spec.template.spec.containers[*].resources}}'",
             o.namespace, self.workload.selector, o.namespace, o.name
-        ))
+        )
     }
 }
 

@@ -64,8 +64,8 @@ pub(crate) struct Container {
     pub(crate) restarts: i64,
     state: State,
     probed: bool,
-    /// Its memory limit in bytes.
-    memory: Option<i64>,
+    /// Its memory limit, where that is written in Mi.
+    mib: Option<i64>,
     /// The next back-off in seconds; 0 before the first exit.
     delay: i64,
     pull_delay: i64,
@@ -103,7 +103,7 @@ impl Container {
         Self {
             name: text(spec, "/name").into(),
             image: text(spec, "/image").into(),
-            memory: mebibytes(text(spec, "/resources/limits/memory")),
+            mib: text(spec, "/resources/limits/memory").strip_suffix("Mi").and_then(|n| n.parse().ok()),
             ready: false,
             restarts: 0,
             state: State::Creating { until: after(now, CREATING) },
@@ -188,14 +188,13 @@ impl Container {
         let (exit, ready_at) = match around.program.behaviour {
             Behaviour::Serves { ready_after } => (None, Some(after(from, ready_after))),
             Behaviour::Exits { after: run, code, oom } => (Some((after(from, run), code, oom)), served),
-            Behaviour::NeedsMemory { mib, after: run } if self.memory.is_some_and(|limit| limit < mib << 20) => {
+            Behaviour::NeedsMemory { mib, after: run } if self.mib.is_some_and(|limit| limit < mib) => {
                 (Some((after(from, run), 137, true)), served)
             }
-            Behaviour::NeedsMemory { .. } => (None, Some(since)),
             Behaviour::ExitsTimes { times, after: run, code } if self.restarts < times => {
                 (Some((after(from, run), code, false)), served)
             }
-            Behaviour::ExitsTimes { .. } => (None, Some(since)),
+            Behaviour::ExitsTimes { .. } | Behaviour::NeedsMemory { .. } => (None, Some(since)),
             Behaviour::NeverReady => (None, None),
             Behaviour::MissingImage => (None, self.ready.then_some(since)),
         };
@@ -326,15 +325,6 @@ impl Container {
         }
         status
     }
-}
-
-/// The bytes of `128Mi`, `2Gi` or a plain number; any other form counts as no limit.
-fn mebibytes(quantity: &str) -> Option<i64> {
-    let (number, times) = [("Mi", 1 << 20), ("Gi", 1 << 30)]
-        .iter()
-        .find_map(|(unit, times)| quantity.strip_suffix(unit).map(|number| (number, *times)))
-        .unwrap_or((quantity, 1));
-    number.parse::<i64>().ok()?.checked_mul(times)
 }
 
 fn terminated(ended: &Ended) -> Value {

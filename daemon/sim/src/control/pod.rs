@@ -41,10 +41,7 @@ impl Sim {
         let now = self.clock;
         let next = self.store.rv;
         let mut run = self.runs.remove(&uid).unwrap_or_else(|| Run {
-            containers: list(&pod, "/spec/containers")
-                .iter()
-                .map(|spec| Container::new(spec, now))
-                .collect(),
+            containers: list(&pod, "/spec/containers").iter().map(|spec| Container::new(spec, now)).collect(),
             started: now,
             ip: format!("10.244.{}.{}", next / 250 % 250, next % 250 + 1),
             gone_at: None,

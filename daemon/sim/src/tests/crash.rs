@@ -105,8 +105,9 @@ fn a_missing_image_and_its_arrival() {
 #[test]
 fn what_needs_memory_is_killed_below_it_and_runs_with_it() {
     let mut sim = Sim::new(1, at(0));
-    sim.program("web:1", Program::needs_memory(200, 1));
-    for (limit, killed) in [("128Mi", true), ("200Mi", false), ("1Gi", false), ("209715199", true), ("", false)] {
+    sim.program("web:1", Program::new(Behaviour::NeedsMemory { mib: 200, after: 1 }));
+    for (limit, killed) in [("128Mi", true), ("200Mi", false), ("400Mi", false), ("199Mi", true), ("", false)]
+    {
         let mut web = deployment("web:1", 1);
         let resources = if limit.is_empty() { json!({}) } else { json!({"limits": {"memory": limit}}) };
         web["spec"]["template"]["spec"]["containers"][0]["resources"] = resources;

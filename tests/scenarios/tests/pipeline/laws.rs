@@ -28,6 +28,28 @@ steps:
 expect: { phases: [Closed], pages: 1, updates: 1, writes: 1 }
 "#;
 
+/// The same for a request whose bytes are sealed themselves.
+const MEMORY: &str = r#"
+about: A container is killed at its memory limit; twice the limit is approved, written, verified.
+policy:
+  healthy_after: 15s
+  soak: { low: 30s, medium: 30s, high: 30s }
+  soak_crash_loop: 30s
+  settle: 5m
+  measure_every: 30s
+steps:
+  - deploy: { name: web, image: "web:1", replicas: 1, resources: { limits: { memory: 128Mi } } }
+  - start: all
+  - advance: 1m
+  - program: { image: "web:1", does: { needs-memory: { mib: 200, after: 2 } } }
+  - wait-for: { phase: Proposed, within: 10m }
+  - vote: { person: alice, decision: approve }
+  - wait-for: { phase: Closed, within: 1h }
+  - resume: {}
+  - advance: 1m
+expect: { phases: [Closed], pages: 1, updates: 1, writes: 1 }
+"#;
+
 fn timeline(text: &str) -> Timeline {
     serde_saphyr::from_str(text).unwrap_or_else(|e| panic!("{e}"))
 }
@@ -39,7 +61,11 @@ fn one_write(outcome: &Outcome, what: &str) {
 
 /// A blow of a kind at every place that matters, each in a run of its own.
 fn every_blow(act: Act, both: bool, matters: impl Fn(&str) -> bool) -> usize {
-    let timeline = timeline(MAIN);
+    blows(MAIN, act, both, matters)
+}
+
+fn blows(text: &str, act: Act, both: bool, matters: impl Fn(&str) -> bool) -> usize {
+    let timeline = timeline(text);
     let places = play(&timeline).places;
     let mut struck = 0;
     for (number, place) in (1_u64..).zip(&places).filter(|(_, place)| matters(place)) {
@@ -56,6 +82,11 @@ fn every_blow(act: Act, both: bool, matters: impl Fn(&str) -> bool) -> usize {
 #[test]
 fn killed_at_every_place_writes_once() {
     assert!(every_blow(Act::Die, true, |_| true) > 50);
+}
+
+#[test]
+fn killed_at_every_place_of_a_write_of_sealed_bytes_writes_once() {
+    assert!(blows(MEMORY, Act::Die, true, |place| place.starts_with("executor")) > 10);
 }
 
 #[test]
