@@ -13,8 +13,8 @@ use nightshift_model::evidence::{
 };
 use nightshift_model::plan::Blast;
 use nightshift_model::{
-    Action, ActionKind, Draft, Escalation, ExitClass, FieldChange, Finding, Got, Incident, Kind, Observed,
-    RevisionRef, Risk, Seconds, VerificationSpec,
+    Action, ActionKind, Draft, Escalation, FieldChange, Finding, Got, Incident, Kind, Observed, RevisionRef,
+    Risk, Seconds, VerificationSpec,
 };
 use nightshift_playbooks::schema::Plan as Allowed;
 use nightshift_playbooks::{Cause, Playbook, Situation};
@@ -169,8 +169,7 @@ impl<'a> Case<'a> {
         let newest = self.current().is_some_and(|c| c.template_hash == self.broken());
         let seen_healthy = self.healthy.iter().any(|h| h.template_hash == self.broken());
         let earlier = self.rollouts.is_some_and(|r| r.revisions.len() > 1);
-        let memory =
-            self.symptom.and_then(|s| s.exit.as_ref()).is_some_and(|e| e.class == ExitClass::OutOfMemory);
+        let memory = self.symptom.is_some_and(memory::short);
         match newest && !seen_healthy && earlier {
             true => Cause::Rollout,
             false if memory => Cause::MemoryLimit,

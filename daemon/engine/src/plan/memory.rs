@@ -6,10 +6,11 @@ use crate::actions::{self, raise_memory_limit};
 use crate::quantity::{MIB, bytes, mebibytes};
 use crate::rules::Rules;
 use crate::text::visible;
+use nightshift_model::cause::Cause as Why;
 use nightshift_model::evidence::{MemoryFacts, SampleLine};
 use nightshift_model::{
-    Action, Draft, Escalation, ExitClass, FieldChange, Got, MemoryChange, Observed, Policy, QuantityChange,
-    Seconds, Shown, Tool, Wish,
+    Action, Draft, Escalation, ExitClass, FieldChange, Finding, Got, MemoryChange, Observed, Policy,
+    QuantityChange, Seconds, Shown, Tool, Wish,
 };
 use nightshift_playbooks::{Playbook, asked_for};
 
@@ -120,10 +121,12 @@ impl Case<'_> {
     /// # Errors
     /// Every reason why there is none.
     fn more(&self, policy: &Policy) -> Result<(MemoryChange, &MemoryFacts), Vec<String>> {
-        let killed =
-            self.symptom.and_then(|s| s.exit.as_ref()).is_some_and(|e| e.class == ExitClass::OutOfMemory);
-        if !killed {
+        let Some(symptom) = self.symptom.filter(|s| short(s)) else {
             return Err(vec!["the container did not end at its memory limit".to_owned()]);
+        };
+        // What the detector makes of it counts against more memory, never for it.
+        if matches!(symptom.cause, Why::MemoryLeak | Why::NodeMemory) {
+            return Err(vec![format!("{}: a higher limit mends nothing of that", symptom.cause.clause())]);
         }
         let name = self.container();
         let facts = self.facts(name).map_err(|why| vec![why])?;
@@ -287,6 +290,11 @@ impl Case<'_> {
             o.namespace, self.workload.selector, o.namespace, o.name
         )
     }
+}
+
+/// Whether a container was killed at its memory limit.
+pub(super) fn short(symptom: &Finding) -> bool {
+    symptom.exit.as_ref().is_some_and(|e| e.class == ExitClass::OutOfMemory)
 }
 
 fn autoscaled(vpa: &str) -> String {
