@@ -31,8 +31,9 @@ pub(crate) fn endpoints(view: &View, namespace: &str, service: &str) -> Endpoint
 
 /// Pods of the Service's namespace that carry the labels it asks for.
 pub(crate) fn selected<'a>(view: &'a View, service: &ServiceFacts) -> Vec<&'a PodFacts> {
-    let here = view.pods().filter(|pod| pod.meta.namespace == service.meta.namespace);
-    here.filter(|pod| service.selector.selects(&pod.meta.labels.all)).collect()
+    view.pods_in(&service.meta.namespace)
+        .filter(|pod| service.selector.selects(&pod.meta.labels.all))
+        .collect()
 }
 
 /// Whether a workload of the namespace makes pods with these labels, now or when it is scaled up again.

@@ -130,7 +130,7 @@ fn newest<'a>(at: &Look<'a>, claim: &ClaimFacts, reason: &str) -> Option<&'a Eve
 
 /// Pods that name the claim, and have not ended.
 fn users<'a>(at: &Look<'a>, claim: &ClaimFacts) -> Vec<&'a PodFacts> {
-    let here = at.view.pods().filter(|pod| pod.meta.namespace == claim.meta.namespace && !pod.is_leaving());
+    let here = at.view.pods_in(&claim.meta.namespace).filter(|pod| !pod.is_leaving());
     here.filter(|pod| pod.claims.contains(&claim.meta.name)).collect()
 }
 

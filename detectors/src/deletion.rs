@@ -36,10 +36,7 @@ fn of_object(at: &Look<'_>, fact: &Fact) -> Looked {
     if waits.is_empty() || around.is_some_and(|namespace| namespace.meta.deleting.is_some()) {
         return Looked::default();
     }
-    let used = || {
-        let mut here = at.view.pods().filter(|pod| pod.meta.namespace == meta.namespace);
-        here.any(|pod| pod.claims.contains(&meta.name))
-    };
+    let used = || at.view.pods_in(&meta.namespace).any(|pod| pod.claims.contains(&meta.name));
     if fact.kind() == Kind::PersistentVolumeClaim
         && waits.iter().all(|name| &***name == CLAIM_IN_USE)
         && used()

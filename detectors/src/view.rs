@@ -46,6 +46,8 @@ pub struct View {
     owned: BTreeSet<(Arc<str>, Arc<str>)>,
     /// Uids by kind, namespace and name, of the kinds that are asked for by name: not of pods, ReplicaSets and Events.
     named: BTreeMap<Kind, BTreeMap<Place, Arc<str>>>,
+    /// (namespace, uid) of every pod: selectors ask a namespace, not the cluster.
+    placed: BTreeSet<(Arc<str>, Arc<str>)>,
     /// While a kind is listed again: uids that the list has not shown yet.
     unseen: BTreeMap<Kind, BTreeSet<Arc<str>>>,
     synced: BTreeSet<Kind>,
@@ -125,6 +127,9 @@ impl View {
         if let Some(owner) = owner_uid(&fact) {
             self.owned.insert((owner, uid.clone()));
         }
+        if let Fact::Pod(pod) = &fact {
+            self.placed.insert((pod.meta.namespace.clone(), uid.clone()));
+        }
         if is_named(&fact) {
             let Meta { namespace, name, .. } = fact.meta();
             let place = (namespace.clone(), name.clone());
@@ -167,6 +172,9 @@ impl View {
         let Some(fact) = self.held.get(uid).map(|held| &held.fact) else { return };
         if let Some(owner) = owner_uid(fact) {
             self.owned.remove(&(owner, uid.clone()));
+        }
+        if let Fact::Pod(pod) = fact {
+            self.placed.remove(&(pod.meta.namespace.clone(), uid.clone()));
         }
         if let Some(named) = self.named.get_mut(&fact.kind()) {
             let place = (fact.meta().namespace.clone(), fact.meta().name.clone());
@@ -358,6 +366,14 @@ impl View {
     /// Every pod, in no useful order: for questions that no owner answers, as of selectors.
     pub fn pods(&self) -> impl Iterator<Item = &PodFacts> {
         self.held.values().filter_map(|held| PodFacts::of(&held.fact))
+    }
+
+    /// Every pod of a namespace, in no useful order.
+    pub fn pods_in<'a>(&'a self, namespace: &str) -> impl Iterator<Item = &'a PodFacts> + use<'a> {
+        let from: (Arc<str>, Arc<str>) = (namespace.into(), Arc::default());
+        let namespace = from.0.clone();
+        let here = self.placed.range(from..).take_while(move |(place, _)| *place == namespace);
+        here.filter_map(|(_, uid)| self.held.get(uid)).filter_map(|held| PodFacts::of(&held.fact))
     }
 
     /// Every ReplicaSet of a namespace, in no useful order.

@@ -248,3 +248,24 @@ fn what_is_judged_by_a_service_is_looked_at_again_with_it() {
     assert!(touched.contains(&Kind::ValidatingWebhookConfiguration), "{touched:?}");
     assert_eq!(kinds(view.apply(deleted(service("web")), at(3))), all);
 }
+
+#[test]
+fn pods_are_found_by_their_namespace() {
+    let mut view = View::default();
+    let mut other = pod("cart", 1, 9, 0);
+    (other.meta.namespace, other.meta.uid) = ("shopping".into(), "elsewhere".into());
+    view.apply(applied(pod("cart", 1, 0, 0)), at(0));
+    view.apply(applied(other.clone()), at(0));
+    other.meta.version = 2;
+    other.node = "node1".into();
+    view.apply(applied(other.clone()), at(1));
+    let names = |view: &View, place: &str| -> Vec<String> {
+        view.pods_in(place).map(|pod| pod.meta.name.to_string()).collect()
+    };
+    assert_eq!(names(&view, "shop"), ["cart-1-0"]);
+    assert_eq!(names(&view, "shopping"), ["cart-1-9"]);
+    assert_eq!(names(&view, "sho"), [""; 0]);
+    view.apply(deleted(other), at(2));
+    assert_eq!(names(&view, "shopping"), [""; 0]);
+    assert_eq!(view.placed.len(), 1);
+}
