@@ -27,7 +27,7 @@
 use crate::catalog::{Detector, Looked};
 use crate::deletion;
 use crate::earliest;
-use crate::facts::{PodFacts, Truth};
+use crate::facts::{NamespaceFacts, PodFacts, Truth};
 use crate::look::Look;
 use crate::params::Params;
 use nightshift_model::{Cause, Finding, Kind, ObjectRef, Reason, Severity};
@@ -57,6 +57,10 @@ impl Detector for Terminating {
         let mut looked = deletion::objects(at);
         if looked.finding.is_some() {
             return looked;
+        }
+        let around = at.view.by_name::<NamespaceFacts>("", &at.scope.namespace);
+        if around.is_some_and(|namespace| namespace.meta.deleting.is_some()) {
+            return looked; // the namespace is what does not go
         }
         for pod in &at.pods {
             let Some(deadline) = pod.meta.deleting else { continue };
