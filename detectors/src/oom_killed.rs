@@ -46,7 +46,10 @@ impl Detector for OomKilled {
     fn thresholds(&self, params: &Params) -> Vec<(&'static str, String)> {
         vec![
             ("Kills that are no crash loop belong together within", params.oom_window.to_string()),
-            ("A run that is killed after this time or more has leaked", params.leak_after.to_string()),
+            (
+                "A run that is killed later than this has grown until then: a leak",
+                params.leak_after.to_string(),
+            ),
         ]
     }
 

@@ -107,7 +107,7 @@ pub struct Params {
     pub terminating_after: Seconds,
     /// Memory kills that are no crash loop belong together within this time.
     pub oom_window: Seconds,
-    /// A run that memory ended after this time or more has leaked it.
+    /// A run that memory ended before this never fitted; one that ended later grew until it did, and more would only delay it.
     pub leak_after: Seconds,
     /// Evictions belong together within this time.
     pub evicted_window: Seconds,
@@ -167,7 +167,7 @@ impl Default for Params {
             queue_after: Seconds(21_600),
             terminating_after: Seconds(120),
             oom_window: Seconds(3600),
-            leak_after: Seconds(60),
+            leak_after: Seconds(8),
             evicted_window: Seconds(1800),
         }
     }
