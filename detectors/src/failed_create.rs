@@ -25,11 +25,11 @@
 //! within some minutes.
 
 use crate::catalog::{Detector, Looked};
-use crate::facts::{CronJobFacts, JobFacts};
+use crate::facts::{CronJobFacts, DaemonSetFacts, JobFacts, StatefulSetFacts};
 use crate::look::Look;
 use crate::params::Params;
 use crate::refusal::{refusal, why};
-use nightshift_model::{Finding, Reason, Severity};
+use nightshift_model::{Finding, Gap, Kind, Reason, Severity};
 
 /// The detector.
 #[derive(Debug)]
@@ -54,7 +54,9 @@ impl Detector for FailedCreate {
     }
 
     fn look(&self, at: &Look<'_>) -> Looked {
-        let Some(refused) = refusal(at) else { return Looked::default() };
+        let Some(refused) = refusal(at) else {
+            return Looked { unchecked: unheard(at), ..Looked::default() };
+        };
         let Some(why) = why(at, refused.says) else { return Looked::default() };
         let grace = match (why.may_heal, why.has_room) {
             (_, true) => at.params.refused_with_room,
@@ -77,5 +79,44 @@ impl Detector for FailedCreate {
             ..at.finding(Reason::FailedCreate, severity, refused.since)
         };
         Looked { recheck_at: refused.until, ..Looked::found(finding) }
+    }
+}
+
+/// Controllers that say it in Events only are not heard while those are not watched.
+fn unheard(at: &Look<'_>) -> Vec<Gap> {
+    let short = at.facts::<StatefulSetFacts>().is_some_and(|set| set.replicas < set.wanted)
+        || at.facts::<DaemonSetFacts>().is_some_and(|set| set.current < set.desired)
+        || at.facts::<JobFacts>().is_some_and(|job| job.active == 0);
+    if !short || at.view.synced_kind(&Kind::Event) {
+        return Vec::new();
+    }
+    let what = format!("refused pods of {}", at.scope);
+    vec![Gap { what, why: "Events are not watched".to_owned() }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::{Fact, Facts, Meta};
+    use crate::tests::make::at;
+    use crate::view::{Delta, View};
+
+    #[test]
+    fn without_events_a_missing_pod_says_nothing_and_that_is_said() {
+        let meta = Meta {
+            namespace: "shop".into(),
+            name: "db".into(),
+            uid: "db".into(),
+            created: Some(at(0)),
+            ..Meta::default()
+        };
+        let set = StatefulSetFacts { meta, wanted: 1, ..StatefulSetFacts::default() };
+        let (scope, params) = (set.object(), Params::default());
+        let mut view = View::default();
+        view.apply(Delta::Applied(Fact::from(set)), at(0));
+        let look = |view: &View| FailedCreate.look(&Look::new(view, &scope, at(600), &params));
+        assert_eq!(look(&view).unchecked.len(), 1);
+        view.apply(Delta::Synced { kind: Kind::Event }, at(0));
+        assert_eq!(look(&view), Looked::default());
     }
 }

@@ -4,7 +4,8 @@
 //! The Deployment's condition Progressing is False with this reason: no new replica became available for
 //! `progressDeadlineSeconds`, ten minutes unless it says otherwise. It is a finding a minute later, and only where nothing that is
 //! wrong with a pod or refuses one explains it: that is the better name for the same fault. A paused rollout makes no
-//! progress on purpose. It is over when the rollout completes or goes on.
+//! progress on purpose, and new pods within the time of their startup probe are only slow. It is over when the rollout
+//! completes or goes on.
 //!
 //! # Impact
 //! Two revisions stand side by side. With the default strategy the old pods go on serving, so `readyReplicas` looks
@@ -23,7 +24,7 @@ use crate::catalog::{Detector, Looked};
 use crate::facts::{DeploymentFacts, PodFacts, Truth};
 use crate::look::Look;
 use crate::params::Params;
-use crate::unready::cause;
+use crate::unready::{cause, is_expected};
 use nightshift_model::{Cause, Finding, Reason};
 
 /// The detector.
@@ -58,6 +59,9 @@ impl Detector for ProgressDeadlineExceeded {
         }
         let newest: Vec<&PodFacts> =
             at.staying().filter(|pod| at.age_of(pod) == Some(0) && !pod.is_ready()).collect();
+        if !newest.is_empty() && !newest.iter().any(|pod| is_expected(at, pod)) {
+            return Looked::default();
+        }
         let finding = at.finding(Reason::ProgressDeadlineExceeded, at.impact(), since);
         let template_hash = at.sets.first().map(|set| set.meta.labels.template_hash.to_string());
         let rolled = if at.sets.len() > 1 { Cause::NewRevision } else { Cause::Unknown };

@@ -63,7 +63,8 @@ pub(crate) fn refusal<'a>(at: &Look<'a>) -> Option<Refusal<'a>> {
 
 fn of_job<'a>(at: &Look<'a>, job: &'a JobFacts) -> Option<Refusal<'a>> {
     let over = [&job.failure, &job.complete].iter().any(|c| c.status == Truth::True);
-    let missing = if over || job.suspended { 0 } else { job.wanted.saturating_sub(job.active) };
+    // With some at work a quota may be there to hold the others back.
+    let missing = if over || job.suspended || job.active > 0 { 0 } else { job.wanted };
     if missing == 0 {
         return None;
     }

@@ -53,7 +53,7 @@ pub(crate) fn cause(at: &Look<'_>, pod: &PodFacts) -> Cause {
 
 /// Whether the pod should be Ready: a node that does not work is its own incident, and a startup probe has its own
 /// time.
-fn is_expected(at: &Look<'_>, pod: &PodFacts) -> bool {
+pub(crate) fn is_expected(at: &Look<'_>, pod: &PodFacts) -> bool {
     let node_works = at.node_of(pod).is_none_or(|node| node.ready.status == Truth::True);
     let starts = pod.containers.iter().any(|c| {
         c.probes.startup && !c.started && c.restarts == 0 && matches!(c.state, State::Running { .. })
