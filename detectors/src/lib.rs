@@ -6,6 +6,7 @@
 pub mod api_service_unavailable;
 pub mod backend_missing;
 mod behind;
+pub mod blame;
 pub mod catalog;
 pub mod claim_pending;
 pub mod container_creating;
@@ -95,6 +96,7 @@ pub fn detect(view: &View, scope: &ObjectRef, now: Timestamp, params: &Params) -
     if detection.findings.iter().any(|finding| finding.reason <= Reason::FailedCreate) {
         detection.findings.retain(|finding| !OF_THE_WHOLE.contains(&finding.reason));
     }
+    blame::attribute(&at, &mut detection.findings);
     detection.unchecked = unchecked.into_iter().collect();
     detection
 }

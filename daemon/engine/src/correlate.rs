@@ -1,13 +1,14 @@
 //! Findings of one scope become events of its incidents.
 
 pub mod alerts;
+pub mod causes;
 
 use crate::redact::redactor;
 use crate::text::visible;
 use nightshift_model::incident::Reopening;
 use nightshift_model::{
-    Closure, Finding, Fingerprint, Gap, Ids, Incident, IncidentEvent, IncidentId, ObjectRef, Phase, Reason,
-    Seconds, Timestamp, Withdrawal,
+    Below, Closure, Finding, Fingerprint, Gap, Ids, Incident, IncidentEvent, IncidentId, ObjectRef, Phase,
+    Reason, Seconds, Timestamp, Withdrawal,
 };
 
 /// A fault that comes back within this time re-opens its incident instead of opening a new one.
@@ -79,6 +80,39 @@ pub fn correlate(
         }
     }
     out.retain(|one| !one.events.is_empty());
+    out
+}
+
+/// The same for a scope that others are listed below. Without a finding of its own, what tells most of theirs stands
+/// for it.
+pub fn correlate_host(
+    known: &[Incident],
+    scope: &ObjectRef,
+    (own, below): (&[Finding], &causes::Listing<'_>),
+    now: Timestamp,
+    ids: &mut Ids,
+) -> Vec<Correlated> {
+    let found = if own.is_empty() { causes::stands_for(below) } else { own.to_vec() };
+    let mut out = correlate(known, scope, &found, &[], now, ids);
+    let list = Below::of(below.iter().copied());
+    let open = known.iter().find(|i| is_open(i) && is_own(i, scope));
+    // What is opened, or opens again, hears of its list at once.
+    let at = open.map(|i| i.id.clone()).or_else(|| {
+        let opens = |one: &&Correlated| {
+            use IncidentEvent::{Opened, Reopened};
+            matches!(one.events.first(), Some(Opened { .. } | Reopened { .. }))
+        };
+        out.iter().find(opens).map(|one| one.id.clone())
+    });
+    let Some(id) = at else { return out };
+    let before = known.iter().find(|i| i.id == id).map(|i| &i.below);
+    if before.map_or(!list.is_empty(), |before| !before.same(&list)) {
+        let event = IncidentEvent::BelowChanged { below: list };
+        match out.iter_mut().find(|one| one.id == id) {
+            Some(one) => one.events.push(event),
+            None => out.push(Correlated { id, events: vec![event] }),
+        }
+    }
     out
 }
 

@@ -52,6 +52,7 @@ impl Incident {
                     findings: Vec::new(),
                     symptom: None,
                     findings_at: place.at,
+                    below: crate::below::Below::default(),
                     alerts: crate::alert::Alerts::default(),
                     unchecked: Vec::new(),
                     coverage: Vec::new(),
@@ -92,6 +93,7 @@ fn is_beside(event: &IncidentEvent) -> bool {
     matches!(
         event,
         IncidentEvent::AlertsChanged { .. }
+            | IncidentEvent::BelowChanged { .. }
             | IncidentEvent::Acknowledged { .. }
             | IncidentEvent::Silenced { .. }
             | IncidentEvent::SilenceOver
@@ -108,6 +110,10 @@ fn step(i: &mut Incident, at: Timestamp, event: &IncidentEvent) -> Option<Phase>
             i.symptom = findings.first().cloned().or(i.symptom.take());
             i.findings.clone_from(findings);
             i.findings_at = at;
+            phase
+        }
+        (phase, E::BelowChanged { below }) if !matches!(phase, P::Closed { .. }) => {
+            i.below.clone_from(below);
             phase
         }
         (phase, E::AlertsChanged { alerts }) => {
@@ -393,6 +399,6 @@ fn investigating(i: &mut Incident) -> Phase {
 }
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;

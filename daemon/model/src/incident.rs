@@ -2,6 +2,7 @@
 
 use crate::action::ActionKind;
 use crate::alert::Alerts;
+use crate::below::Below;
 use crate::canonical::Digest;
 use crate::coverage::Gap;
 use crate::evidence::{Evidence, EvidenceRequest};
@@ -39,6 +40,9 @@ pub struct Incident {
     pub symptom: Option<Finding>,
     /// When the findings last changed.
     pub findings_at: Timestamp,
+    /// Symptoms of other scopes that have the same cause.
+    #[serde(default, skip_serializing_if = "Below::is_empty")]
+    pub below: Below,
     /// What Alertmanager says about the same scope. It never decides anything.
     #[serde(default, skip_serializing_if = "Alerts::is_empty")]
     pub alerts: Alerts,
@@ -305,6 +309,9 @@ pub enum IncidentEvent {
     Opened { scope: ObjectRef, cause: Fingerprint },
     /// What is wrong changed; an empty list means the symptom is gone.
     FindingsChanged { findings: Vec<Finding> },
+    /// What other scopes show of the same fault changed; the whole list each time. Legal in every phase but the last, and
+    /// moves none.
+    BelowChanged { below: Below },
     /// What Alertmanager says about the scope changed. Legal in every phase, and moves none.
     AlertsChanged { alerts: Alerts },
     /// What could not be seen at detection; the whole list each time. Counters alone never make one.
@@ -361,6 +368,7 @@ impl IncidentEvent {
         match self {
             Self::Opened { .. } => "opened",
             Self::FindingsChanged { .. } => "findings-changed",
+            Self::BelowChanged { .. } => "below-changed",
             Self::AlertsChanged { .. } => "alerts-changed",
             Self::Unchecked { .. } => "unchecked",
             Self::Acknowledged { .. } => "acknowledged",

@@ -10,6 +10,7 @@ pub mod object;
 pub mod time;
 
 pub mod alert;
+pub mod below;
 pub mod coverage;
 pub mod evidence;
 pub mod finding;
@@ -38,6 +39,7 @@ pub mod told;
 
 pub use action::{Action, ActionKind, MemoryChange, QuantityChange, RevisionRef, Risk, SeenImage};
 pub use alert::{Alert, Alerts};
+pub use below::{Below, Listed};
 pub use bridge::{Bridge, BridgeKey};
 pub use canonical::{Digest, canonical, digest, digest_of};
 pub use cause::Cause;

@@ -60,6 +60,8 @@ fn event(event: &HistoryEvent) -> String {
         }
         E::SilenceOver => "the silence is over".to_owned(),
         E::Acknowledged { person } => format!("{person} has it"),
+        E::BelowChanged { below } if below.is_empty() => "no other scope shows it now".to_owned(),
+        E::BelowChanged { below } => format!("also shown by {}", words::below(below, 5)),
         E::AlertsChanged { alerts } => format!("alerts: {}", words::alerts(alerts)),
         E::Unchecked { gaps } if gaps.is_empty() => "everything could be seen again".to_owned(),
         E::Unchecked { gaps } => {

@@ -149,6 +149,8 @@ pub(super) fn page(screen: &Screen, course: &Course) -> String {
     out.push_str(&wrapped(screen, 0, &state(screen, i)));
     let findings: String = i.findings.iter().map(|f| wrapped(screen, 2, &finding(screen, f))).collect();
     section(screen, &mut out, "Wrong now", &findings);
+    let below: String = below(i).iter().map(|line| wrapped(screen, 2, line)).collect();
+    section(screen, &mut out, "Below it, for the same cause", &below);
     let mut alerts: Vec<String> =
         i.alerts.shown.iter().map(|a| words::alert(a, |at| screen.time(at))).collect();
     let more = usize::try_from(i.alerts.total).unwrap_or(usize::MAX).saturating_sub(alerts.len());
@@ -179,6 +181,13 @@ pub(super) fn page(screen: &Screen, course: &Course) -> String {
     section(screen, &mut out, "Proposals", &proposals);
     section(screen, &mut out, "History", &history::told(screen, &course.rows));
     out
+}
+
+/// The scopes that show the same fault, one a line.
+fn below(i: &Incident) -> Vec<String> {
+    let more = i.below.more();
+    let all = i.below.shown.iter().map(words::listed);
+    all.chain((more > 0).then(|| format!("and {more} more"))).collect()
 }
 
 /// The last draft of an incident's course, which names the cause.

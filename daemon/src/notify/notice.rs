@@ -251,6 +251,9 @@ pub fn notice(incident: &Incident, kind: Kind, around: &Around) -> Notice {
         }
         lines.push(format!("{person} has it; nobody else is woken about it."));
     }
+    if !incident.below.is_empty() {
+        lines.push(format!("The same cause: {}.", words::below(&incident.below, 3)));
+    }
     if let Some(symptom) = &incident.symptom {
         let since = Moment::new(symptom.since, &around.zone);
         lines.push(format!(

@@ -19,6 +19,8 @@ const BATCH: usize = 256;
 const AGAIN: Seconds = Seconds(5);
 /// How often quiet counts are recorded.
 const QUIET_EVERY: Seconds = Seconds(900);
+/// How often in one turn scopes are looked at again for what was seen of others.
+const ROUNDS: usize = 4;
 /// At least so often the loop turns, also when nothing happens: the heartbeat counts its turns.
 const TURN_EVERY: Seconds = Seconds(5);
 
@@ -106,13 +108,31 @@ impl ViewTask {
                     continue;
                 }
                 touched.extend(view.scopes());
+                touched.extend(self.detect.remembers());
                 self.seen.synced.store(true, Ordering::Relaxed);
             }
             self.count_nodes(&view, &touched, &mut down);
             touched.extend(due.iter().filter(|(_, at)| **at <= now).map(|(scope, _)| scope.clone()));
+            self.look(&view, std::mem::take(&mut touched), &mut due).await;
+            if now >= quiet_at {
+                quiet_at = now + QUIET_EVERY;
+                self.flush().await;
+            }
+        }
+        self.flush().await;
+    }
+
+    /// Looks at scopes, and at those whose place hangs on what was seen there; then at the incidents that list others.
+    async fn look(
+        &mut self,
+        view: &View,
+        mut touched: BTreeSet<ObjectRef>,
+        due: &mut BTreeMap<ObjectRef, Timestamp>,
+    ) {
+        for _ in 0..ROUNDS {
             for scope in std::mem::take(&mut touched) {
                 due.remove(&scope);
-                match self.detect.look(&view, &scope, &self.rules).await {
+                match self.detect.look(view, &scope, &self.rules).await {
                     Ok(None) => {}
                     Ok(Some(at)) => {
                         due.insert(scope, at);
@@ -123,12 +143,16 @@ impl ViewTask {
                     }
                 }
             }
-            if now >= quiet_at {
-                quiet_at = now + QUIET_EVERY;
-                self.flush().await;
+            touched = self.detect.again();
+            if touched.is_empty() {
+                break;
             }
         }
-        self.flush().await;
+        let now = self.clock.now();
+        due.extend(touched.into_iter().map(|scope| (scope, now)));
+        if let Err(error) = self.detect.settle(&self.rules).await {
+            tracing::error!(%error, "incidents that list others wait: they are brought up to date soon");
+        }
     }
 
     /// Alerts join or open incidents also while lists are still being read: somebody may wait for them.

@@ -1,12 +1,14 @@
 //! Detect and correlate: what is true of a scope now becomes events of its incidents.
 
 mod alerts;
+mod causes;
 
 use super::RulesNow;
 use crate::clock::Clock;
 use crate::store::{Filter, HistoryStore as _, SqliteStore, SystemAppend};
 use nightshift_detectors::rollout::{healthy, rollout_state};
 use nightshift_detectors::{Detection, Params, View, detect};
+use nightshift_engine::correlate::causes::{Causes, Open, Place};
 use nightshift_engine::correlate::{Correlated, correlate, remembered};
 use nightshift_engine::drive::{Store as _, StoreError};
 use nightshift_engine::inventory::Inventory;
@@ -42,6 +44,9 @@ pub struct Detect {
     worried: BTreeSet<ObjectRef>,
     quiet: QuietNight,
     ignore: Ignore,
+    causes: Causes,
+    /// Scopes to look at again for what was seen of another.
+    again: BTreeSet<ObjectRef>,
     /// Findings there that were counted and stand still.
     ignoring: BTreeSet<(ObjectRef, Reason)>,
 }
@@ -79,8 +84,12 @@ impl Detect {
             }
         }
         let now = clock.now();
+        let mut causes = Causes::default();
         let mut known: BTreeMap<ObjectRef, BTreeSet<IncidentId>> = BTreeMap::new();
         for incident in store.snapshots(&Filter::newest(10_000)).await? {
+            if !incident.below.is_empty() && Open::of(&incident).is_some() {
+                causes.again(&incident.scope);
+            }
             if remembered(&incident, now) {
                 // What was seen of a namespace is looked for under its own name, what was told of it by cause.
                 let seen = incident.symptom.is_some();
@@ -105,6 +114,8 @@ impl Detect {
             quiet: QuietNight::default(),
             ignore: setup.ignore,
             ignoring: BTreeSet::new(),
+            causes,
+            again: BTreeSet::new(),
         })
     }
 
@@ -147,11 +158,15 @@ impl Detect {
         if !split.cleared.is_empty() {
             self.record(SystemEvent::InventoryCleared { entries: split.cleared }).await?;
         }
-        if !split.fresh.is_empty() || self.known.contains_key(scope) {
-            self.correlate(scope, &split.fresh, &unchecked, rules).await?;
+        let place = self.place_of(scope, &split.fresh, now).await?;
+        let settles = if let Place::Waits(until) = place { Some(until) } else { None };
+        let own = if place == Place::Own { split.fresh.as_slice() } else { &[] };
+        let here = settles.is_none() && !self.causes.is_host(scope);
+        if here && (!own.is_empty() || self.known.contains_key(scope)) {
+            self.correlate(scope, own, &unchecked, rules).await?;
         }
         let healthy = self.healthy(view, scope, now).await?;
-        Ok([recheck_at, healthy].into_iter().flatten().min())
+        Ok([recheck_at, healthy, settles].into_iter().flatten().min())
     }
 
     async fn correlate(

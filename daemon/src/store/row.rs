@@ -143,6 +143,7 @@ pub(super) fn proposal_of(event: &HistoryEvent) -> Option<ProposalId> {
             E::Opened { .. }
             | E::FindingsChanged { .. }
             | E::AlertsChanged { .. }
+            | E::BelowChanged { .. }
             | E::Unchecked { .. }
             | E::Acknowledged { .. }
             | E::Wished { .. }

@@ -4,6 +4,8 @@ use crate::machine::{Machine, Responder};
 use crate::world::kinds;
 use nightshift_detectors::facts::Truth;
 use nightshift_detectors::{Params, View, detect, healthy};
+use nightshift_engine::correlate::causes::{Open, Place};
+use nightshift_engine::correlate::{Correlated, correlate_host};
 use nightshift_engine::inventory::Inventory;
 use nightshift_engine::{advance, correlate, system};
 use nightshift_model::{
@@ -55,6 +57,15 @@ impl Machine {
                 }
             }
         }
+        for host in me.causes.hosts() {
+            match self.host(&mut me, &host) {
+                Ok(new) => changed |= new,
+                Err(stop) => {
+                    me.causes.again(&host);
+                    return self.stopped(me, &stop) || changed;
+                }
+            }
+        }
         self.responder = Some(me);
         changed
     }
@@ -102,7 +113,14 @@ impl Machine {
             self.append_fenced(me, vec![SystemEvent::InventoryCleared { entries: split.cleared }])?;
             changed = true;
         }
-        changed |= self.correlated(me, scope, &split.fresh, &detection.unchecked)?;
+        match self.place(me, scope, &split.fresh) {
+            Place::Waits(until) => {
+                me.due.insert((until, scope.clone()));
+            }
+            Place::Own | Place::Below(_) if me.causes.is_host(scope) => {}
+            Place::Own => changed |= self.correlated(me, scope, &split.fresh, &detection.unchecked)?,
+            Place::Below(_) => changed |= self.correlated(me, scope, &[], &[])?,
+        }
         if let Some(revision) = health.seen {
             // As long as the same template stays, once is enough.
             let log = self.world.log();
@@ -117,6 +135,34 @@ impl Machine {
         Ok(changed)
     }
 
+    fn named(&self, scope: &ObjectRef) -> Vec<Incident> {
+        let log = self.world.log();
+        let all = log.incidents.values().map(|p| &p.incident);
+        all.filter(|i| i.scope.same_name(scope)).cloned().collect()
+    }
+
+    fn place(&mut self, me: &mut Responder, scope: &ObjectRef, fresh: &[Finding]) -> Place {
+        let now = self.world.now();
+        me.touched.extend(me.causes.see(scope, fresh, now));
+        let asked = me.causes.asks(scope);
+        let open: Vec<Open> = asked.iter().flat_map(|o| self.named(o)).filter_map(|i| Open::of(&i)).collect();
+        let (place, again) = me.causes.place(scope, &open, now);
+        me.touched.extend(again);
+        place
+    }
+
+    /// An incident that lists other scopes below it.
+    fn host(&mut self, me: &mut Responder, host: &ObjectRef) -> Result<bool, Stop> {
+        let known = self.named(host);
+        let (own, below) = me.causes.of(host);
+        if known.is_empty() && own.is_empty() && below.is_empty() {
+            return Ok(false);
+        }
+        let scope = known.last().map_or(host, |i| &i.scope).clone();
+        let events = correlate_host(&known, &scope, (&own, &below), self.world.now(), &mut me.ids);
+        self.record(me, &known, events)
+    }
+
     fn correlated(
         &mut self,
         me: &mut Responder,
@@ -124,13 +170,13 @@ impl Machine {
         fresh: &[Finding],
         unchecked: &[Gap],
     ) -> Result<bool, Stop> {
+        let known = self.named(scope);
+        let events = correlate(&known, scope, fresh, unchecked, self.world.now(), &mut me.ids);
+        self.record(me, &known, events)
+    }
+
+    fn record(&mut self, me: &Responder, known: &[Incident], events: Vec<Correlated>) -> Result<bool, Stop> {
         let now = self.world.now();
-        let known: Vec<Incident> = {
-            let log = self.world.log();
-            let all = log.incidents.values().map(|p| &p.incident);
-            all.filter(|i| i.scope.same_name(scope)).cloned().collect()
-        };
-        let events = correlate(&known, scope, fresh, unchecked, now, &mut me.ids);
         let changed = !events.is_empty();
         for one in events {
             let before = known.iter().find(|i| i.id == one.id);

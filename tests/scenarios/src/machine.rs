@@ -8,6 +8,7 @@ use crate::timeline::{Timeline, Who};
 use crate::watch::Watching;
 use crate::wire::SimWire;
 use crate::world::{Cluster, Keeper, World};
+use nightshift_engine::correlate::causes::Causes;
 use nightshift_engine::{Rules, Shell, StoreError, drive, standing::standing};
 use nightshift_model::effect::Me;
 use nightshift_model::{
@@ -35,6 +36,7 @@ pub(crate) struct Responder {
     pub(crate) touched: BTreeSet<ObjectRef>,
     pub(crate) due: Due,
     pub(crate) ids: Ids,
+    pub(crate) causes: Causes,
 }
 
 /// A world with the processes that run in it.
@@ -116,12 +118,19 @@ impl Machine {
             let epoch = self.world.log().lead(Role::Responder);
             self.announce(Role::Responder, epoch);
             let ids = Ids::new(self.seed.wrapping_mul(1_000).wrapping_add(epoch.0));
+            let mut causes = Causes::default();
+            for projected in self.world.log().incidents.values() {
+                if !projected.incident.below.is_empty() {
+                    causes.again(&projected.incident.scope);
+                }
+            }
             self.responder = Some(Responder {
                 epoch,
                 watching: Watching::new(),
                 touched: BTreeSet::new(),
                 due: Due::new(),
                 ids,
+                causes,
             });
             self.record_policy();
         }

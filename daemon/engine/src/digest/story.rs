@@ -7,7 +7,7 @@ use crate::digest::words::{self, visible};
 use nightshift_model::incident::Reopening;
 use nightshift_model::measure::Stage;
 use nightshift_model::{
-    Alerts, Closure, Draft, Escalation, Evidence, Finding, Gap, Got, Grant, Incident, IncidentEvent,
+    Alerts, Below, Closure, Draft, Escalation, Evidence, Finding, Gap, Got, Grant, Incident, IncidentEvent,
     IncidentId, Measurement, ObjectRef, OperationState, Outcome, PersonId, Phase, Proposal, Recovered, Sent,
     Timestamp, Wish, Withdrawal,
 };
@@ -22,6 +22,8 @@ pub(super) struct Story<'a> {
     pub(super) name: String,
     pub(super) symptom: Option<&'a Finding>,
     pub(super) alerts: Option<&'a Alerts>,
+    /// What other scopes showed of it last.
+    pub(super) below: Option<&'a Below>,
     /// What a person asked for last.
     pub(super) wish: Option<&'a Wish>,
     pub(super) standing: Standing<'a>,
@@ -158,6 +160,7 @@ impl<'a> Story<'a> {
             scope: &fold.scope,
             name: visible(&fold.scope.to_string()),
             symptom: fold.symptom.as_ref(),
+            below: Some(&fold.below),
             alerts: Some(&fold.alerts).filter(|a| !a.is_empty()),
             wish: fold.wish.as_ref(),
             standing,
@@ -193,6 +196,7 @@ impl<'a> Story<'a> {
             name: visible(&scope.to_string()),
             symptom: None,
             alerts: None,
+            below: None,
             wish: None,
             standing: Standing::Investigating,
             held_by: None,
@@ -216,12 +220,17 @@ impl<'a> Story<'a> {
         use IncidentEvent as E;
         if !matches!(
             event,
-            E::AlertsChanged { .. } | E::Acknowledged { .. } | E::Silenced { .. } | E::SilenceOver
+            E::AlertsChanged { .. }
+                | E::BelowChanged { .. }
+                | E::Acknowledged { .. }
+                | E::Silenced { .. }
+                | E::SilenceOver
         ) {
             self.changed_at = at;
         }
         match event {
             E::AlertsChanged { alerts } => self.alerts = Some(alerts),
+            E::BelowChanged { below } => self.below = Some(below),
             E::Acknowledged { person } => {
                 self.act(at);
                 self.held_by = Some(person);
@@ -412,9 +421,12 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// What Alertmanager says beside what nightshift sees, as a clause of its own.
+    /// What other scopes show of it and what Alertmanager says beside what nightshift sees, a clause each.
     pub(super) fn told(&self) -> String {
-        self.alerts.map_or_else(String::new, |alerts| format!(" [alerts: {}]", words::alerts(alerts)))
+        let below = self.below.filter(|below| !below.is_empty());
+        let below = below.map_or_else(String::new, |below| format!(" [{}]", words::below(below, 3)));
+        let alerts = self.alerts.map_or_else(String::new, |a| format!(" [alerts: {}]", words::alerts(a)));
+        below + &alerts
     }
 
     /// Whether it is open.

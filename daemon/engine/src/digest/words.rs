@@ -3,8 +3,8 @@
 use crate::digest::schema::NotDoneReason;
 use nightshift_model::measure::Value;
 use nightshift_model::{
-    Action, Actor, Alert, Alerts, Closure, Escalation, Finding, Incident, ObjectRef, Outcome, Phase, Plan,
-    Timestamp, Wish, Withdrawal, Written,
+    Action, Actor, Alert, Alerts, Below, Closure, Escalation, Finding, Incident, Listed, ObjectRef, Outcome,
+    Phase, Plan, Timestamp, Wish, Withdrawal, Written,
 };
 
 /// Longest text of foreign origin in one place.
@@ -30,6 +30,20 @@ pub fn trouble(scope: &ObjectRef, symptom: Option<&Finding>) -> String {
         || visible(&scope.to_string()),
         |f| format!("{} in {}", f.reason, visible(&scope.to_string())),
     )
+}
+
+/// The scopes below an incident, as many by name as there is room for: `4 more: Deployment shop/a, ...`.
+pub fn below(below: &Below, room: usize) -> String {
+    let total = usize::try_from(below.total).unwrap_or(usize::MAX);
+    let named: Vec<String> = below.shown.iter().take(room).map(|l| visible(&l.scope.to_string())).collect();
+    let rest = total.saturating_sub(named.len());
+    let rest = if rest == 0 { String::new() } else { format!(" and {rest} more") };
+    format!("{total} more: {}{rest}", named.join(", "))
+}
+
+/// One scope below an incident.
+pub fn listed(listed: &Listed) -> String {
+    format!("{}: {} ({})", visible(&listed.scope.to_string()), listed.reason, listed.severity)
 }
 
 /// What is wrong with what, as far as nightshift or an alert says.

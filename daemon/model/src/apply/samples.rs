@@ -132,7 +132,7 @@ fn look(stage: Stage) -> IncidentEvent {
     IncidentEvent::Measured { measurement: Measurement { at: at(9), stage, readings: Vec::new() } }
 }
 
-pub(super) fn finding() -> Finding {
+pub(crate) fn finding() -> Finding {
     Finding {
         reason: Reason::CrashLoopBackOff,
         severity: Severity::Warning,
@@ -219,6 +219,7 @@ pub(super) fn events() -> Vec<(&'static str, IncidentEvent)> {
     vec![
         ("opened", E::Opened { scope: scope(), cause: "f".into() }),
         ("findings-changed", E::FindingsChanged { findings: vec![finding()] }),
+        ("below-changed", E::BelowChanged { below: crate::below::Below::default() }),
         ("alerts-changed", E::AlertsChanged { alerts: alerts() }),
         ("findings-changed: gone", E::FindingsChanged { findings: Vec::new() }),
         ("unchecked", E::Unchecked { gaps: vec![Gap { what: "watch nodes".into(), why: "403".into() }] }),

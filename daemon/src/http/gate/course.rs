@@ -40,6 +40,9 @@ pub(super) struct IncidentPage {
     pub(super) findings: Vec<String>,
     pub(super) alerts: Vec<String>,
     pub(super) more_alerts: u32,
+    /// Scopes that show the same fault.
+    pub(super) below: Vec<String>,
+    pub(super) more_below: u32,
     pub(super) proposals: Vec<LineView>,
     pub(super) draft: Option<DraftView>,
     pub(super) end: Option<EndView>,
@@ -189,6 +192,8 @@ pub(super) fn incident(
         wrong: wrong(i),
         hold,
         findings: findings.collect(),
+        below: i.below.shown.iter().map(words::listed).collect(),
+        more_below: i.below.more(),
         alerts: i.alerts.shown.iter().map(|a| words::alert(a, |at| clock(at, now, zone))).collect(),
         more_alerts: i.alerts.total.saturating_sub(u32::try_from(i.alerts.shown.len()).unwrap_or(u32::MAX)),
         proposals: i

@@ -120,6 +120,7 @@ fn incident(phase: Phase) -> Incident {
         cause: Finding::fingerprint(&scope(), Reason::CrashLoopBackOff),
         scope: scope(),
         findings: vec![symptom.clone()],
+        below: nightshift_model::Below::default(),
         alerts: nightshift_model::Alerts::default(),
         symptom: Some(symptom),
         findings_at: at(20),

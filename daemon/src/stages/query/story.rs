@@ -109,6 +109,7 @@ impl Story {
             E::Opened { .. }
             | E::FindingsChanged { .. }
             | E::AlertsChanged { .. }
+            | E::BelowChanged { .. }
             | E::Unchecked { .. }
             | E::Acknowledged { .. }
             | E::Wished { .. }

@@ -14,6 +14,7 @@ pub(super) fn incident(event: &E) -> String {
         E::Opened { scope, .. } => scope.to_string(),
         E::FindingsChanged { findings } if findings.is_empty() => "nothing any more".to_owned(),
         E::FindingsChanged { findings } => findings.iter().map(finding).collect::<Vec<_>>().join("; "),
+        E::BelowChanged { below } => nightshift_engine::digest::words::below(below, 10),
         E::AlertsChanged { alerts } => alerts_of(alerts),
         E::Unchecked { gaps } if gaps.is_empty() => "everything was seen".to_owned(),
         E::Unchecked { gaps } => gaps.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
