@@ -1,7 +1,6 @@
 //! `nightshift explain`: what a reason means, what it costs, where to look, what to do.
 
 use super::output::{Format, OutputArg, Screen, json, table, wrapped};
-use super::{Answer, Exit};
 use clap::builder::PossibleValuesParser;
 use nightshift_detectors::{DETECTORS, Detector, doc};
 use serde_json::json;
@@ -21,12 +20,12 @@ fn reasons() -> PossibleValuesParser {
     DETECTORS.iter().map(|detector| detector.reason().as_str()).into()
 }
 
-pub(super) fn run(args: &Args, screen: &Screen) -> Answer {
+pub(super) fn run(args: &Args, screen: &Screen) -> String {
     let asked = |name: &String| {
         let same = |d: &&&dyn Detector| d.reason().as_str().eq_ignore_ascii_case(name);
         DETECTORS.iter().find(same).copied()
     };
-    let text = match (args.reason.as_ref().and_then(asked), args.out.output) {
+    match (args.reason.as_ref().and_then(asked), args.out.output) {
         (Some(detector), Format::Text) => page(screen, detector),
         (Some(detector), Format::Json) => json(&told(detector)),
         (None, Format::Text) => {
@@ -35,8 +34,7 @@ pub(super) fn run(args: &Args, screen: &Screen) -> Answer {
             table(screen, &["REASON", "WHAT IT MEANS"], &rows)
         }
         (None, Format::Json) => json(&DETECTORS.iter().map(|d| told(*d)).collect::<Vec<_>>()),
-    };
-    Ok((text, Exit::Done))
+    }
 }
 
 fn told(detector: &dyn Detector) -> serde_json::Value {
@@ -78,7 +76,7 @@ mod tests {
             Screen { style: Style::plain(), width: 80, ..Screen::of_terminal(Timestamp::from_second(0)) };
         let words = ["explain"].iter().chain(words);
         let cli = Cli::try_parse_from(words).map_err(|error| error.to_string())?;
-        run(&cli.args, &screen).map(|(text, _)| text).map_err(|failure| failure.what)
+        Ok(run(&cli.args, &screen))
     }
 
     #[test]

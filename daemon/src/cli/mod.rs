@@ -136,7 +136,7 @@ async fn carry_out(command: Command, screen: &Screen, clock: Clock) -> Answer {
         Command::Demo(args) => demo::run(args).await,
         Command::Check(args) => check::run(args, screen, clock).await,
         Command::Incidents(args) => incidents::run(args, screen, clock).await,
-        Command::Explain(args) => explain::run(&args, screen),
+        Command::Explain(args) => Ok((explain::run(&args, screen), Exit::Done)),
         Command::Proposals(args) => proposals::run(args, screen, clock).await,
         Command::Propose(args) => propose::run(args, screen, clock).await,
         Command::Approve(args) => vote::run(args, VoteDecision::Approve, screen, clock).await,
