@@ -32,13 +32,16 @@ impl Told {
             incident.findings.iter().chain(incident.symptom.iter().filter(|_| incident.findings.is_empty()));
         let mut reasons = findings.map(|f| f.reason.to_string());
         let first = incident.findings.first().or(incident.symptom.as_ref());
-        let class = first.and_then(|f| f.exit.as_ref()).map(|exit| format!("{:?}", exit.class));
         let draft = if let Phase::Drafted { draft } = &incident.phase { Some(draft) } else { None };
         let mut says = first
             .and_then(|f| f.exit.as_ref())
             .map(|e| e.class.meaning().to_owned())
             .into_iter()
             .collect::<Vec<_>>();
+        if let Some(first) = first {
+            says.extend([first.cause.clause().to_owned(), first.detail.clone()]);
+            says.extend(first.blames.as_ref().map(ToString::to_string));
+        }
         says.extend(draft.map(|d| d.cause.clone()));
         let action = match &incident.phase {
             Phase::Drafted { draft } => draft.action.kind().to_string(),
@@ -62,7 +65,7 @@ impl Told {
             namespace: incident.scope.namespace.clone(),
             reason,
             further,
-            cause: class.unwrap_or_default(),
+            cause: first.filter(|f| !f.cause.is_unknown()).map(|f| f.cause.to_string()).unwrap_or_default(),
             says: says.join(" "),
             action,
             at: incident.opened_at,
