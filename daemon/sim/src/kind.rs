@@ -78,6 +78,13 @@ pub const DEPLOYMENT: Kind =
     with_status(kind("apps", "v1", "Deployment", "deployments"), Generation::SpecOrAnnotations);
 /// apps/v1 ReplicaSet.
 pub const REPLICA_SET: Kind = with_status(kind("apps", "v1", "ReplicaSet", "replicasets"), Generation::Spec);
+/// apps/v1 StatefulSet.
+pub const STATEFUL_SET: Kind =
+    with_status(kind("apps", "v1", "StatefulSet", "statefulsets"), Generation::Spec);
+/// apps/v1 DaemonSet.
+pub const DAEMON_SET: Kind = with_status(kind("apps", "v1", "DaemonSet", "daemonsets"), Generation::Spec);
+/// apps/v1 ControllerRevision.
+pub const CONTROLLER_REVISION: Kind = kind("apps", "v1", "ControllerRevision", "controllerrevisions");
 /// core/v1 Pod.
 pub const POD: Kind = with_status(kind("", "v1", "Pod", "pods"), Generation::Spec);
 /// core/v1 Event; events.k8s.io/v1 is another view of the same objects.
@@ -101,6 +108,9 @@ pub const PDB: Kind = Kind {
 pub const KINDS: &[Kind] = &[
     DEPLOYMENT,
     REPLICA_SET,
+    STATEFUL_SET,
+    DAEMON_SET,
+    CONTROLLER_REVISION,
     POD,
     EVENT,
     Kind { group: "events.k8s.io", ..EVENT },

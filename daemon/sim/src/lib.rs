@@ -37,7 +37,10 @@ mod tests;
 
 pub use api::{Accepted, ApiRequest, ApiResponse, Method, Reply, WatchId, WatchPoll};
 pub use fault::{Fault, Scope, Verb};
-pub use kind::{DEPLOYMENT, EVENT, Generation, KINDS, Kind, NAMESPACE, NODE, PDB, POD, REPLICA_SET, Replace};
+pub use kind::{
+    CONTROLLER_REVISION, DAEMON_SET, DEPLOYMENT, EVENT, Generation, KINDS, Kind, NAMESPACE, NODE, PDB, POD,
+    REPLICA_SET, Replace, STATEFUL_SET,
+};
 pub use program::{Behaviour, Program};
 pub use prometheus::{Live, PromValue, QueryError};
 pub use sim::Sim;

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::failure::{Cause, Failure};
-use crate::kind::{DEPLOYMENT, Kind, NAMESPACE, PDB, POD, REPLICA_SET};
+use crate::kind::{DAEMON_SET, DEPLOYMENT, Kind, NAMESPACE, PDB, POD, REPLICA_SET, STATEFUL_SET};
 use crate::selector::selects;
 use crate::value::{default, int, list, put, remove, strip_nulls, text};
 
@@ -37,12 +37,44 @@ pub(crate) fn normalise(kind: &Kind, object: &mut Value) {
     } else if *kind == REPLICA_SET {
         default(object, &["spec", "replicas"], 1);
         template(object, "/spec/template/spec");
+    } else if *kind == STATEFUL_SET || *kind == DAEMON_SET {
+        default(object, &["spec", "revisionHistoryLimit"], 10);
+        default(object, &["spec", "updateStrategy", "type"], "RollingUpdate");
+        let rolls = text(object, "/spec/updateStrategy/type") == "RollingUpdate";
+        if *kind == DAEMON_SET {
+            default(object, &["metadata", "annotations", TEMPLATES], "1");
+        } else {
+            default(object, &["spec", "replicas"], 1);
+            default(object, &["spec", "podManagementPolicy"], "OrderedReady");
+        }
+        if rolls && *kind == DAEMON_SET {
+            default(object, &["spec", "updateStrategy", "rollingUpdate", "maxSurge"], 0);
+            default(object, &["spec", "updateStrategy", "rollingUpdate", "maxUnavailable"], 1);
+        } else if rolls {
+            default(object, &["spec", "updateStrategy", "rollingUpdate", "partition"], 0);
+        }
+        template(object, "/spec/template/spec");
     } else if *kind == POD {
         template(object, "/spec");
     } else if *kind == NAMESPACE {
         default(object, &["spec", "finalizers"], json!(["kubernetes"]));
         default(object, &["status", "phase"], "Active");
     }
+}
+
+/// The annotation in which the API server counts the templates of a DaemonSet.
+const TEMPLATES: &str = "deprecated.daemonset.template.generation";
+
+/// Counts a DaemonSet's templates, whatever the writer says.
+pub(crate) fn count_template(kind: &Kind, old: &Value, new: &mut Value) {
+    if *kind != DAEMON_SET {
+        return;
+    }
+    let noted =
+        old.pointer("/metadata/annotations").and_then(|all| all.get(TEMPLATES)?.as_str()?.parse().ok());
+    let changed = old.pointer("/spec/template") != new.pointer("/spec/template");
+    let number: i64 = noted.unwrap_or(1) + i64::from(changed);
+    put(new, &["metadata", "annotations", TEMPLATES], number.to_string());
 }
 
 fn template(object: &mut Value, pointer: &str) {
@@ -94,7 +126,7 @@ fn template(object: &mut Value, pointer: &str) {
 
 /// Refuses fields that do not decode into their Go types.
 pub(crate) fn decodes(kind: &Kind, object: &Value) -> Result<(), Failure> {
-    let scaled = *kind == DEPLOYMENT || *kind == REPLICA_SET;
+    let scaled = [DEPLOYMENT, REPLICA_SET, STATEFUL_SET].contains(kind);
     let wrong = |pointer: &str, ok: fn(&Value) -> bool| {
         object.pointer(pointer).is_some_and(|v| !v.is_null() && !ok(v))
     };
@@ -119,6 +151,7 @@ pub(crate) fn decodes(kind: &Kind, object: &Value) -> Result<(), Failure> {
 
 /// Refuses an object that is wrong in itself.
 pub(crate) fn validate(kind: &Kind, object: &Value) -> Result<(), Failure> {
+    simulated(kind, object)?;
     let name = text(object, "/metadata/name");
     let mut causes = Vec::new();
     if !subdomain(name) {
@@ -126,7 +159,7 @@ pub(crate) fn validate(kind: &Kind, object: &Value) -> Result<(), Failure> {
             "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must \
              start and end with an alphanumeric character"));
     }
-    if *kind == DEPLOYMENT || *kind == REPLICA_SET {
+    if has_template(kind) {
         if int(object, "/spec/replicas").is_some_and(|replicas| replicas < 0) {
             let why = "must be greater than or equal to 0";
             causes.push(Cause::invalid(
@@ -158,6 +191,30 @@ pub(crate) fn validate(kind: &Kind, object: &Value) -> Result<(), Failure> {
     if causes.is_empty() { Ok(()) } else { Err(Failure::invalid(kind, name, &causes)) }
 }
 
+fn has_template(kind: &Kind) -> bool {
+    [DEPLOYMENT, REPLICA_SET, STATEFUL_SET, DAEMON_SET].contains(kind)
+}
+
+/// What a controller would heed and the simulated one does not.
+fn simulated(kind: &Kind, object: &Value) -> Result<(), Failure> {
+    let beyond = [
+        "/spec/minReadySeconds",
+        "/spec/ordinals",
+        "/spec/volumeClaimTemplates",
+        "/spec/updateStrategy/rollingUpdate/maxSurge",
+        "/spec/updateStrategy/rollingUpdate/maxUnavailable",
+    ];
+    let plain = |pointer: &&&str| match object.pointer(pointer) {
+        None => true,
+        Some(value) => *value == 0 || (*kind == DAEMON_SET && pointer.ends_with("maxUnavailable")),
+    };
+    let sets = *kind == STATEFUL_SET || *kind == DAEMON_SET;
+    match beyond.iter().find(|pointer| sets && !plain(pointer)) {
+        Some(pointer) => Err(Failure::not_simulated(&format!("{} {pointer}", kind.kind))),
+        None => Ok(()),
+    }
+}
+
 fn containers(object: &Value, pointer: &str, field: &str, causes: &mut Vec<Cause>) {
     let all = list(object, &format!("{pointer}/containers"));
     if all.is_empty() {
@@ -176,7 +233,29 @@ fn containers(object: &Value, pointer: &str, field: &str, causes: &mut Vec<Cause
 pub(crate) fn validate_change(kind: &Kind, old: &Value, new: &Value) -> Result<(), Failure> {
     let mut causes = Vec::new();
     let selector = "/spec/selector";
-    if (*kind == DEPLOYMENT || *kind == REPLICA_SET) && old.pointer(selector) != new.pointer(selector) {
+    if *kind == STATEFUL_SET {
+        let fixed = |set: &Value| {
+            let mut spec = set.get("spec").cloned().unwrap_or_default();
+            for key in [
+                "replicas",
+                "template",
+                "updateStrategy",
+                "revisionHistoryLimit",
+                "persistentVolumeClaimRetentionPolicy",
+            ] {
+                remove(&mut spec, "", key);
+            }
+            spec
+        };
+        if fixed(old) != fixed(new) {
+            causes.push(Cause::forbidden(
+                "spec",
+                "updates to statefulset spec for fields other than 'replicas', \
+                'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', \
+                'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+            ));
+        }
+    } else if has_template(kind) && old.pointer(selector) != new.pointer(selector) {
         let value = new.pointer(selector).unwrap_or(&Value::Null);
         causes.push(Cause::invalid("spec.selector", value, "field is immutable"));
     }

@@ -123,6 +123,7 @@ impl Sim {
         rules::validate(kind, &new)?;
         if by.subresource.is_none() {
             rules::validate_change(kind, &old, &new)?;
+            rules::count_template(kind, &old, &mut new);
         }
         if by.subresource != Some("status") && respecified(kind, &old, &new) {
             put(&mut new, &["metadata", "generation"], int(&old, "/metadata/generation").unwrap_or(0) + 1);

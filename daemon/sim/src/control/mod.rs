@@ -3,18 +3,23 @@
 
 mod budget;
 mod container;
+mod daemon_set;
 mod deployment;
 mod event;
 mod pod;
 mod replica_set;
+mod revision;
 mod rollout;
+mod stateful_set;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::Sim;
 use crate::fault::Fault;
-use crate::kind::{DEPLOYMENT, Key, NODE, PDB, POD, REPLICA_SET};
+use crate::kind::{
+    CONTROLLER_REVISION, DAEMON_SET, DEPLOYMENT, Key, NODE, PDB, POD, REPLICA_SET, STATEFUL_SET,
+};
 use crate::managed::By;
 use crate::value::{list, put, stamp, text};
 
@@ -29,6 +34,10 @@ pub(crate) enum Work {
     Pod(Key),
     /// Count a ReplicaSet's pods, create or delete some.
     ReplicaSet(Key),
+    /// Make, delete or replace a StatefulSet's pods.
+    StatefulSet(Key),
+    /// The same for a DaemonSet.
+    DaemonSet(Key),
     /// Roll out.
     Deployment(Key),
     /// Count a disruption budget.
@@ -49,15 +58,17 @@ impl Sim {
             Work::Collect(uid) => self.collect(uid),
             Work::Pod(key) => self.sync_pod(key),
             Work::ReplicaSet(key) => self.sync_replica_set(key),
+            Work::StatefulSet(key) => self.sync_stateful_set(key),
+            Work::DaemonSet(key) => self.sync_daemon_set(key),
             Work::Deployment(key) => self.sync_deployment(key),
             Work::Budget(key) => self.sync_budget(key),
             Work::Revert(key) => self.revert(key),
         }
     }
 
-    /// Background garbage collection: ReplicaSets and pods whose owner is gone.
+    /// Background garbage collection: ReplicaSets, revisions and pods whose owner is gone.
     fn collect(&mut self, uid: &str) {
-        let owned: Vec<_> = [REPLICA_SET, POD]
+        let owned: Vec<_> = [REPLICA_SET, CONTROLLER_REVISION, POD]
             .iter()
             .flat_map(|kind| self.store.scan(kind, None))
             .filter(|(_, object)| owner(object).is_some_and(|owner| text(owner, "/uid") == uid))
@@ -101,8 +112,11 @@ pub(crate) fn owner_reference(object: &Value) -> Value {
 /// Wakes whoever looks after a changed object. `after` is `None` when it was deleted.
 pub(crate) fn wake(sim: &mut Sim, key: &Key, before: Option<&Value>, after: Option<&Value>) {
     let Some(object) = after.or(before) else { return };
-    let owner_name = owner(object).map(|owner| text(owner, "/name").to_owned());
-    if after.is_none() && (key.is(&DEPLOYMENT) || key.is(&REPLICA_SET)) {
+    let owned_by =
+        owner(object).map(|owner| (text(owner, "/kind").to_owned(), text(owner, "/name").to_owned()));
+    let owner_name = owned_by.as_ref().map(|(_, name)| name.clone());
+    let owners = [DEPLOYMENT, REPLICA_SET, STATEFUL_SET, DAEMON_SET];
+    if after.is_none() && owners.iter().any(|kind| key.is(kind)) {
         sim.soon(Work::Collect(text(object, "/metadata/uid").to_owned()));
     }
     if key.is(&DEPLOYMENT) {
@@ -118,6 +132,10 @@ pub(crate) fn wake(sim: &mut Sim, key: &Key, before: Option<&Value>, after: Opti
             sim.later(seconds, Work::Revert(key.clone()));
         }
         wake_budgets(sim, &key.ns);
+    } else if key.is(&STATEFUL_SET) {
+        sim.soon(Work::StatefulSet(key.clone()));
+    } else if key.is(&DAEMON_SET) {
+        sim.soon(Work::DaemonSet(key.clone()));
     } else if key.is(&REPLICA_SET) {
         sim.soon(Work::ReplicaSet(key.clone()));
         if let Some(name) = owner_name {
@@ -129,7 +147,12 @@ pub(crate) fn wake(sim: &mut Sim, key: &Key, before: Option<&Value>, after: Opti
         } else {
             sim.runs.remove(text(object, "/metadata/uid"));
         }
-        if let Some(set) = owner_name.map(|name| REPLICA_SET.key(&key.ns, &name)) {
+        let above = owned_by.as_ref().map(|(kind, name)| (kind.as_str(), name.as_str()));
+        if let Some(("StatefulSet", name)) = above {
+            sim.soon(Work::StatefulSet(STATEFUL_SET.key(&key.ns, name)));
+        } else if let Some(("DaemonSet", name)) = above {
+            sim.soon(Work::DaemonSet(DAEMON_SET.key(&key.ns, name)));
+        } else if let Some(set) = owner_name.map(|name| REPLICA_SET.key(&key.ns, &name)) {
             let above = sim.store.get(&set).and_then(|set| Some(text(owner(set)?, "/name").to_owned()));
             if let (Some(name), None) = (above, after) {
                 sim.soon(Work::Deployment(DEPLOYMENT.key(&key.ns, &name)));
@@ -148,6 +171,10 @@ pub(crate) fn wake(sim: &mut Sim, key: &Key, before: Option<&Value>, after: Opti
             .collect();
         for pod in waiting {
             sim.soon(Work::Pod(pod));
+        }
+        let sets: Vec<_> = sim.store.scan(&DAEMON_SET, None).map(|(key, _)| key.clone()).collect();
+        for set in sets {
+            sim.soon(Work::DaemonSet(set));
         }
     }
 }

@@ -4,6 +4,7 @@ mod api;
 mod crash;
 mod faults;
 mod rollout;
+mod sets;
 mod watches;
 
 use jiff::{SignedDuration, Timestamp};
