@@ -12,7 +12,12 @@ pub(crate) const FALLBACK: Source<'static> =
 pub const EMBEDDED: &[Source<'static>] = &[
     FALLBACK,
     Source { file: "raise-memory-limit.yaml", text: include_str!("../catalog/raise-memory-limit.yaml") },
+    Source { file: "rollback-daemon-set.yaml", text: include_str!("../catalog/rollback-daemon-set.yaml") },
     Source { file: "rollback-deployment.yaml", text: include_str!("../catalog/rollback-deployment.yaml") },
+    Source {
+        file: "rollback-stateful-set.yaml",
+        text: include_str!("../catalog/rollback-stateful-set.yaml"),
+    },
 ];
 
 /// Playbooks that were loaded together. One of them fits everything.

@@ -19,7 +19,9 @@ impl When {
 /// counter is flat during its first back-off, and the template is what was written.
 pub(crate) fn own_write_satisfies(action: ActionKind) -> &'static [Condition] {
     match action {
-        ActionKind::RollbackDeployment => &[Condition::NoRestarts, Condition::TemplateIs],
+        ActionKind::RollbackDaemonSet | ActionKind::RollbackDeployment | ActionKind::RollbackStatefulSet => {
+            &[Condition::NoRestarts, Condition::TemplateIs]
+        }
         ActionKind::RaiseMemoryLimit => &[Condition::NoRestarts, Condition::LimitIs],
     }
 }
@@ -27,7 +29,9 @@ pub(crate) fn own_write_satisfies(action: ActionKind) -> &'static [Condition] {
 /// The kinds that an action writes.
 pub(crate) fn writes(action: ActionKind) -> &'static [Kind] {
     match action {
+        ActionKind::RollbackDaemonSet => &[Kind::DaemonSet],
         ActionKind::RollbackDeployment => &[Kind::Deployment],
+        ActionKind::RollbackStatefulSet => &[Kind::StatefulSet],
         ActionKind::RaiseMemoryLimit => &[Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet],
     }
 }

@@ -21,8 +21,8 @@ use nightshift_engine::since::Look;
 use nightshift_engine::{Store as _, advance};
 use nightshift_model::action::SeenImage;
 use nightshift_model::evidence::{
-    ContainerLine, EventLine, HealthyRevision, LogExcerpt, PodLine, RevisionChange, RevisionLine, Rollouts,
-    WorkloadFacts,
+    ContainerLine, EventLine, HealthyRevision, LogExcerpt, PodLine, Replacing, RevisionChange, RevisionLine,
+    Rollouts, WorkloadFacts,
 };
 use nightshift_model::measure::{Check, ClusterCondition, Comparison, Measure};
 use nightshift_model::plan::{Blast, Inverse, PLAN_VERSION, Preconditions};
@@ -346,6 +346,7 @@ pub(crate) fn evidence(at: Timestamp) -> Vec<Evidence> {
                     "Available=True MinimumReplicasAvailable".to_owned(),
                     "Progressing=True ReplicaSetUpdated".to_owned(),
                 ],
+                replacing: Replacing::default(),
             })),
         ),
         piece(
@@ -514,7 +515,7 @@ pub(crate) fn plan(incident: &IncidentId, policy: Digest) -> Plan {
             cluster_only: None,
         },
         inverse: Inverse {
-            action: Action::RollbackDeployment { target, to: back },
+            action: Some(Action::RollbackDeployment { target, to: back }),
             sentence: "Rolling forward to revision 42 again puts the template of today back.".to_owned(),
         },
         policy,

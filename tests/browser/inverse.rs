@@ -88,8 +88,8 @@ async fn whoever_may_decide_may_ask_for_the_inverse_once_the_write_is_over() {
     assert_eq!(asked.status, StatusCode::OK, "{}", asked.text);
     let all = wishes(&night).await;
     let [wish] = all.as_slice() else { panic!("{all:?}") };
-    let inverse = &proposal.plan().inverse.action;
-    let Action::RollbackDeployment { to, .. } = inverse else { panic!("{inverse:?}") };
+    let back = proposal.plan().inverse.action.as_ref();
+    let to = back.and_then(Action::revision).unwrap();
     let wanted = Wanted::RollbackToSet { replica_set: to.replica_set.clone(), revision: to.number };
     assert_eq!((wish.person.as_str(), &wish.wanted), ("alice", &wanted));
     assert_eq!(wish.undoes.as_ref(), Some(proposal.id()));

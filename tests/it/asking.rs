@@ -2,10 +2,10 @@
 //! ways, and by the button on the page of a finished write.
 
 use anyhow::{Context as _, ensure};
-use nightshift::api::wish::SignedWish;
+use nightshift::api::wish::{AskedFor, SignedWish};
 use nightshift::clock::Clock;
 use nightshift_model::{
-    Actor, Closure, Incident, IncidentEvent, ObjectRef, Outcome, Phase, Proposal, Seconds, VoteDecision,
+    Actor, Closure, Incident, IncidentEvent, Kind, ObjectRef, Outcome, Phase, Proposal, Seconds, VoteDecision,
 };
 use nightshift_tests::house::{House, Plan, program};
 use nightshift_tests::signer::{Signer, posted};
@@ -25,8 +25,9 @@ fn wish(signer: &Signer, house: &House) -> SignedWish {
     SignedWish {
         person: signer.person.as_str().into(),
         namespace: "shop".to_owned(),
-        deployment: "cart".to_owned(),
-        rollback_to: 1,
+        kind: Kind::Deployment,
+        name: "cart".to_owned(),
+        wanted: AskedFor::RollbackTo(1),
         because: "the new one is slow; password=hunter2hunter2".to_owned(),
         ts: house.clock.now(),
         key: signer.id.clone(),
@@ -79,7 +80,11 @@ async fn a_person_asks_and_another_decides() -> anyhow::Result<()> {
     let table: Vec<(&str, SignedWish, (u16, &str))> = vec![
         ("not signed", wish(&alice, &house), (401, "bad-proof")),
         ("another's name", SignedWish { person: "bob".into(), ..signed(&alice, &plain) }, (401, "bad-proof")),
-        ("changed", SignedWish { rollback_to: 3, ..signed(&alice, &plain) }, (401, "bad-proof")),
+        (
+            "changed",
+            SignedWish { wanted: AskedFor::RollbackTo(3), ..signed(&alice, &plain) },
+            (401, "bad-proof"),
+        ),
         ("other words", SignedWish { because: "x".into(), ..signed(&alice, &plain) }, (401, "bad-proof")),
         ("nobody", signed(&eve, &plain), (401, "bad-proof")),
         (
@@ -94,7 +99,9 @@ async fn a_person_asks_and_another_decides() -> anyhow::Result<()> {
         ("who may only look", signed(&carol, &plain), (403, "no-role")),
         ("a machine", signed(&bot, &plain), (403, "service")),
         ("another team's", signed(&alice, &|w| w.namespace = "bank".into()), (403, "no-role")),
-        ("no name", signed(&alice, &|w| w.deployment = "../cart".into()), (400, "bad-name")),
+        ("no name", signed(&alice, &|w| w.name = "../cart".into()), (400, "bad-name")),
+        ("no workload", signed(&alice, &|w| w.kind = Kind::Node), (400, "bad-name")),
+        ("another kind", SignedWish { kind: Kind::DaemonSet, ..signed(&alice, &plain) }, (401, "bad-proof")),
         ("no reason", signed(&alice, &|w| w.because = " ".into()), (400, "no-reason")),
         ("long ago", signed(&alice, &|w| w.ts = w.ts - Seconds(900)), (422, "stale-statement")),
     ];
@@ -114,7 +121,7 @@ async fn a_person_asks_and_another_decides() -> anyhow::Result<()> {
     assert!(house.newest(&scope).await?.is_none(), "nothing was asked so far");
 
     // What only the cluster can say closes what it opened, and wakes nobody.
-    let (status, _) = ask(&house, &signed(&alice, &|w| w.rollback_to = 9)).await?;
+    let (status, _) = ask(&house, &signed(&alice, &|w| w.wanted = AskedFor::RollbackTo(9))).await?;
     assert_eq!(status, 202);
     let unknown = not_done(&house.over(&scope).await?);
     assert!(unknown.contains("keeps no revision 9; it has 1, 2 (runs now)"), "{unknown}");

@@ -3,7 +3,7 @@
 #![expect(clippy::indexing_slicing)] // JSON by name: what is missing is null, and the check says so
 
 use anyhow::{Context as _, ensure};
-use nightshift::api::wish::SignedWish;
+use nightshift::api::wish::{AskedFor, SignedWish};
 use nightshift::clock::Clock;
 use nightshift::config::Keys;
 use nightshift::http::gate::forms::{self, Purpose};
@@ -527,8 +527,9 @@ async fn no_foreign_signature_votes() -> anyhow::Result<()> {
             let mut wish = SignedWish {
                 person: signer.person.as_str().into(),
                 namespace: "shop".to_owned(),
-                deployment: deployment.to_owned(),
-                rollback_to: 1,
+                kind: nightshift_model::Kind::Deployment,
+                name: deployment.to_owned(),
+                wanted: AskedFor::RollbackTo(1),
                 because: "so".to_owned(),
                 ts: now(),
                 key: signer.id.clone(),

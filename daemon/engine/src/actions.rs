@@ -2,7 +2,10 @@
 
 pub mod doc;
 pub mod raise_memory_limit;
+pub mod revision;
+pub mod rollback_daemon_set;
 pub mod rollback_deployment;
+pub mod rollback_stateful_set;
 
 use crate::redact::redactor;
 use nightshift_model::effect::Read;
@@ -43,20 +46,29 @@ pub struct ActionFile {
 }
 
 /// Every action.
-pub static ACTIONS: &[&ActionFile] = &[&raise_memory_limit::FILE, &rollback_deployment::FILE];
+pub static ACTIONS: &[&ActionFile] = &[
+    &raise_memory_limit::FILE,
+    &rollback_daemon_set::FILE,
+    &rollback_deployment::FILE,
+    &rollback_stateful_set::FILE,
+];
 
 /// The file of an action.
 pub fn file(kind: ActionKind) -> &'static ActionFile {
     match kind {
+        ActionKind::RollbackDaemonSet => &rollback_daemon_set::FILE,
         ActionKind::RollbackDeployment => &rollback_deployment::FILE,
         ActionKind::RaiseMemoryLimit => &raise_memory_limit::FILE,
+        ActionKind::RollbackStatefulSet => &rollback_stateful_set::FILE,
     }
 }
 
 /// The object whose content the body is built from, for bodies sealed by reference.
 pub fn source(action: &Action) -> Option<&ObjectRef> {
     match action {
-        Action::RollbackDeployment { to, .. } => Some(&to.replica_set),
+        Action::RollbackDaemonSet { to, .. }
+        | Action::RollbackDeployment { to, .. }
+        | Action::RollbackStatefulSet { to, .. } => Some(&to.replica_set),
         Action::RaiseMemoryLimit { .. } => None,
     }
 }
@@ -67,7 +79,9 @@ pub fn source(action: &Action) -> Option<&ObjectRef> {
 /// Why the live object or the source does not fit the action.
 pub fn body(action: &Action, live: &Value, source: Option<&Value>) -> Result<Vec<Value>, String> {
     match action {
-        Action::RollbackDeployment { target, to } => rollback_deployment::body(target, to, live, source),
+        Action::RollbackDaemonSet { target, to }
+        | Action::RollbackDeployment { target, to }
+        | Action::RollbackStatefulSet { target, to } => revision::body(target, to, live, source),
         Action::RaiseMemoryLimit { target, memory } => raise_memory_limit::body(target, memory, live),
     }
 }
@@ -75,7 +89,9 @@ pub fn body(action: &Action, live: &Value, source: Option<&Value>) -> Result<Vec
 /// Whether the sealed new value stands on a live object already.
 pub fn stands(action: &Action, live: &Value) -> bool {
     match action {
-        Action::RollbackDeployment { to, .. } => rollback_deployment::stands(to, live),
+        Action::RollbackDaemonSet { to, .. }
+        | Action::RollbackDeployment { to, .. }
+        | Action::RollbackStatefulSet { to, .. } => revision::stands(to, live),
         Action::RaiseMemoryLimit { memory, .. } => raise_memory_limit::stands(memory, live),
     }
 }
@@ -83,7 +99,9 @@ pub fn stands(action: &Action, live: &Value) -> bool {
 /// JSON pointers of the fields that the action writes.
 pub fn pointers(action: &Action) -> &'static [&'static str] {
     match action {
-        Action::RollbackDeployment { .. } => rollback_deployment::POINTERS,
+        Action::RollbackDaemonSet { .. }
+        | Action::RollbackDeployment { .. }
+        | Action::RollbackStatefulSet { .. } => revision::POINTERS,
         Action::RaiseMemoryLimit { .. } => raise_memory_limit::POINTERS,
     }
 }
@@ -91,7 +109,9 @@ pub fn pointers(action: &Action) -> &'static [&'static str] {
 /// Where managedFields name the writer of what the action writes, from the top.
 pub fn managed(action: &Action) -> Vec<String> {
     match action {
-        Action::RollbackDeployment { .. } => ["f:spec", "f:template"].map(str::to_owned).to_vec(),
+        Action::RollbackDaemonSet { .. }
+        | Action::RollbackDeployment { .. }
+        | Action::RollbackStatefulSet { .. } => ["f:spec", "f:template"].map(str::to_owned).to_vec(),
         Action::RaiseMemoryLimit { memory, .. } => raise_memory_limit::managed(memory),
     }
 }
@@ -99,7 +119,9 @@ pub fn managed(action: &Action) -> Vec<String> {
 /// What the write leaves on the target: the condition that says so.
 pub fn written(action: &Action) -> ClusterCondition {
     match action {
-        Action::RollbackDeployment { to, .. } => ClusterCondition::TemplateIs { template: to.template },
+        Action::RollbackDaemonSet { to, .. }
+        | Action::RollbackDeployment { to, .. }
+        | Action::RollbackStatefulSet { to, .. } => ClusterCondition::TemplateIs { template: to.template },
         Action::RaiseMemoryLimit { memory, .. } => raise_memory_limit::written(memory),
     }
 }
@@ -107,7 +129,9 @@ pub fn written(action: &Action) -> ClusterCondition {
 /// What returns or comes, to begin a sentence with.
 pub fn subject(action: &Action) -> &'static str {
     match action {
-        Action::RollbackDeployment { .. } => "the earlier revision",
+        Action::RollbackDaemonSet { .. }
+        | Action::RollbackDeployment { .. }
+        | Action::RollbackStatefulSet { .. } => "the earlier revision",
         Action::RaiseMemoryLimit { .. } => "the new memory limit",
     }
 }
@@ -118,7 +142,9 @@ pub fn subject(action: &Action) -> &'static str {
 /// Why the action may not be carried out as it stands.
 pub fn sealed(action: &Action) -> Result<Sealed, String> {
     match action {
-        Action::RollbackDeployment { to, .. } => Ok(Sealed::Reference {
+        Action::RollbackDaemonSet { to, .. }
+        | Action::RollbackDeployment { to, .. }
+        | Action::RollbackStatefulSet { to, .. } => Ok(Sealed::Reference {
             source: to.replica_set.clone(),
             value: to.template,
             pointers: pointers(action).iter().map(|p| (*p).to_owned()).collect(),

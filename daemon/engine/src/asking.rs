@@ -7,8 +7,8 @@ use crate::rules::Rules;
 use nightshift_model::registry::{PersonKind, Power};
 use nightshift_model::vote::STATEMENT_LASTS;
 use nightshift_model::{
-    Action, Incident, IncidentEvent, IncidentId, Kind, PersonId, Phase, Plan, ProposalId, Registry,
-    Timestamp, Wanted, Wish,
+    Action, Incident, IncidentEvent, IncidentId, PersonId, Phase, Plan, ProposalId, Registry, Timestamp,
+    Wanted, Wish,
 };
 
 /// Where a wish goes.
@@ -31,8 +31,8 @@ pub enum NotAsked {
     /// No role here.
     #[error("{0} has no role that may ask in namespace {1}")]
     NoRole(PersonId, String),
-    /// No name that Kubernetes gives, or no Deployment.
-    #[error("`{0}` is not the name of a Deployment in a namespace")]
+    /// No name that Kubernetes gives, or no workload that it can be done to.
+    #[error("`{0}` is not the name of a Deployment, StatefulSet or DaemonSet in a namespace")]
     BadName(String),
     /// No reason was given.
     #[error("no reason was given: whoever approves it must be able to read why")]
@@ -93,7 +93,7 @@ pub fn judge(known: &[Incident], wish: &Wish, rules: &Rules, now: Timestamp) -> 
     let target = &wish.target;
     may(&rules.registry, &wish.person, &target.namespace)?;
     let named = segment(&target.namespace) && segment(&target.name) && !target.namespace.contains('.');
-    if target.kind != Kind::Deployment || !named {
+    if wish.action().is_none() || !named {
         return Err(NotAsked::BadName(crate::text::visible(&target.to_string(), 300)));
     }
     if wish.because.trim().is_empty() {
@@ -142,15 +142,18 @@ pub fn inverse(
 ) -> Option<Wish> {
     let written = incident.proposals.iter().any(|p| p.id == plan.proposal && p.written_at.is_some());
     let under_way = incident.phase.proposal().is_some_and(|p| *p.id() == plan.proposal);
-    let wanted = match &plan.inverse.action {
-        Action::RollbackDeployment { to, .. } => {
+    let back = plan.inverse.action.as_ref()?;
+    let wanted = match back {
+        Action::RollbackDaemonSet { to, .. }
+        | Action::RollbackDeployment { to, .. }
+        | Action::RollbackStatefulSet { to, .. } => {
             Wanted::RollbackToSet { replica_set: to.replica_set.clone(), revision: to.number }
         }
         Action::RaiseMemoryLimit { memory, .. } => Wanted::MemoryBack { memory: memory.clone() },
     };
     (written && !under_way).then(|| Wish {
         person: person.clone(),
-        target: plan.inverse.action.target().clone(),
+        target: back.target().clone(),
         wanted,
         because: because.to_owned(),
         at: now,

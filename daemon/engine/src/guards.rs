@@ -75,9 +75,12 @@ fn decided(case: &Case) -> Decision {
 
 /// What would refuse a person's wish whatever the cluster says: every reason, or none.
 pub fn asked(wish: &Wish, rules: &Rules, now: Timestamp) -> Vec<String> {
+    let Some(action) = wish.action() else {
+        return vec![format!("nothing can do that to a {}", wish.target.kind)];
+    };
     let case = Case {
         target: &wish.target,
-        action: wish.wanted.action(),
+        action,
         risk: crate::plan::RISK,
         asked_by: Some(&wish.person),
         wish: Some(wish),

@@ -2,7 +2,8 @@
 
 use nightshift_model::evidence::{GitOpsOwner, WorkloadFacts};
 use nightshift_model::{
-    EvidenceId, EvidenceRequest, ExitClass, Finding, Got, Incident, Kind, ObjectRef, Observed, Tool, Wanted,
+    ActionKind, EvidenceId, EvidenceRequest, ExitClass, Finding, Got, Incident, Kind, ObjectRef, Observed,
+    Tool, Wanted,
 };
 use nightshift_playbooks::{Catalog, Cause, Situation};
 
@@ -14,7 +15,7 @@ pub fn investigate(incident: &Incident, playbooks: &Catalog, prometheus: bool) -
         return Vec::new();
     }
     let mut wanted = Vec::new();
-    if incident.scope.kind == Kind::Deployment {
+    if ActionKind::rollback(&incident.scope.kind).is_some() {
         wanted.push(Tool::Workload { target: incident.scope.clone() });
         // Whoever asks names no uid, and another workload of the same name has another past.
         if !incident.scope.uid.is_empty() || !wished {

@@ -35,27 +35,33 @@ pub struct Verdict {
     pub held: Vec<Quarantine>,
 }
 
-/// LIST of the workloads of a namespace, from `next` on.
-pub fn read(namespace: &str, next: &str) -> Read {
+/// The kinds that carry marks, by what the actions write.
+pub const KINDS: [Kind; 3] = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
+/// Stands for every workload of a kind: no name that Kubernetes gives.
+const EVERY: &str = "*";
+
+/// LIST of a namespace's workloads of one kind, from `next` on; `None` for a kind without an address.
+pub fn read(kind: &Kind, namespace: &str, next: &str) -> Option<Read> {
     let mut query = vec![("limit".to_owned(), PAGE.to_owned())];
     if !next.is_empty() {
         query.push(("continue".to_owned(), next.to_owned()));
     }
-    let path = format!("/apis/apps/v1/namespaces/{namespace}/deployments");
-    Read::Get { path, query, accept: Accept::Metadata }
+    let (api, plural) = kind.api()?;
+    let path = format!("{api}/namespaces/{namespace}/{plural}");
+    Some(Read::Get { path, query, accept: Accept::Metadata })
 }
 
 /// The marks of one page, and where the next one begins; empty is the end.
 ///
 /// # Errors
 /// Why the page cannot be read.
-pub fn page(part: &RawPart) -> Result<(Vec<Found>, String), String> {
+pub fn page(kind: &Kind, part: &RawPart) -> Result<(Vec<Found>, String), String> {
     let list = object(part, "the workloads")?;
     let items = items(&list, "the workloads")?;
     let found = items.iter().filter_map(|item| {
         let meta = item.get("metadata")?;
         let text = |name: &str| meta.get(name).and_then(Value::as_str).unwrap_or_default();
-        let workload = ObjectRef::new(Kind::Deployment, text("namespace"), text("name"), text("uid"));
+        let workload = ObjectRef::new(kind.clone(), text("namespace"), text("name"), text("uid"));
         let mark = meta.get("annotations")?.get(CLAIM)?.as_str()?;
         Some(Found { workload, text: mark.to_owned() })
     });
@@ -97,20 +103,20 @@ pub fn judge(found: &[Found], known: &BTreeSet<ProposalId>, ours: Epoch) -> Verd
     verdict
 }
 
-/// A namespace whose marks could not be read: nothing in it is written.
-pub fn unread(namespace: &str, why: &str) -> Quarantine {
-    let workload = ObjectRef::new(Kind::Namespace, "", namespace, "");
-    Quarantine {
-        workload,
-        why: format!("the marks in it could not be read: {}", crate::text::visible(why, 200)),
-    }
+/// A kind whose marks in a namespace could not be read: nothing of it is written there.
+pub fn unread(kind: &Kind, namespace: &str, why: &str) -> Quarantine {
+    let workload = ObjectRef::new(kind.clone(), namespace, EVERY, "");
+    Quarantine { workload, why: format!("their marks could not be read: {}", crate::text::visible(why, 200)) }
 }
 
 /// Why a workload is not written, if it is held back itself or with its namespace.
 pub fn holds(held: &[Quarantine], target: &ObjectRef) -> Option<String> {
     let of = |one: &&Quarantine| {
-        let whole = one.workload.kind == Kind::Namespace && one.workload.name == target.namespace;
-        whole || one.workload.same_name(target)
+        let held = &one.workload;
+        // Earlier versions held a namespace.
+        let namespace = held.kind == Kind::Namespace && held.name == target.namespace;
+        let every = held.name == EVERY && held.kind == target.kind && held.namespace == target.namespace;
+        namespace || every || held.same_name(target)
     };
     held.iter().find(of).map(|one| {
         format!(
@@ -169,18 +175,25 @@ mod tests {
     }
 
     #[test]
-    fn pages_are_read_and_a_namespace_that_cannot_be_is_held_back_whole() {
+    fn pages_are_read_and_a_kind_that_cannot_be_is_held_back_whole() {
         let body = json!({"metadata": {"continue": "more"}, "items": [
             {"metadata": {"name": "cart", "namespace": "shop", "uid": "u", "annotations": {CLAIM: "done:pro-1.1"}}},
             {"metadata": {"name": "till", "namespace": "shop", "annotations": {"other": "x"}}},
             {"metadata": {"name": "web", "namespace": "shop"}}, {}]});
         let part = RawPart::Body { status: 200, body: body.to_string().into_bytes(), cut: false };
-        let (found, next) = page(&part).unwrap();
+        let (found, next) = page(&Kind::Deployment, &part).unwrap();
         assert_eq!(found, [Found { workload: workload("cart"), text: "done:pro-1.1".to_owned() }]);
         assert_eq!(next, "more");
         let denied = RawPart::Body { status: 403, body: b"{}".to_vec(), cut: false };
-        let held = [unread("shop", &page(&denied).unwrap_err())];
+        let held = [unread(&Kind::Deployment, "shop", &page(&Kind::Deployment, &denied).unwrap_err())];
         assert!(holds(&held, &workload("any")).unwrap().contains("could not be read"));
         assert_eq!(holds(&held, &ObjectRef::new(Kind::Deployment, "bank", "any", "u")), None);
+        assert_eq!(holds(&held, &ObjectRef::new(Kind::StatefulSet, "shop", "any", "u")), None);
+        let before =
+            Quarantine { workload: ObjectRef::new(Kind::Namespace, "", "shop", ""), why: String::new() };
+        assert!(holds(&[before], &ObjectRef::new(Kind::DaemonSet, "shop", "any", "u")).is_some());
+        for kind in KINDS {
+            assert!(read(&kind, "shop", "").is_some(), "{kind}");
+        }
     }
 }

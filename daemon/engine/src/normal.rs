@@ -6,8 +6,10 @@ use serde_json::{Map, Value};
 /// Annotation that carries our mark while an operation runs.
 pub const CLAIM: &str = "nightshift.dev/claim";
 
-/// Annotations that move by themselves: our mark, and the number that the Deployment controller counts up.
-const MOVING: [&str; 2] = [CLAIM, "deployment.kubernetes.io/revision"];
+/// Annotations that move by themselves: our mark, and the numbers that the Deployment controller and, for a DaemonSet,
+/// the API server count up.
+const MOVING: [&str; 3] =
+    [CLAIM, "deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation"];
 
 /// Fields of `metadata` that every write moves.
 const COUNTERS: [&str; 4] = ["resourceVersion", "generation", "managedFields", "selfLink"];
@@ -18,7 +20,7 @@ const TEMPLATE_HASH: &str = "pod-template-hash";
 /// The normal form of an object.
 ///
 /// Left out: `status`; of `metadata` the `resourceVersion`, `generation`, `managedFields` and `selfLink`; of its
-/// annotations our mark and `deployment.kubernetes.io/revision`; `creationTimestamp: null` of any `metadata`; and
+/// annotations our mark and the numbers that controllers count up; `creationTimestamp: null` of any `metadata`; and
 /// `metadata`, `labels` and `annotations` that hold nothing. Everything else stays, lists in their order, so
 /// `kubectl.kubernetes.io/last-applied-configuration` counts too: no write of ours moves it.
 pub fn normal(object: &Value) -> Value {

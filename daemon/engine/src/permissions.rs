@@ -80,6 +80,13 @@ pub const RESPONDER: &[Need] = &[
         Namespaces,
         "work that fails every time, does not start, or piles up",
     )),
+    optional(need(
+        "apps",
+        "controllerrevisions",
+        &["list"],
+        Namespaces,
+        "revisions of StatefulSets and DaemonSets, and what going back would change",
+    )),
     optional(need("", "pods/log", &["get"], Namespaces, "the last words of the container that crashed")),
     optional(need(
         "autoscaling",

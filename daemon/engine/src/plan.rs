@@ -3,7 +3,7 @@
 mod asked;
 mod memory;
 
-use crate::actions::{self, rollback_deployment};
+use crate::actions::{self, revision};
 use crate::investigate::workload;
 use crate::rules::Rules;
 use nightshift_model::alert::Flag;
@@ -49,9 +49,14 @@ pub fn plan(incident: &Incident, rules: &Rules) -> Result<Draft, Escalation> {
         why
     };
     match (&selected.playbook.plan, &case) {
-        (Allowed::Action(ActionKind::RollbackDeployment), Some(case)) => {
-            case.rollback(selected.playbook, rules).map_err(|reasons| no_plan(reasons, case.handover()))
-        }
+        (
+            Allowed::Action(
+                ActionKind::RollbackDaemonSet
+                | ActionKind::RollbackDeployment
+                | ActionKind::RollbackStatefulSet,
+            ),
+            Some(case),
+        ) => case.rollback(selected.playbook, rules).map_err(|reasons| no_plan(reasons, case.handover())),
         (Allowed::Action(ActionKind::RaiseMemoryLimit), Some(case)) => {
             case.raise_memory(selected.playbook, rules)
         }
@@ -147,10 +152,10 @@ impl<'a> Case<'a> {
                 | Observed::Samples(_) => {}
             }
         }
-        (incident.scope.kind == Kind::Deployment).then_some(case)
+        ActionKind::rollback(&incident.scope.kind).is_some().then_some(case)
     }
 
-    /// The ReplicaSet whose template is the Deployment's own.
+    /// The revision whose template is the workload's own.
     fn current(&self) -> Option<&'a RevisionLine> {
         self.rollouts?
             .revisions
@@ -181,7 +186,7 @@ impl<'a> Case<'a> {
         let healthy = self.healthy.iter().find(|h| h.template_hash == self.broken());
         match (self.rollouts, self.current(), healthy) {
             (None, ..) => vec!["the rollout history could not be read".to_owned()],
-            (Some(_), None, _) => vec!["the Deployment has no ReplicaSet for its template yet".to_owned()],
+            (Some(_), None, _) => vec![self.no_current()],
             (Some(_), Some(_), Some(h)) => {
                 vec![format!(
                     "revision {} was seen healthy at {}, so the rollout is not the cause",
@@ -212,7 +217,7 @@ impl<'a> Case<'a> {
                 (kept.template != self.workload.template).then_some((kept, h))
             })
             .ok_or_else(|| {
-                "the revisions that were seen healthy are no longer kept by the Deployment".to_owned()
+                format!("the revisions that were seen healthy are no longer kept by the {}", self.kind())
             })
     }
 
@@ -231,7 +236,7 @@ impl<'a> Case<'a> {
             images: seen.images.clone(),
             healthy_at: Some(seen.at),
         };
-        let action = Action::RollbackDeployment { target: target.clone(), to };
+        let action = Action::rollback(target.clone(), to).ok_or_else(|| vec![self.no_revisions()])?;
         let verification = self.verification(playbook, &action, rules)?;
         Ok(Draft {
             playbook: playbook.name.clone(),
@@ -242,7 +247,7 @@ impl<'a> Case<'a> {
             risk: RISK,
             shown: self.shown(kept),
             verification,
-            inverse: rollback_deployment::inverse(&target, current),
+            inverse: revision::inverse(&target, current),
             selector: self.workload.selector.clone(),
             blast: self.blast(),
         })
@@ -277,6 +282,49 @@ impl<'a> Case<'a> {
         Blast { objects: 1, replicas: self.workload.replicas, available: self.workload.available }
     }
 
+    fn kind(&self) -> &'a str {
+        self.workload.object.kind.as_str()
+    }
+
+    fn no_current(&self) -> String {
+        format!("the {} keeps no revision with its present template yet", self.kind())
+    }
+
+    fn no_revisions(&self) -> String {
+        format!("a {} keeps no revisions", self.kind())
+    }
+
+    /// Pods that a StatefulSet's controller waits for: the one that is broken, and what is not Ready. A container
+    /// between two crashes may look Ready for a moment.
+    fn broken_pods(&self) -> Vec<&'a str> {
+        let symptom = self.symptom.filter(|s| s.object.kind == Kind::Pod).map(|s| s.object.name.as_str());
+        let unready = self.pods.iter().filter(|p| !p.ready).map(|p| p.pod.name.as_str());
+        let all: std::collections::BTreeSet<&str> = symptom.into_iter().chain(unready).collect();
+        all.into_iter().collect()
+    }
+
+    /// With `OrderedReady` the controller waits for a pod that is not Ready, whatever the template says
+    /// (kubernetes/kubernetes#67250): the template alone would mend nothing.
+    fn waits_for_a_broken_pod(&self) -> Option<String> {
+        let broken = self.broken_pods();
+        let first = broken.first().filter(|_| self.workload.replacing.ordered)?;
+        let more = broken.len() - 1;
+        let others = if more == 0 { String::new() } else { format!(" and {more} more") };
+        Some(format!(
+            "policy OrderedReady waits until pod {first}{others} is Ready and replaces no pod before that, also when the \
+             template is changed: the pod has to be deleted after the change, and nothing here does both"
+        ))
+    }
+
+    /// What a person types after the rollback, where the controller waits for broken pods.
+    fn deletes(&self) -> Option<String> {
+        let broken = self.broken_pods();
+        (self.workload.replacing.ordered && !broken.is_empty()).then(|| {
+            let namespace = &self.workload.object.namespace;
+            format!("kubectl -n {namespace} delete pod {}", broken.join(" "))
+        })
+    }
+
     /// Who else sets the template, or keeps a change of it from coming about.
     fn others(&self) -> Vec<String> {
         let w = self.workload;
@@ -284,6 +332,10 @@ impl<'a> Case<'a> {
         if w.paused {
             no.push("the rollout is paused: a paused Deployment ignores template changes".to_owned());
         }
+        if let Some(held) = &w.replacing.held {
+            no.push(format!("the template would not reach every pod: {held}"));
+        }
+        no.extend(self.waits_for_a_broken_pod());
         match (&w.gitops, self.git) {
             (Some(owner @ GitOpsOwner::FluxKustomization { .. }), _) => {
                 no.push(format!("{owner} owns the fields and would put them back"));
@@ -372,10 +424,30 @@ impl<'a> Case<'a> {
                 d.autoscalers.iter().map(|a| format!("Autoscaler {a} keeps its own say over replicas.")),
             );
         }
+        list.extend(self.pace());
         if w.strategy == "Recreate" {
             list.push("Strategy Recreate: all pods stop before the earlier revision starts.".to_owned());
         }
         list
+    }
+
+    /// How the controller brings the earlier template to the pods, where that is not as people know it of Deployments.
+    fn pace(&self) -> Option<String> {
+        let w = self.workload;
+        if w.object.kind == Kind::DaemonSet {
+            return Some(format!(
+                "It reaches every node that runs it ({}), broken pods first, then as maxUnavailable allows.",
+                w.replicas
+            ));
+        }
+        (w.object.kind == Kind::StatefulSet).then(|| {
+            let stops = if w.replacing.ordered {
+                "; one that does not become Ready stops it, and has to be deleted by hand"
+            } else {
+                ""
+            };
+            format!("Pods are replaced one at a time, highest ordinal first{stops}.")
+        })
     }
 
     fn sentence(&self, current: &RevisionLine, kept: &RevisionLine, seen: &HealthyRevision) -> String {
@@ -431,13 +503,14 @@ impl<'a> Case<'a> {
         }
         let object = &w.object;
         Some(match target {
-            Some(kept) => format!(
-                "kubectl -n {} rollout undo deployment/{} --to-revision={}",
-                object.namespace, object.name, kept.number
-            ),
+            Some(kept) => {
+                let undo = revision::undo(object, kept.number);
+                self.deletes().map_or_else(|| undo.clone(), |delete| format!("{undo}\n{delete}"))
+            }
             None => format!(
-                "kubectl -n {} logs deployment/{} -c {} --previous",
+                "kubectl -n {} logs {}/{} -c {} --previous",
                 object.namespace,
+                revision::typed(&object.kind),
                 object.name,
                 self.container()
             ),

@@ -103,7 +103,7 @@ pub(crate) fn draft(risk: Risk) -> Draft {
         risk,
         shown: Vec::new(),
         verification: spec(),
-        inverse: Inverse { action: action(), sentence: "back".to_owned() },
+        inverse: Inverse { action: Some(action()), sentence: "back".to_owned() },
         selector: "app=cart".to_owned(),
         blast: Blast { objects: 1, replicas: 2, available: 1 },
     }

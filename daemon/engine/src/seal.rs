@@ -35,6 +35,13 @@ pub fn seal(
         return Err(format!("{} stands on the target already", actions::subject(&draft.action)));
     }
     let after = object(&preview.preview, "the dry run")?;
+    if !actions::stands(&draft.action, &after) {
+        return Err(
+            "the API server would make something else of it than was asked: a webhook or a new default \
+                    changes the template"
+                .to_owned(),
+        );
+    }
     let autoscaled = autoscaled(&preview.autoscalers, &draft.action);
     let proposer = incident.asked_by.clone().map_or(Actor::Nightshift(Role::Responder), Actor::Person);
     let plan = Plan {

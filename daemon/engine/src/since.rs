@@ -2,14 +2,14 @@
 //!
 //! Reads only, and decides nothing: the executor looks again itself, right before the claim ([`crate::recheck`]).
 
-use crate::actions::{self, get};
+use crate::actions::{self, get, revision};
 use crate::execute::pods_of;
 use crate::normal::{spec_digest, template_digest};
 use crate::recheck::symptom_stands;
 use crate::seal::object;
 use crate::wire::Wire;
 use nightshift_model::effect::{RawPart, Read};
-use nightshift_model::{Action, NotChecked, Plan, Reason, Seconds, Timestamp};
+use nightshift_model::{Action, Kind, NotChecked, Plan, Reason, RevisionRef, Seconds, Timestamp};
 use serde_json::Value;
 
 /// What a look at the cluster brought.
@@ -87,13 +87,11 @@ fn target(plan: &Plan, part: &RawPart, since: &mut Since) {
     if now.pointer("/metadata/deletionTimestamp").is_some() {
         since.changed.push(format!("{target} is being deleted."));
     }
-    let revision = text(&now, "/metadata/annotations/deployment.kubernetes.io~1revision");
-    if let Action::RollbackDeployment { to: current, .. } = &plan.inverse.action
-        && let Ok(revision) = revision.parse::<u64>()
-        && revision != current.number
+    if let Some(current) = plan.inverse.action.as_ref().and_then(Action::revision)
+        && let Some(other) = rolled_out_since(&now, &target.kind, current)
     {
         since.changed.push(format!(
-            "Revision {revision} was rolled out; revision {} was current when this was sealed.",
+            "{other} was rolled out; revision {} was current when this was sealed.",
             current.number
         ));
     }
@@ -108,7 +106,9 @@ fn target(plan: &Plan, part: &RawPart, since: &mut Since) {
     }
     if actions::stands(&plan.action, &now) {
         since.changed.push(match &plan.action {
-            Action::RollbackDeployment { to, .. } => {
+            Action::RollbackDaemonSet { to, .. }
+            | Action::RollbackDeployment { to, .. }
+            | Action::RollbackStatefulSet { to, .. } => {
                 format!("The template of revision {} stands there already.", to.number)
             }
             Action::RaiseMemoryLimit { memory, .. } => {
@@ -118,8 +118,19 @@ fn target(plan: &Plan, part: &RawPart, since: &mut Since) {
     }
 }
 
+/// The revision that runs now, if another was current. A DaemonSet does not say which it is: its spec tells.
+fn rolled_out_since(now: &Value, kind: &Kind, current: &RevisionRef) -> Option<String> {
+    if *kind == Kind::StatefulSet {
+        let name = text(now, "/status/updateRevision");
+        return (!name.is_empty() && name != current.replica_set.name)
+            .then(|| format!("Revision {}", crate::text::visible(name, 100)));
+    }
+    let number = text(now, "/metadata/annotations/deployment.kubernetes.io~1revision").parse::<u64>().ok()?;
+    (number != current.number).then(|| format!("Revision {number}"))
+}
+
 fn source(action: &Action, part: &RawPart, since: &mut Since) {
-    let Action::RollbackDeployment { to, .. } = action else { return };
+    let Some(to) = action.revision() else { return };
     let name = &to.replica_set;
     if matches!(part, RawPart::Body { status: 404, .. }) {
         since.changed.push(format!("{name} is gone: revision {} cannot return from it.", to.number));
@@ -131,7 +142,7 @@ fn source(action: &Action, part: &RawPart, since: &mut Since) {
             since.changed.push(format!("{name} was deleted and created again."));
         }
         Ok(now) => {
-            let same = now.pointer("/spec/template").is_some_and(|t| template_digest(t) == to.template);
+            let same = revision::kept(&now).is_some_and(|t| template_digest(&t) == to.template);
             if !same {
                 since.changed.push(format!("The template of {name} is not the one that was sealed."));
             }

@@ -12,6 +12,7 @@ use nightshift_model::{
 use serde_json::Value;
 
 mod judge;
+mod rollout;
 pub use judge::{Progress, progress, while_quiet};
 
 /// The reads of one measure, in the order in which [`measurement`] reads their answers.
@@ -66,7 +67,7 @@ fn said(
                 Err(why) => return no_data(class(part), &why),
             };
             match condition {
-                ClusterCondition::RolledOut => rolled_out(&answer),
+                ClusterCondition::RolledOut => rollout::rolled_out(&answer, &target.kind),
                 ClusterCondition::NoRestarts => no_restarts(&answer, request.since, now),
                 ClusterCondition::TemplateIs { template } => {
                     let live = answer.pointer("/spec/template").map(template_digest);
@@ -201,21 +202,6 @@ fn freshness(part: &RawPart, since: Option<Timestamp>, max_age: Seconds, now: Ti
         return Some(no_data(NoData::Stale, "no sample is newer than the write"));
     }
     None
-}
-
-/// The controller has seen the newest spec, and every wanted replica is updated and available.
-fn rolled_out(deployment: &Value) -> Said {
-    let number = |pointer: &str| deployment.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
-    let wanted = deployment.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
-    let (updated, available) = (number("/status/updatedReplicas"), number("/status/availableReplicas"));
-    let (total, unavailable) = (number("/status/replicas"), number("/status/unavailableReplicas"));
-    let seen = number("/status/observedGeneration") >= number("/metadata/generation");
-    let text = format!("{available} of {wanted} available, {updated} updated");
-    if seen && updated == wanted && available == wanted && total == wanted && unavailable == 0 {
-        Said::Holds(text)
-    } else {
-        Said::Fails(text)
-    }
 }
 
 /// No container waits in a crash loop, and none ended since the write (or, before it, within ten minutes).

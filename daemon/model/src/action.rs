@@ -1,7 +1,7 @@
 //! The closed list of what nightshift can do to a cluster.
 
 use crate::canonical::Digest;
-use crate::object::ObjectRef;
+use crate::object::{Kind, ObjectRef};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -19,9 +19,23 @@ pub enum Action {
         /// The container and its numbers.
         memory: MemoryChange,
     },
+    /// Puts the pod template of an earlier revision back, sealed by reference to its ControllerRevision.
+    RollbackDaemonSet {
+        /// The DaemonSet.
+        target: ObjectRef,
+        /// The revision that comes back.
+        to: RevisionRef,
+    },
     /// Puts the pod template of an earlier revision back, sealed by reference to its ReplicaSet.
     RollbackDeployment {
         /// The Deployment.
+        target: ObjectRef,
+        /// The revision that comes back.
+        to: RevisionRef,
+    },
+    /// Puts the pod template of an earlier revision back, sealed by reference to its ControllerRevision.
+    RollbackStatefulSet {
+        /// The StatefulSet.
         target: ObjectRef,
         /// The revision that comes back.
         to: RevisionRef,
@@ -32,7 +46,10 @@ impl Action {
     /// The object that is written.
     pub fn target(&self) -> &ObjectRef {
         match self {
-            Self::RaiseMemoryLimit { target, .. } | Self::RollbackDeployment { target, .. } => target,
+            Self::RaiseMemoryLimit { target, .. }
+            | Self::RollbackDaemonSet { target, .. }
+            | Self::RollbackDeployment { target, .. }
+            | Self::RollbackStatefulSet { target, .. } => target,
         }
     }
 
@@ -40,7 +57,29 @@ impl Action {
     pub fn kind(&self) -> ActionKind {
         match self {
             Self::RaiseMemoryLimit { .. } => ActionKind::RaiseMemoryLimit,
+            Self::RollbackDaemonSet { .. } => ActionKind::RollbackDaemonSet,
             Self::RollbackDeployment { .. } => ActionKind::RollbackDeployment,
+            Self::RollbackStatefulSet { .. } => ActionKind::RollbackStatefulSet,
+        }
+    }
+
+    /// The revision that comes back, of an action that puts one back.
+    pub fn revision(&self) -> Option<&RevisionRef> {
+        match self {
+            Self::RollbackDaemonSet { to, .. }
+            | Self::RollbackDeployment { to, .. }
+            | Self::RollbackStatefulSet { to, .. } => Some(to),
+            Self::RaiseMemoryLimit { .. } => None,
+        }
+    }
+
+    /// The rollback of a workload by its kind; `None` for a kind that keeps no revisions.
+    pub fn rollback(target: ObjectRef, to: RevisionRef) -> Option<Self> {
+        match ActionKind::rollback(&target.kind)? {
+            ActionKind::RollbackDaemonSet => Some(Self::RollbackDaemonSet { target, to }),
+            ActionKind::RollbackDeployment => Some(Self::RollbackDeployment { target, to }),
+            ActionKind::RollbackStatefulSet => Some(Self::RollbackStatefulSet { target, to }),
+            ActionKind::RaiseMemoryLimit => None,
         }
     }
 }
@@ -51,20 +90,41 @@ impl Action {
 pub enum ActionKind {
     /// [`Action::RaiseMemoryLimit`].
     RaiseMemoryLimit,
+    /// [`Action::RollbackDaemonSet`].
+    RollbackDaemonSet,
     /// [`Action::RollbackDeployment`].
     RollbackDeployment,
+    /// [`Action::RollbackStatefulSet`].
+    RollbackStatefulSet,
 }
 
 impl ActionKind {
     /// Every action, in the order of the catalogue.
-    pub const ALL: &'static [Self] = &[Self::RaiseMemoryLimit, Self::RollbackDeployment];
+    pub const ALL: &'static [Self] = &[
+        Self::RaiseMemoryLimit,
+        Self::RollbackDaemonSet,
+        Self::RollbackDeployment,
+        Self::RollbackStatefulSet,
+    ];
 
     /// Its name in playbooks, pages and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::RaiseMemoryLimit => "raise-memory-limit",
+            Self::RollbackDaemonSet => "rollback-daemon-set",
             Self::RollbackDeployment => "rollback-deployment",
+            Self::RollbackStatefulSet => "rollback-stateful-set",
         }
+    }
+
+    /// The rollback of a kind of workload; `None` for a kind that keeps no revisions.
+    pub fn rollback(kind: &Kind) -> Option<Self> {
+        let by_kind = [
+            (Kind::DaemonSet, Self::RollbackDaemonSet),
+            (Kind::Deployment, Self::RollbackDeployment),
+            (Kind::StatefulSet, Self::RollbackStatefulSet),
+        ];
+        by_kind.into_iter().find(|(of, _)| of == kind).map(|(_, action)| action)
     }
 }
 
@@ -74,10 +134,11 @@ impl std::fmt::Display for ActionKind {
     }
 }
 
-/// An earlier revision of a Deployment, by reference: the template itself is never stored.
+/// An earlier revision of a workload, by reference: the template itself is never stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RevisionRef {
-    /// The ReplicaSet that holds the template, with its uid.
+    /// What holds the template, with its uid: a Deployment's ReplicaSet; of StatefulSets and DaemonSets the
+    /// ControllerRevision, under the name that plans had before those could be rolled back.
     pub replica_set: ObjectRef,
     /// The revision's number when it was chosen: shown, not compared.
     pub number: u64,

@@ -23,7 +23,7 @@ pub struct EvidenceRequest {
 pub enum Tool {
     /// The workload itself: strategy, conditions, owners, GitOps marks.
     Workload {
-        /// The Deployment.
+        /// The Deployment, StatefulSet or DaemonSet.
         target: ObjectRef,
     },
     /// Its pods: container states, last terminations, images.
@@ -45,9 +45,9 @@ pub enum Tool {
         /// The object.
         about: ObjectRef,
     },
-    /// The ReplicaSets of a Deployment and what changed between the revisions.
+    /// The revisions of a workload and what changed between them.
     Rollouts {
-        /// The Deployment.
+        /// The workload.
         target: ObjectRef,
         /// Label selector as a query parameter.
         selector: String,
@@ -200,7 +200,7 @@ pub enum Observed {
     Samples(Vec<SampleLine>),
 }
 
-/// What matters of a Deployment for planning.
+/// What matters of a workload for planning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkloadFacts {
     /// The object with its uid.
@@ -211,15 +211,15 @@ pub struct WorkloadFacts {
     pub revision: u64,
     /// `metadata.generation`.
     pub generation: i64,
-    /// Wanted replicas.
+    /// Wanted replicas; of a DaemonSet the nodes that should run it.
     pub replicas: u32,
-    /// `status.availableReplicas`.
+    /// Those that are available.
     pub available: u32,
-    /// `status.updatedReplicas`.
+    /// Those of the newest revision.
     pub updated: u32,
     /// `spec.paused`.
     pub paused: bool,
-    /// `spec.strategy.type`.
+    /// The type of `spec.strategy` or `spec.updateStrategy`.
     pub strategy: String,
     /// The service account of the template.
     pub service_account: String,
@@ -245,6 +245,27 @@ pub struct WorkloadFacts {
     pub written_by: Option<FieldWriter>,
     /// Conditions as `Type=Status Reason`.
     pub conditions: Vec<String>,
+    /// How its pods are replaced.
+    #[serde(default, skip_serializing_if = "Replacing::is_plain")]
+    pub replacing: Replacing,
+}
+
+/// How a controller brings a changed template to its pods, as far as an action depends on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replacing {
+    /// Why a changed template does not reach every pod by itself: `OnDelete`, or a partition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
+    /// A StatefulSet of policy `OrderedReady`: its controller waits for a broken pod and never replaces it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ordered: bool,
+}
+
+impl Replacing {
+    /// Whether there is nothing to say about it.
+    pub fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A field manager and when it last wrote.
@@ -320,7 +341,7 @@ pub struct PodLine {
     pub phase: String,
     /// Condition Ready.
     pub ready: bool,
-    /// `pod-template-hash`.
+    /// `pod-template-hash`, or `controller-revision-hash`.
     pub template_hash: String,
     /// Its containers, init containers first.
     pub containers: Vec<ContainerLine>,
@@ -385,7 +406,7 @@ pub struct EventLine {
     pub count: u32,
 }
 
-/// The revisions of a Deployment, newest first, and what changed from the healthy one to the current one.
+/// The revisions of a workload, newest first, and what changed from the healthy one to the current one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollouts {
     /// Revisions, newest first.
@@ -394,14 +415,14 @@ pub struct Rollouts {
     pub changes: Vec<RevisionChange>,
 }
 
-/// One ReplicaSet of a Deployment.
+/// One revision of a workload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RevisionLine {
-    /// The ReplicaSet.
+    /// What holds its template: a Deployment's ReplicaSet; of StatefulSets and DaemonSets the ControllerRevision.
     pub replica_set: ObjectRef,
-    /// `deployment.kubernetes.io/revision`.
+    /// `deployment.kubernetes.io/revision`; of a ControllerRevision its `revision`.
     pub number: u64,
-    /// `pod-template-hash`.
+    /// What its pods bear: `pod-template-hash`; of a ControllerRevision `controller-revision-hash`.
     pub template_hash: String,
     /// SHA-256 of the template's normal form.
     pub template: Digest,
@@ -412,9 +433,9 @@ pub struct RevisionLine {
     pub images: Vec<String>,
     /// Service account of the template.
     pub service_account: String,
-    /// Wanted replicas.
+    /// Wanted replicas; 0 for a ControllerRevision, which counts no pods.
     pub replicas: u32,
-    /// Ready replicas.
+    /// Ready replicas; 0 for a ControllerRevision.
     pub ready: u32,
     /// Names of ConfigMaps and Secrets that the template refers to.
     pub references: Vec<String>,

@@ -102,8 +102,9 @@ pub struct Preconditions {
 /// How the write is undone: a new proposal with its own votes, never this grant again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inverse {
-    /// The action that would undo it.
-    pub action: Action,
+    /// The action that would undo it; `None` for what there is nothing to undo of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<Action>,
     /// One sentence for people.
     pub sentence: String,
 }

@@ -30,14 +30,14 @@ pub struct Wish {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Wanted {
-    /// Back to the revision of this number, as the Deployment counts when it is looked at.
+    /// Back to the revision of this number, as the workload counts when it is looked at.
     RollbackTo {
         /// The number.
         revision: u64,
     },
-    /// Back to what this ReplicaSet holds: numbers move with every rollback, it does not.
+    /// Back to what this ReplicaSet or ControllerRevision holds: numbers move with every rollback, it does not.
     RollbackToSet {
-        /// The ReplicaSet, with its uid.
+        /// What holds the template, with its uid.
         replica_set: ObjectRef,
         /// The revision's number when it was last seen: shown, not compared.
         revision: u64,
@@ -48,16 +48,6 @@ pub enum Wanted {
         /// From what stands there to what did.
         memory: MemoryChange,
     },
-}
-
-impl Wanted {
-    /// The action that it leads to.
-    pub fn action(&self) -> ActionKind {
-        match self {
-            Self::RollbackTo { .. } | Self::RollbackToSet { .. } => ActionKind::RollbackDeployment,
-            Self::MemoryBack { .. } => ActionKind::RaiseMemoryLimit,
-        }
-    }
 }
 
 impl Wish {
@@ -78,6 +68,16 @@ impl Wish {
     pub fn incident(&self) -> IncidentId {
         let content = digest("nightshift/wish/v1", &self.statement(""));
         IncidentId::of_wish(&content.to_string())
+    }
+
+    /// The action that is asked for; `None` where nothing can do it to the target.
+    pub fn action(&self) -> Option<ActionKind> {
+        match &self.wanted {
+            Wanted::RollbackTo { .. } | Wanted::RollbackToSet { .. } => {
+                ActionKind::rollback(&self.target.kind)
+            }
+            Wanted::MemoryBack { .. } => Some(ActionKind::RaiseMemoryLimit),
+        }
     }
 
     /// What is asked for, to stand after "asked to".

@@ -120,8 +120,6 @@ pub const KINDS: &[Kind] = &[
     kind("", "v1", "ConfigMap", "configmaps"),
     kind("", "v1", "Service", "services"),
     Kind { replace: Replace::Versioned, ..kind("", "v1", "ServiceAccount", "serviceaccounts") },
-    kind("apps", "v1", "StatefulSet", "statefulsets"),
-    kind("apps", "v1", "DaemonSet", "daemonsets"),
     kind("batch", "v1", "Job", "jobs"),
     kind("batch", "v1", "CronJob", "cronjobs"),
     kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims"),

@@ -11,14 +11,17 @@ pub struct SignedWish {
     /// Who asks, as the registry has it.
     #[schema(value_type = String)]
     pub person: PersonId,
-    /// The Deployment's namespace.
+    /// The workload's namespace.
     #[schema(max_length = 253)]
     pub namespace: String,
-    /// The Deployment.
+    /// The workload's kind: `Deployment`, `StatefulSet` or `DaemonSet`.
+    #[schema(value_type = String, max_length = 253)]
+    pub kind: Kind,
+    /// The workload's name.
     #[schema(max_length = 253)]
-    pub deployment: String,
-    /// The revision that is to return, as the Deployment counts them.
-    pub rollback_to: u64,
+    pub name: String,
+    /// What is to be done to it.
+    pub wanted: AskedFor,
     /// Why: shown to everybody, and part of the statement.
     #[schema(max_length = 2000)]
     pub because: String,
@@ -33,13 +36,23 @@ pub struct SignedWish {
     pub signature: String,
 }
 
+/// What a person may ask for by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AskedFor {
+    /// The revision that is to return, as the workload counts them.
+    RollbackTo(u64),
+}
+
 impl SignedWish {
     /// What is asked for, as it was signed.
     pub fn wish(&self) -> Wish {
         Wish {
             person: self.person.clone(),
-            target: ObjectRef::new(Kind::Deployment, &self.namespace, &self.deployment, ""),
-            wanted: Wanted::RollbackTo { revision: self.rollback_to },
+            target: ObjectRef::new(self.kind.clone(), &self.namespace, &self.name, ""),
+            wanted: match self.wanted {
+                AskedFor::RollbackTo(revision) => Wanted::RollbackTo { revision },
+            },
             because: self.because.clone(),
             at: self.ts,
             undoes: None,

@@ -6,19 +6,23 @@ use super::key::{Key, default_path};
 use super::output::{Format, OutputArg, Screen, json};
 use super::source::{ConfigArg, environment};
 use super::{Answer, Exit, Failure};
-use crate::api::wish::SignedWish;
+use crate::api::wish::{AskedFor, SignedWish};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::runtime::offline::{self, AskError, Course, OpenMode, Reads, SignedBy, SqliteStore};
 use clap::Subcommand;
 use nightshift_engine::digest::words;
 use nightshift_engine::proof::base64;
-use nightshift_model::{Closure, Incident, IncidentId, Phase, Seconds, Timestamp};
+use nightshift_model::{Closure, Incident, IncidentId, Kind, Phase, Seconds, Timestamp};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Kinds as people write them before a slash.
-const DEPLOYMENT: [&str; 4] = ["deploy", "deployment", "deployments", "deployment.apps"];
+/// Kinds as people write them before a slash, as kubectl takes them.
+const KINDS: [(Kind, [&str; 4]); 3] = [
+    (Kind::Deployment, ["deploy", "deployment", "deployments", "deployment.apps"]),
+    (Kind::StatefulSet, ["sts", "statefulset", "statefulsets", "statefulset.apps"]),
+    (Kind::DaemonSet, ["ds", "daemonset", "daemonsets", "daemonset.apps"]),
+];
 /// How often an answer is looked for.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -31,21 +35,28 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Ask to put an earlier revision of a Deployment back
+    /// Ask to put an earlier revision of a workload back
     Rollback(RollbackArgs),
 }
 
 #[derive(Debug, clap::Args)]
 struct RollbackArgs {
-    /// The Deployment, as `deploy/payments`
-    #[arg(value_name = "deploy/NAME")]
+    /// The workload, as `deploy/payments`, `sts/ledger` or `ds/agent`
+    #[arg(value_name = "KIND/NAME")]
     workload: String,
-    /// Its namespace
-    #[arg(short, long, value_name = "NAME")]
-    namespace: String,
     /// The revision that is to return, as `kubectl rollout history` counts them
     #[arg(long, value_name = "REVISION")]
     to: u64,
+    #[command(flatten)]
+    asks: Asks,
+}
+
+/// Who asks, why, and where.
+#[derive(Debug, clap::Args)]
+struct Asks {
+    /// Its namespace
+    #[arg(short, long, value_name = "NAME")]
+    namespace: String,
     /// Why, for whoever approves it
     #[arg(long, value_name = "TEXT")]
     because: String,
@@ -69,12 +80,14 @@ struct RollbackArgs {
 
 pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
     match args.what {
-        What::Rollback(args) => rollback(args, screen, clock).await,
+        What::Rollback(args) => {
+            ask(&args.workload, AskedFor::RollbackTo(args.to), args.asks, screen, clock).await
+        }
     }
 }
 
-async fn rollback(args: RollbackArgs, screen: &Screen, clock: Clock) -> Answer {
-    let deployment = deployment(&args.workload)?;
+async fn ask(workload: &str, wanted: AskedFor, args: Asks, screen: &Screen, clock: Clock) -> Answer {
+    let (kind, name) = named(workload)?;
     if args.because.trim().is_empty() {
         let what = "--because is empty: whoever approves it must be able to read why";
         return Err(Failure::usage(what, "say why, in a sentence"));
@@ -99,8 +112,9 @@ async fn rollback(args: RollbackArgs, screen: &Screen, clock: Clock) -> Answer {
     let mut wish = SignedWish {
         person: key.person.clone(),
         namespace: args.namespace,
-        deployment: deployment.to_owned(),
-        rollback_to: args.to,
+        kind,
+        name: name.to_owned(),
+        wanted,
         because: args.because,
         ts: clock.now(),
         key: key.id.clone(),
@@ -119,12 +133,15 @@ async fn rollback(args: RollbackArgs, screen: &Screen, clock: Clock) -> Answer {
     told(&incident, args.out.output, screen)
 }
 
-/// `payments` of `deploy/payments`.
-fn deployment(workload: &str) -> Result<&str, Failure> {
-    let named = workload.split_once('/').filter(|(kind, _)| DEPLOYMENT.contains(kind)).map(|(_, name)| name);
-    named.filter(|name| !name.is_empty() && !name.contains('/')).ok_or_else(|| {
-        let what = format!("`{}` names no Deployment", words::visible(workload));
-        Failure::usage(what, "write it as deploy/NAME; nothing else can be rolled back")
+/// Kind and name of `deploy/payments`.
+fn named(workload: &str) -> Result<(Kind, &str), Failure> {
+    let named = workload.split_once('/').and_then(|(word, name)| {
+        let (kind, _) = KINDS.into_iter().find(|(_, words)| words.contains(&word))?;
+        (!name.is_empty() && !name.contains('/')).then_some((kind, name))
+    });
+    named.ok_or_else(|| {
+        let what = format!("`{}` names no Deployment, StatefulSet or DaemonSet", words::visible(workload));
+        Failure::usage(what, "write it as deploy/NAME, sts/NAME or ds/NAME")
     })
 }
 
@@ -238,12 +255,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deployment_is_named_as_kubectl_takes_it() {
+    fn a_workload_is_named_as_kubectl_takes_it() {
         for good in ["deploy/web", "deployment/web", "deployments/web", "deployment.apps/web"] {
-            assert_eq!(deployment(good).ok(), Some("web"), "{good}");
+            assert_eq!(named(good).ok(), Some((Kind::Deployment, "web")), "{good}");
         }
-        for bad in ["web", "deploy/", "sts/web", "deploy/web/x", "/web", "pod/web", ""] {
-            let failure = deployment(bad).err();
+        for (kind, words) in KINDS {
+            for word in words {
+                assert_eq!(named(&format!("{word}/web")).ok(), Some((kind.clone(), "web")), "{word}");
+            }
+        }
+        for bad in ["web", "deploy/", "job/web", "deploy/web/x", "/web", "pod/web", "Sts/web", ""] {
+            let failure = named(bad).err();
             assert!(failure.is_some_and(|f| f.what.contains("names no Deployment")), "{bad}");
         }
     }

@@ -6,7 +6,7 @@ use crate::store::{HistoryStore as _, SqliteStore};
 use nightshift_engine::StoreError;
 use nightshift_engine::marks::{self, Found, Verdict};
 use nightshift_model::effect::Read;
-use nightshift_model::{Epoch, Role};
+use nightshift_model::{Epoch, Kind, Role};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// What the marks of the namespaces say about the history.
 ///
 /// # Errors
-/// Those of the store. A namespace that cannot be read is held back as a whole.
+/// Those of the store. A kind that cannot be read in a namespace is held back there as a whole.
 pub async fn look(
     reader: &Reader,
     store: &SqliteStore,
@@ -33,9 +33,11 @@ pub async fn look(
     let ours = store.leader(Role::Executor).await?.map_or(Epoch(0), |leader| leader.epoch);
     let (mut found, mut unread) = (Vec::new(), Vec::new());
     for namespace in namespaces {
-        match patiently(reader, clock, namespace).await {
-            Ok(marks) => found.extend(marks),
-            Err(why) => unread.push(marks::unread(namespace, &why)),
+        for kind in &marks::KINDS {
+            match patiently(reader, clock, kind, namespace).await {
+                Ok(marks) => found.extend(marks),
+                Err(why) => unread.push(marks::unread(kind, namespace, &why)),
+            }
         }
     }
     let mut known = BTreeSet::new();
@@ -49,13 +51,18 @@ pub async fn look(
     Ok(verdict)
 }
 
-async fn patiently(reader: &Reader, clock: Clock, namespace: &str) -> Result<Vec<Found>, String> {
+async fn patiently(
+    reader: &Reader,
+    clock: Clock,
+    kind: &Kind,
+    namespace: &str,
+) -> Result<Vec<Found>, String> {
     let mut last = String::new();
     for attempt in 0..TRIES {
         if attempt > 0 {
             clock.sleep_real(PAUSE).await;
         }
-        match whole(reader, namespace).await {
+        match whole(reader, kind, namespace).await {
             Ok(found) => return Ok(found),
             Err(why) => last = why,
         }
@@ -63,11 +70,11 @@ async fn patiently(reader: &Reader, clock: Clock, namespace: &str) -> Result<Vec
     Err(last)
 }
 
-async fn whole(reader: &Reader, namespace: &str) -> Result<Vec<Found>, String> {
+async fn whole(reader: &Reader, kind: &Kind, namespace: &str) -> Result<Vec<Found>, String> {
     let (mut all, mut next) = (Vec::new(), String::new());
     for _ in 0..PAGES {
-        let Read::Get { path, query, accept } = marks::read(namespace, &next) else { break };
-        let (found, more) = marks::page(&reader.get(&path, &query, accept, BYTES, DEADLINE).await)?;
+        let Some(Read::Get { path, query, accept }) = marks::read(kind, namespace, &next) else { break };
+        let (found, more) = marks::page(kind, &reader.get(&path, &query, accept, BYTES, DEADLINE).await)?;
         all.extend(found);
         next = more;
         if next.is_empty() {

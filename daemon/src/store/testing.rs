@@ -215,7 +215,7 @@ fn draft() -> Draft {
         risk: Risk::Low,
         shown: Vec::new(),
         verification: verification(),
-        inverse: Inverse { action: action(), sentence: "roll forward".to_owned() },
+        inverse: Inverse { action: Some(action()), sentence: "roll forward".to_owned() },
         selector: "app=cart".to_owned(),
         blast: Blast { objects: 1, replicas: 2, available: 0 },
     }
@@ -253,7 +253,7 @@ fn proposal(incident: &IncidentId, revision: u64) -> Proposal {
         hazards: Vec::new(),
         risk: Risk::Low,
         verification: verification(),
-        inverse: Inverse { action: action(), sentence: "roll forward".to_owned() },
+        inverse: Inverse { action: Some(action()), sentence: "roll forward".to_owned() },
         policy: Digest([0; 32]),
         evidence: Vec::new(),
         proposer: Actor::Nightshift(Role::Responder),

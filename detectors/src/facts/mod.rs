@@ -69,7 +69,7 @@ macro_rules! facts {
             pub fn parse(kind: &Kind, json: &[u8]) -> Option<Self> {
                 match kind {
                     $(Kind::$kind => serde_json::from_slice(json).ok().map(Self::$kind),)*
-                    Kind::Other(_) => None,
+                    Kind::ControllerRevision | Kind::Other(_) => None,
                 }
             }
 

@@ -82,9 +82,10 @@ fn written(plan: &Plan) -> ClusterCondition {
         Plan::Action(ActionKind::RaiseMemoryLimit) => {
             ClusterCondition::MemoryLimitIs { container: "app".to_owned(), limit: "256Mi".to_owned() }
         }
-        Plan::Action(ActionKind::RollbackDeployment) | Plan::Escalate(_) => {
-            ClusterCondition::TemplateIs { template: Digest([7; 32]) }
-        }
+        Plan::Action(
+            ActionKind::RollbackDaemonSet | ActionKind::RollbackDeployment | ActionKind::RollbackStatefulSet,
+        )
+        | Plan::Escalate(_) => ClusterCondition::TemplateIs { template: Digest([7; 32]) },
     }
 }
 

@@ -104,13 +104,24 @@ fn value(
         "working-set" => return Some(PromValue::Empty),
         "metrics-present" => 1,
         _ => {
-            let deployment = get(cluster, target)?;
-            let number = |pointer: &str| deployment.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
+            let workload = get(cluster, target)?;
+            let number = |pointer: &str| workload.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
             let available = number("/status/availableReplicas");
             match measure {
                 "unavailable-replicas" => number("/status/unavailableReplicas"),
                 "missing-replicas" => number("/spec/replicas") - available,
                 "available-replicas" => available,
+                "unready-replicas" => number("/spec/replicas") - number("/status/readyReplicas"),
+                "ready-replicas" => number("/status/readyReplicas"),
+                "outdated-replicas" => number("/spec/replicas") - number("/status/updatedReplicas"),
+                "unavailable-pods" => number("/status/numberUnavailable"),
+                "missing-pods" => {
+                    number("/status/desiredNumberScheduled") - number("/status/numberAvailable")
+                }
+                "outdated-pods" => {
+                    number("/status/desiredNumberScheduled") - number("/status/updatedNumberScheduled")
+                }
+                "available-pods" => number("/status/numberAvailable"),
                 _ => return None,
             }
         }

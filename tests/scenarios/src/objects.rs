@@ -1,10 +1,42 @@
 //! Objects that timelines put into the cluster, and what persons do to them by hand.
 
 use crate::timeline::Deploy;
+use nightshift_model::{Kind, ObjectRef};
 use serde_json::{Value, json};
 
-/// The Deployment that a `deploy` step describes.
-pub(crate) fn deployment(d: &Deploy) -> Value {
+/// A workload as timelines name it: `web`, `sts/ledger`, `ds/agent`.
+pub(crate) fn named(namespace: &str, text: &str) -> ObjectRef {
+    let (kind, name) = match text.split_once('/') {
+        Some(("sts", name)) => (Kind::StatefulSet, name),
+        Some(("ds", name)) => (Kind::DaemonSet, name),
+        Some(_) | None => (Kind::Deployment, text),
+    };
+    ObjectRef::new(kind, namespace, name, "")
+}
+
+/// The workload that a `deploy` step describes.
+pub(crate) fn workload(d: &Deploy) -> Value {
+    let target = named(&d.namespace, &d.name);
+    let mut object = deployment(&Deploy { name: target.name.clone(), ..d.clone() });
+    if target.kind != Kind::Deployment {
+        set(&mut object, "kind", json!(target.kind.as_str()));
+        let spec = object.get_mut("spec").expect("a spec");
+        for field in ["strategy", "paused"] {
+            spec.as_object_mut().expect("fields").remove(field);
+        }
+        if let Some(strategy) = &d.strategy {
+            set(spec, "updateStrategy", strategy.clone());
+        }
+        if target.kind == Kind::DaemonSet {
+            spec.as_object_mut().expect("fields").remove("replicas");
+        } else if d.parallel {
+            set(spec, "podManagementPolicy", json!("Parallel"));
+        }
+    }
+    object
+}
+
+fn deployment(d: &Deploy) -> Value {
     let mut container = json!({"name": "app", "image": d.image});
     let mut pod = json!({});
     if d.probe {

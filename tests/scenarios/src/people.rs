@@ -8,8 +8,8 @@ use nightshift_engine::{advance, system};
 use nightshift_model::incident::Reopening;
 use nightshift_model::vote::{Strength, VoteRefusal};
 use nightshift_model::{
-    Actor, Appended, Closure, Digest, HistoryEvent, Incident, IncidentEvent, Kind, ObjectRef, PersonId,
-    Phase, Proof, ProposalId, Role, Selector, Silence, Stream, SystemEvent, Vote, Wanted, Wish,
+    Actor, Appended, Closure, Digest, HistoryEvent, Incident, IncidentEvent, PersonId, Phase, Proof,
+    ProposalId, Role, Selector, Silence, Stream, SystemEvent, Vote, Wanted, Wish,
 };
 
 /// How often a person's click is tried against a moving incident.
@@ -93,7 +93,7 @@ impl Machine {
     pub(crate) fn propose(&mut self, step: &Propose) {
         let wish = Wish {
             person: PersonId(step.person.clone()),
-            target: ObjectRef::new(Kind::Deployment, &step.namespace, &step.deployment, ""),
+            target: crate::objects::named(&step.namespace, &step.deployment),
             wanted: Wanted::RollbackTo { revision: step.to },
             because: step.because.clone(),
             at: self.world.now(),

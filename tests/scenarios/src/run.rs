@@ -139,6 +139,7 @@ impl Machine {
                         namespace: "shop".to_owned(),
                         image: many.image.clone(),
                         replicas: many.replicas,
+                        parallel: false,
                         strategy: None,
                         probe: false,
                         paused: false,
@@ -160,8 +161,10 @@ impl Machine {
                 self.world.cluster().sim.program(&p.image, program);
             }
             Step::SetImage(s) => {
-                tell(&format!("kubectl set image deployment/{} app={}", s.deployment, s.image));
-                let path = target(&s.namespace, &s.deployment).path().unwrap_or_default();
+                let target = objects::named(&s.namespace, &s.deployment);
+                let kind = target.kind.as_str().to_lowercase();
+                tell(&format!("kubectl set image {kind}/{} app={}", target.name, s.image));
+                let path = target.path().unwrap_or_default();
                 self.by_hand(Method::Patch, &path, "kubectl-set", Some(&objects::set_image(&s.image)));
             }
             Step::Patch(p) => {
@@ -195,8 +198,15 @@ impl Machine {
             Step::AskFor(ask) => self.reopen(&ask.person, true),
             Step::Propose(propose) => {
                 tell(&format!(
-                    "{}: nightshift propose rollback deploy/{} -n {} --to {}",
-                    propose.person, propose.deployment, propose.namespace, propose.to
+                    "{}: nightshift propose rollback {} -n {} --to {}",
+                    propose.person,
+                    if propose.deployment.starts_with("sts/") || propose.deployment.starts_with("ds/") {
+                        propose.deployment.clone()
+                    } else {
+                        format!("deploy/{}", propose.deployment)
+                    },
+                    propose.namespace,
+                    propose.to
                 ));
                 self.propose(propose);
             }
@@ -252,8 +262,8 @@ impl Machine {
     }
 
     fn deploy(&mut self, d: &Deploy) {
-        self.apply(objects::deployment(d));
-        self.learn(&target(&d.namespace, &d.name));
+        self.apply(objects::workload(d));
+        self.learn(&objects::named(&d.namespace, &d.name));
     }
 
     fn apply(&mut self, object: Value) {

@@ -85,7 +85,7 @@ pub enum PrometheusMode {
 pub enum Step {
     /// A line for the reader.
     Note(String),
-    /// Creates or replaces a Deployment.
+    /// Creates or replaces a Deployment, or another workload.
     Deploy(Deploy),
     /// Creates as many Deployments, named `<name>-1` and so on.
     DeployMany(DeployMany),
@@ -162,17 +162,20 @@ fn three() -> u32 {
     3
 }
 
-/// A Deployment of one container, `app`.
+/// A workload of one container, `app`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Deploy {
-    /// Its name.
+    /// Its name; `sts/name` is a StatefulSet, `ds/name` a DaemonSet.
     pub name: String,
     /// Its namespace.
     #[serde(default = "shop")]
     pub namespace: String,
     /// The image of its container.
     pub image: String,
+    /// `podManagementPolicy: Parallel` of a StatefulSet.
+    #[serde(default)]
+    pub parallel: bool,
     /// Replicas, 3 by default.
     #[serde(default = "three")]
     pub replicas: u32,
@@ -265,7 +268,8 @@ pub enum Does {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SetImage {
-    /// The Deployment.
+    /// The workload, as in `deploy`.
+    #[serde(alias = "workload")]
     pub deployment: String,
     /// The image.
     pub image: String,
@@ -385,7 +389,8 @@ pub struct Vote {
 pub struct Propose {
     /// Who.
     pub person: String,
-    /// The Deployment.
+    /// The workload, as in `deploy`.
+    #[serde(alias = "workload")]
     pub deployment: String,
     /// Its namespace.
     #[serde(default = "shop")]

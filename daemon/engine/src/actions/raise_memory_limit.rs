@@ -166,7 +166,7 @@ pub fn inverse(target: &ObjectRef, memory: &MemoryChange) -> Inverse {
             back.limit.to,
             by_hand(target, &back)
         ),
-        action: Action::RaiseMemoryLimit { target: target.clone(), memory: back },
+        action: Some(Action::RaiseMemoryLimit { target: target.clone(), memory: back }),
     }
 }
 

@@ -135,6 +135,7 @@ async fn get<W: Wire>(wire: &W, place: &Place) -> Live {
         Kind::ReplicaSet => Some("/apis/apps/v1/namespaces/{}/replicasets"),
         Kind::HorizontalPodAutoscaler => Some("/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers"),
         Kind::Deployment
+        | Kind::ControllerRevision
         | Kind::StatefulSet
         | Kind::DaemonSet
         | Kind::Job

@@ -6,7 +6,7 @@ use crate::samples::{at, finding, proposal, rules, target};
 use nightshift_model::apply::Place;
 use nightshift_model::history::{Actor, Quarantine};
 use nightshift_model::incident::{Closure, Escalation, PastProposal};
-use nightshift_model::{ObjectRef, Revision, Risk, Seconds};
+use nightshift_model::{Action, Kind, ObjectRef, Revision, Risk, Seconds};
 
 type Change = Box<dyn FnOnce(&mut Rules)>;
 
@@ -63,13 +63,18 @@ fn what_is_no_wish_is_refused_by_name() {
     for (bad, expected) in [
         (named(Kind::Deployment, "shop", "../cart"), "bad-name"),
         (named(Kind::Deployment, "shop", ""), "bad-name"),
-        (named(Kind::StatefulSet, "shop", "cart"), "bad-name"),
+        (named(Kind::Job, "shop", "cart"), "bad-name"),
+        (named(Kind::Other("Rollout".to_owned()), "shop", "cart"), "bad-name"),
         (Wish { because: " \n".to_owned(), ..wish("bob") }, "no-reason"),
         (Wish { at: at(1000) - Seconds(301), ..wish("bob") }, "stale-statement"),
         (Wish { at: at(1301), ..wish("bob") }, "stale-statement"),
     ] {
         let got = told(&[], &bad, |_| ());
         assert!(got.starts_with(expected), "{bad:?}: {got}");
+    }
+    for kind in [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet] {
+        let got = told(&[], &named(kind.clone(), "shop", "cart"), |_| ());
+        assert!(got.starts_with("Opens"), "{kind}: {got}");
     }
 }
 
@@ -159,7 +164,7 @@ fn an_inverse_is_offered_for_what_was_written_and_is_over() {
     assert_eq!(ask(&over(None)), None, "nothing was written");
     let wish = ask(&over(Some(at(20)))).unwrap();
     assert_eq!(wish.undoes, Some(plan.proposal.clone()));
-    let Action::RollbackDeployment { to, .. } = &plan.inverse.action else { panic!("{:?}", plan.inverse) };
+    let Some(Action::RollbackDeployment { to, .. }) = &plan.inverse.action else { panic!("a rollback") };
     assert!(
         matches!(&wish.wanted, Wanted::RollbackToSet { replica_set, .. } if *replica_set == to.replica_set)
     );

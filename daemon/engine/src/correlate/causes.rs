@@ -37,6 +37,7 @@ pub fn settles(blamed: &Kind) -> Seconds {
         }
         Kind::Pod
         | Kind::ReplicaSet
+        | Kind::ControllerRevision
         | Kind::Namespace
         | Kind::Event
         | Kind::Service

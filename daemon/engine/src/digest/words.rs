@@ -101,7 +101,9 @@ pub fn alert(alert: &Alert, local: impl Fn(Timestamp) -> String) -> String {
 /// An action with its target, to stand after "would" or "to".
 pub fn action(action: &Action) -> String {
     match action {
-        Action::RollbackDeployment { target, to } => {
+        Action::RollbackDaemonSet { target, to }
+        | Action::RollbackDeployment { target, to }
+        | Action::RollbackStatefulSet { target, to } => {
             format!("roll {} back to revision {}", visible(&target.to_string()), to.number)
         }
         Action::RaiseMemoryLimit { target, memory } => format!(

@@ -55,8 +55,16 @@ fn line(pod: &Value) -> PodLine {
         node: get("/spec/nodeName"),
         phase: get("/status/phase"),
         ready,
-        template_hash: word(entry(pod, "/metadata/labels", "pod-template-hash")),
+        template_hash: word(template_hash(pod)),
         containers: all.take(50).map(|(spec, init)| container(pod, spec, init)).collect(),
+    }
+}
+
+/// A Deployment's pods bear one label, those of StatefulSets and DaemonSets the other.
+fn template_hash(pod: &Value) -> &str {
+    match entry(pod, "/metadata/labels", "pod-template-hash") {
+        "" => entry(pod, "/metadata/labels", "controller-revision-hash"),
+        hash => hash,
     }
 }
 

@@ -4,8 +4,8 @@ use super::answer::{Refusal, clean, entry, flag, list, number, object, text, tim
 use super::{get, path_of, segment, selector, template};
 use crate::normal::template_digest;
 use nightshift_model::effect::Accept;
-use nightshift_model::evidence::{FieldWriter, GitOpsOwner, WorkloadFacts};
-use nightshift_model::{ObjectRef, Observed, RawPart, Read};
+use nightshift_model::evidence::{FieldWriter, GitOpsOwner, Replacing, WorkloadFacts};
+use nightshift_model::{Kind, ObjectRef, Observed, RawPart, Read};
 use serde_json::Value;
 
 const ANNOTATIONS: &str = "/metadata/annotations";
@@ -22,16 +22,17 @@ pub(super) fn reads(target: &ObjectRef) -> Vec<Read> {
 pub(super) fn observe(parts: &[RawPart], target: &ObjectRef) -> Result<Observed, Refusal> {
     let live = object(parts, 0, &target.name, &target.uid)?;
     let pods = live.pointer("/spec/template").unwrap_or(&Value::Null);
+    let counts = Counts::of(&live, &target.kind);
     Ok(Observed::Workload(WorkloadFacts {
         object: ObjectRef { uid: word(text(&live, "/metadata/uid")), ..target.clone() },
         selector: live.pointer("/spec/selector").map(selector::query).unwrap_or_default(),
         revision: entry(&live, ANNOTATIONS, "deployment.kubernetes.io/revision").parse().unwrap_or(0),
         generation: live.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0),
-        replicas: live.pointer("/spec/replicas").map_or(1, |_| number(&live, "/spec/replicas")),
-        available: number(&live, "/status/availableReplicas"),
-        updated: number(&live, "/status/updatedReplicas"),
+        replicas: counts.wanted,
+        available: counts.available,
+        updated: counts.updated,
         paused: flag(&live, "/spec/paused"),
-        strategy: word(text(&live, "/spec/strategy/type")),
+        strategy: word(text(&live, strategy(&target.kind))),
         service_account: template::service_account(pods),
         template: template_digest(pods),
         gitops: gitops(&live, target),
@@ -41,7 +42,46 @@ pub(super) fn observe(parts: &[RawPart], target: &ObjectRef) -> Result<Observed,
         change_cause: said(&live, "kubernetes.io/change-cause", CAUSE),
         written_by: written_by(&live),
         conditions: list(&live, "/status/conditions").iter().take(20).map(condition).collect(),
+        replacing: replacing(&live, &target.kind),
     }))
+}
+
+/// How many pods there should be and are.
+struct Counts {
+    wanted: u32,
+    available: u32,
+    updated: u32,
+}
+
+impl Counts {
+    fn of(live: &Value, kind: &Kind) -> Self {
+        let of = |name: &str| number(live, &format!("/status/{name}"));
+        if *kind == Kind::DaemonSet {
+            let wanted = of("desiredNumberScheduled");
+            return Self { wanted, available: of("numberAvailable"), updated: of("updatedNumberScheduled") };
+        }
+        let wanted = live.pointer("/spec/replicas").map_or(1, |_| number(live, "/spec/replicas"));
+        Self { wanted, available: of("availableReplicas"), updated: of("updatedReplicas") }
+    }
+}
+
+/// Where the type of the strategy stands.
+fn strategy(kind: &Kind) -> &'static str {
+    if *kind == Kind::Deployment { "/spec/strategy/type" } else { "/spec/updateStrategy/type" }
+}
+
+/// How a changed template reaches the pods of a StatefulSet or DaemonSet.
+fn replacing(live: &Value, kind: &Kind) -> Replacing {
+    let partition = number(live, "/spec/updateStrategy/rollingUpdate/partition");
+    let held = if text(live, "/spec/updateStrategy/type") == "OnDelete" {
+        Some("its update strategy is OnDelete: no pod is replaced until somebody deletes it".to_owned())
+    } else if partition > 0 {
+        Some(format!("a partition keeps the pods below ordinal {partition} as they are"))
+    } else {
+        None
+    };
+    let ordered = *kind == Kind::StatefulSet && text(live, "/spec/podManagementPolicy") != "Parallel";
+    Replacing { held, ordered }
 }
 
 fn said(live: &Value, annotation: &str, cap: usize) -> Option<String> {

@@ -1,7 +1,7 @@
 //! From a person's wish to a draft: any revision that exists may be named, and nothing needs to be wrong. What forbids a
 //! rollback forbids this one too.
 
-use super::{Case, RISK, no_plan, rollback_deployment};
+use super::{Case, RISK, no_plan, revision};
 use crate::actions;
 use crate::rules::Rules;
 use crate::text::visible;
@@ -23,7 +23,8 @@ const WORDS: usize = 300;
 #[allow(clippy::result_large_err)] // built once an incident
 pub(super) fn plan(incident: &Incident, wish: &Wish, rules: &Rules) -> Result<Draft, Escalation> {
     let refused = |why: String| no_plan(vec![why], None);
-    let action = wish.wanted.action();
+    let action =
+        wish.action().ok_or_else(|| refused(format!("nothing can do that to a {}", wish.target.kind)))?;
     let playbook = for_action(&rules.playbooks, action, &wish.target.kind)
         .ok_or_else(|| refused(format!("no playbook in force plans a {action} of a {}", wish.target.kind)))?;
     let case = Case::of(incident).ok_or_else(|| refused(unread(incident, wish)))?;
@@ -50,7 +51,7 @@ impl<'a> Case<'a> {
     /// The revision that a wish names, and the current one.
     fn named(&self, wish: &Wish) -> Result<(&'a RevisionLine, &'a RevisionLine), String> {
         let rollouts = self.rollouts.ok_or("the rollout history could not be read")?;
-        let current = self.current().ok_or("the Deployment has no ReplicaSet for its template yet")?;
+        let current = self.current().ok_or_else(|| self.no_current())?;
         let target = &self.workload.object;
         let has = || those(rollouts, current);
         let kept = match &wish.wanted {
@@ -101,7 +102,7 @@ impl<'a> Case<'a> {
             images: seen.map_or_else(|| written(&kept.images), |h| h.images.clone()),
             healthy_at: seen.map(|h| h.at),
         };
-        let action = Action::RollbackDeployment { target: target.clone(), to };
+        let action = Action::rollback(target.clone(), to).ok_or_else(|| vec![self.no_revisions()])?;
         let written = actions::written(&action);
         let verification = asked_for(self.verification(playbook, &action, rules)?, &target, written);
         let mut hazards = self.hazards(kept, current, "newer");
@@ -117,7 +118,7 @@ impl<'a> Case<'a> {
             risk: RISK,
             shown: self.shown(kept),
             verification,
-            inverse: rollback_deployment::inverse(&target, current),
+            inverse: revision::inverse(&target, current),
             selector: self.workload.selector.clone(),
             blast: self.blast(),
         })

@@ -30,6 +30,7 @@ pub fn places(scope: &ObjectRef) -> Vec<ObjectRef> {
         Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet => Some(scope.clone()),
         Kind::Pod
         | Kind::ReplicaSet
+        | Kind::ControllerRevision
         | Kind::Job
         | Kind::CronJob
         | Kind::Node

@@ -158,7 +158,8 @@ impl Labels {
             Kind::PodDisruptionBudget => Some("poddisruptionbudget"),
             Kind::ResourceQuota => Some("resourcequota"),
             Kind::Ingress => Some("ingress"),
-            Kind::Namespace
+            Kind::ControllerRevision
+            | Kind::Namespace
             | Kind::Event
             | Kind::EndpointSlice
             | Kind::StorageClass

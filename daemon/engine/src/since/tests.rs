@@ -39,7 +39,7 @@ fn plan() -> Plan {
     let target = plan.action.target().clone();
     plan.action = Action::RollbackDeployment { target: target.clone(), to: revision(1, "uid-rs", earlier) };
     let current = template_digest(deployment().pointer("/spec/template").unwrap());
-    plan.inverse.action = Action::RollbackDeployment { target, to: revision(2, "uid-rs2", current) };
+    plan.inverse.action = Some(Action::RollbackDeployment { target, to: revision(2, "uid-rs2", current) });
     plan.preconditions.spec = spec_digest(&deployment(), false);
     plan
 }

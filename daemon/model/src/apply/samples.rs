@@ -57,7 +57,7 @@ fn spec() -> VerificationSpec {
 }
 
 fn inverse() -> Inverse {
-    Inverse { action: action(), sentence: "back".to_owned() }
+    Inverse { action: Some(action()), sentence: "back".to_owned() }
 }
 
 pub(super) fn draft() -> Draft {

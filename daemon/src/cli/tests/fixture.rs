@@ -226,6 +226,7 @@ fn answers(name: &str) -> Vec<Evidence> {
         change_cause: None,
         written_by: None,
         conditions: Vec::new(),
+        replacing: evidence::Replacing::default(),
     };
     let pod = PodLine {
         pod: ObjectRef::new(Kind::Pod, "shop", &format!("{name}-7d4-x"), "u-9"),
@@ -378,7 +379,7 @@ fn draft(name: &str) -> Draft {
             cluster_only: None,
         },
         inverse: Inverse {
-            action: to(2, "7d4", b"two"),
+            action: Some(to(2, "7d4", b"two")),
             sentence: "Roll forward to revision 2 again.".to_owned(),
         },
         selector: format!("app={name}"),

@@ -129,7 +129,11 @@ struct AgainView {
 /// What an action does, in a person's words.
 pub(super) fn sentence(action: &Action) -> String {
     match action {
-        Action::RollbackDeployment { target, to } => format!("Roll back {target} to revision {}", to.number),
+        Action::RollbackDaemonSet { target, to }
+        | Action::RollbackDeployment { target, to }
+        | Action::RollbackStatefulSet { target, to } => {
+            format!("Roll back {target} to revision {}", to.number)
+        }
         Action::RaiseMemoryLimit { target, memory } => format!(
             "Set the memory limit of container {} in {target} from {} to {}",
             memory.container, memory.limit.from, memory.limit.to
@@ -491,28 +495,24 @@ fn last_words(story: &Story) -> String {
 fn by_reference(proposal: &Proposal, desk: &Desk<'_>) -> String {
     let plan = proposal.plan();
     let Sealed::Reference { source, pointers, .. } = &plan.request.body else { return String::new() };
-    let Action::RollbackDeployment { to, .. } = &plan.action else { return String::new() };
-    let seen = to.healthy_at.map_or_else(
-        || "nightshift never saw it healthy.".to_owned(),
-        |at| format!("Recorded healthy {} ({}).", clock(at, desk.now, desk.zone), ago(at, desk.now)),
-    );
+    let seen = match plan.action.revision().map(|to| to.healthy_at) {
+        None => String::new(),
+        Some(None) => " nightshift never saw it healthy.".to_owned(),
+        Some(Some(at)) => {
+            format!(" Recorded healthy {} ({}).", clock(at, desk.now, desk.zone), ago(at, desk.now))
+        }
+    };
     let fields = if pointers.len() == 1 { "field" } else { "fields" };
     format!(
-        "Taken from {source} as it stands in the cluster, {} {fields}; another content is refused. {seen}",
+        "Taken from {source} as it stands in the cluster, {} {fields}; another content is refused.{seen}",
         pointers.len()
     )
 }
 
 fn images(action: &Action) -> Vec<String> {
-    match action {
-        Action::RollbackDeployment { to, .. } => {
-            let id = |i: &SeenImage| {
-                if i.image_id.is_empty() { String::new() } else { format!(" ({})", i.image_id) }
-            };
-            to.images.iter().map(|i| format!("{}: {}{}", i.container, i.image, id(i))).collect()
-        }
-        Action::RaiseMemoryLimit { .. } => Vec::new(),
-    }
+    let id = |i: &SeenImage| if i.image_id.is_empty() { String::new() } else { format!(" ({})", i.image_id) };
+    let all = action.revision().map(|to| to.images.as_slice()).unwrap_or_default();
+    all.iter().map(|i| format!("{}: {}{}", i.container, i.image, id(i))).collect()
 }
 
 fn change(change: &nightshift_model::FieldChange) -> ChangeView {

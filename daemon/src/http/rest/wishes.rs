@@ -103,7 +103,9 @@ fn next(why: &NotAsked) -> &'static str {
         NotAsked::Service | NotAsked::NoRole(..) => {
             "Ask somebody whose role may approve in that namespace; the registry has them."
         }
-        NotAsked::BadName(_) => "Name a Deployment and its namespace as Kubernetes has them.",
+        NotAsked::BadName(_) => {
+            "Name a Deployment, StatefulSet or DaemonSet and its namespace as Kubernetes has them."
+        }
         NotAsked::NoReason => "Say why.",
         NotAsked::Stale => "Set this machine's clock, then ask again.",
         NotAsked::Waits(_) => {

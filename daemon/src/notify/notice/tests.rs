@@ -44,7 +44,7 @@ fn draft() -> Draft {
             cluster_only: None,
         },
         inverse: Inverse {
-            action: Action::RollbackDeployment { target: scope(), to: to(5) },
+            action: Some(Action::RollbackDeployment { target: scope(), to: to(5) }),
             sentence: "roll forward again".to_owned(),
         },
         selector: String::new(),

@@ -134,9 +134,9 @@ fn clock() {
 fn sizes() {
     let lines = |count: usize| "fn f() {}\n".repeat(count);
     let tests = |count: usize| format!("fn f() {{}}\n#[cfg(test)]\nmod tests {{\n{}}}\n", lines(count));
-    let five: Vec<String> = (0..8).map(|i| format!("daemon/sim/src/{i}.rs")).collect();
+    let eight: Vec<String> = (0..8).map(|i| format!("daemon/sim/src/{i}.rs")).collect();
     let (big, part) = (lines(701), lines(699));
-    let sim: Vec<(&str, &str)> = five.iter().map(|path| (path.as_str(), part.as_str())).collect();
+    let sim: Vec<(&str, &str)> = eight.iter().map(|path| (path.as_str(), part.as_str())).collect();
     rule(
         "sizes",
         &tree(&[

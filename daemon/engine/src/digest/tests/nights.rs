@@ -287,7 +287,7 @@ impl Script {
                 cluster_only: None,
             },
             inverse: Inverse {
-                action: action(5),
+                action: Some(action(5)),
                 sentence: "roll forward to revision 5 again, by a new proposal".to_owned(),
             },
             selector: "app=x".to_owned(),
