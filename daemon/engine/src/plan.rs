@@ -190,7 +190,8 @@ impl<'a> Case<'a> {
             (Some(_), Some(_), Some(h)) => {
                 vec![format!(
                     "revision {} was seen healthy at {}, so the rollout is not the cause",
-                    h.number, h.at
+                    h.named(),
+                    h.at
                 )]
             }
             (Some(r), Some(_), None) if r.revisions.len() < 2 => {

@@ -558,6 +558,11 @@ impl HealthyRevision {
         let known = &self.replica_set;
         if known.uid.is_empty() { known.same_name(holder) } else { known.uid == holder.uid }
     }
+
+    /// Its number; the name of what holds it where no number is known, as of a ControllerRevision.
+    pub fn named(&self) -> String {
+        if self.number == 0 { self.replica_set.name.clone() } else { self.number.to_string() }
+    }
 }
 
 /// One sample of an instant query.

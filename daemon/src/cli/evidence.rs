@@ -103,7 +103,7 @@ fn lines(screen: &Screen, facts: &Observed) -> Vec<String> {
             .map(|r| {
                 format!(
                     "revision {} was healthy from {} to {}",
-                    r.number,
+                    r.named(),
                     screen.clock(r.since),
                     screen.clock(r.at)
                 )

@@ -107,7 +107,7 @@ fn tell(view: &mut EvidenceView, facts: &Observed, now: Timestamp, zone: &jiff::
         Observed::Healthy(seen) => {
             view.gist = seen.first().map_or_else(
                 || "none recorded".to_owned(),
-                |r| format!("revision {} was healthy at {}", r.number, clock(r.at, now, zone)),
+                |r| format!("revision {} was healthy at {}", r.named(), clock(r.at, now, zone)),
             );
             view.lines = seen
                 .iter()
@@ -115,7 +115,8 @@ fn tell(view: &mut EvidenceView, facts: &Observed, now: Timestamp, zone: &jiff::
                     let (since, at) = (clock(r.since, now, zone), clock(r.at, now, zone));
                     format!(
                         "revision {} ({}): healthy since {since}, recorded {at}",
-                        r.number, r.template_hash
+                        r.named(),
+                        r.template_hash
                     )
                 })
                 .collect();

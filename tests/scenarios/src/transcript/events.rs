@@ -193,7 +193,7 @@ pub(super) fn system(event: &S) -> Option<String> {
             more => format!("{kind}: {} entries", more.len()),
         },
         S::HealthySeen { revision: r } => {
-            format!("{kind}: {} revision {} since {}", r.workload, r.number, r.since)
+            format!("{kind}: {} revision {} since {}", r.workload, r.named(), r.since)
         }
         S::AuditClosed { why } => format!("{kind}: {why}"),
         S::AuditAdopted { because, .. } => format!("{kind}: {because}"),
