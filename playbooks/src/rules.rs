@@ -2,7 +2,7 @@
 
 use crate::bind::already_matched;
 use crate::promql;
-use crate::schema::{Condition, Measure, Parameter, Plan, Playbook, Verify, When};
+use crate::schema::{Condition, Measure, Parameter, Plan, Playbook, Verify, WantedCause, When};
 use crate::shape::Fault;
 use crate::tree::{Places, under};
 use nightshift_model::{ActionKind, Kind};
@@ -120,7 +120,8 @@ impl Rules<'_> {
                 format!("write `kind: {}`", kinds.replace(" or a ", "` or `kind: ")),
             );
         }
-        if when.reason.is_none() {
+        // That a rollout brought it is reason enough: whatever it is, the earlier template did not have it.
+        if when.reason.is_none() && when.cause != WantedCause::Rollout {
             self.fault("when.reason", "an action for every reason", "name the reason that it mends");
         }
     }

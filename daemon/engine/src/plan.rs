@@ -13,8 +13,8 @@ use nightshift_model::evidence::{
 };
 use nightshift_model::plan::Blast;
 use nightshift_model::{
-    Action, ActionKind, Draft, Escalation, FieldChange, Finding, Got, Incident, Kind, Observed, RevisionRef,
-    Risk, Seconds, VerificationSpec,
+    Action, ActionKind, Draft, Escalation, FieldChange, Finding, Got, Incident, Kind, Observed, Reason,
+    RevisionRef, Risk, Seconds, VerificationSpec,
 };
 use nightshift_playbooks::schema::Plan as Allowed;
 use nightshift_playbooks::{Cause, Playbook, Situation};
@@ -110,6 +110,32 @@ fn no_plan(reasons: Vec<String>, handover: Option<String>) -> Escalation {
 /// A rollback changes one workload, and can change it back.
 pub(crate) const RISK: Risk = Risk::Medium;
 
+/// Whether a pod template can bring what is seen. What the registry, the node or the volume's other user do to it
+/// stays as it is under an earlier template.
+fn of_the_template(symptom: &Finding) -> bool {
+    use nightshift_model::Cause as Why;
+    let reason = matches!(
+        symptom.reason,
+        Reason::CrashLoopBackOff
+            | Reason::OOMKilled
+            | Reason::ImagePullBackOff
+            | Reason::ErrImageNeverPull
+            | Reason::InvalidImageName
+            | Reason::CreateContainerConfigError
+            | Reason::CreateContainerError
+            | Reason::RunContainerError
+            | Reason::PostStartHookError
+            | Reason::Unhealthy
+            | Reason::InitContainerStuck
+            | Reason::FailedMount
+    );
+    let around = matches!(
+        symptom.cause,
+        Why::Unauthorized | Why::RegistryUnreachable | Why::RateLimited | Why::NodeMemory | Why::MultiAttach
+    );
+    reason && !around
+}
+
 /// The answers that a plan rests on.
 struct Case<'a> {
     incident: &'a Incident,
@@ -169,13 +195,15 @@ impl<'a> Case<'a> {
         self.symptom.map_or("", |s| s.template_hash.as_str())
     }
 
-    /// *Caused by the rollout* only while the broken revision is the newest one and was never seen healthy.
+    /// *Caused by the rollout* only while the broken revision is the newest one and was never seen healthy, and what is seen
+    /// is of the kind that a template brings.
     fn cause(&self) -> Cause {
         let newest = self.current().is_some_and(|c| c.template_hash == self.broken());
         let seen_healthy = self.healthy.iter().any(|h| h.template_hash == self.broken());
         let earlier = self.rollouts.is_some_and(|r| r.revisions.len() > 1);
         let memory = self.symptom.is_some_and(memory::short);
-        match newest && !seen_healthy && earlier {
+        let brought = self.symptom.is_some_and(of_the_template);
+        match brought && newest && !seen_healthy && earlier {
             true => Cause::Rollout,
             false if memory => Cause::MemoryLimit,
             false => Cause::Unknown,
@@ -456,8 +484,17 @@ impl<'a> Case<'a> {
             .symptom
             .and_then(|s| s.exit.as_ref())
             .map_or_else(String::new, |e| format!(" (exit code {}: {})", e.code, e.class.meaning()));
+        let what = match self.symptom {
+            Some(s) if s.reason != Reason::CrashLoopBackOff && s.cause.is_unknown() => {
+                format!("is broken ({})", s.reason)
+            }
+            Some(s) if s.reason != Reason::CrashLoopBackOff => {
+                format!("is broken ({}: {})", s.reason, s.cause.clause())
+            }
+            Some(_) | None => "crash-loops".to_owned(),
+        };
         format!(
-            "Container {} of revision {} ({}) crash-loops since {}{exit}. This revision was never seen healthy; \
+            "Container {} of revision {} ({}) {what} since {}{exit}. This revision was never seen healthy; \
              revision {} ({}) was, at {}.",
             self.container(),
             current.number,
