@@ -86,15 +86,12 @@ fn leaving<'a>(at: &Look<'a>, of: &BudgetFacts) -> Vec<(Timestamp, &'a PodFacts)
     }
     let ours = |pod: &&PodFacts| {
         let daemon = pod.meta.owner.as_ref().is_some_and(|owner| owner.kind == Kind::DaemonSet);
-        pod.meta.namespace == of.meta.namespace
-            && of.selector.selects(&pod.meta.labels.all)
-            && !pod.is_leaving()
-            && !daemon
+        of.selector.selects(&pod.meta.labels.all) && !pod.is_leaving() && !daemon
     };
     let on = |pod: &'a PodFacts| {
         let node = cordoned.iter().find(|node| node.meta.name == pod.node)?;
         let seen = || at.view.first_seen(&node.meta.uid).unwrap_or(at.now);
         Some((node.cordoned_since().unwrap_or_else(seen), pod))
     };
-    at.view.pods().filter(ours).filter_map(on).collect()
+    at.view.pods_in(&of.meta.namespace).filter(ours).filter_map(on).collect()
 }

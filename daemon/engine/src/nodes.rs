@@ -1,7 +1,7 @@
 //! Whether the cluster itself is in trouble, as the executor sees it right before a write: more than one node that is
 //! not Ready is a larger failure than one workload's. Not knowing counts as trouble.
 
-use crate::seal::{items, object};
+use crate::seal::{is_ready, items, object};
 use crate::wire::Wire;
 use nightshift_model::Nodes;
 use nightshift_model::effect::{Accept, RawPart, Read};
@@ -67,20 +67,9 @@ struct Page {
 fn page(part: &RawPart) -> Result<Page, String> {
     let list = object(part, "the nodes")?;
     let items = items(&list, "the nodes")?;
-    let not_ready = items.iter().filter(|node| !ready(node)).count();
+    let not_ready = items.iter().filter(|node| !is_ready(node)).count();
     let next = list.pointer("/metadata/continue").and_then(Value::as_str).unwrap_or_default();
     Ok(Page { not_ready: u32::try_from(not_ready).unwrap_or(u32::MAX), next: next.to_owned() })
-}
-
-/// A kubelet that is silent leaves the condition Unknown, and a new node has none: neither is Ready.
-fn ready(node: &Value) -> bool {
-    let conditions = node.pointer("/status/conditions").and_then(Value::as_array);
-    conditions
-        .is_some_and(|all| all.iter().any(|c| field(c, "type") == "Ready" && field(c, "status") == "True"))
-}
-
-fn field<'a>(value: &'a Value, name: &str) -> &'a str {
-    value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::actions;
 use crate::difference::difference_digest;
 use crate::normal::spec_digest;
-use crate::seal::{autoscaled, object};
+use crate::seal::{autoscaled, is_ready, object};
 use crate::{namespace, nodes};
 use nightshift_model::finding::Reason;
 use nightshift_model::{LiveFacts, LiveTarget, Plan, Seconds, Timestamp};
@@ -75,19 +75,19 @@ pub(crate) fn symptom_stands(
     if matches!(reason, Reason::CrashLoopBackOff | Reason::OOMKilled) {
         return crash_looping(pods, now, within);
     }
-    let list = object(pods, "the target's pods")?;
-    let items = list.get("items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let staying = items.iter().filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_none());
-    let ready = |pod: &Value| {
-        let conditions = pod.pointer("/status/conditions").and_then(Value::as_array);
-        conditions.is_some_and(|all| all.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"))
-    };
-    let mut staying = staying.peekable();
-    let none = staying.peek().is_none();
-    if none || staying.any(|pod| !ready(pod)) {
+    let staying = staying(pods)?;
+    if staying.is_empty() || !staying.iter().all(is_ready) {
         return Ok(());
     }
     Err(format!("the symptom is gone ({reason}): every pod is Ready"))
+}
+
+/// The target's pods that nobody deletes.
+fn staying(pods: &nightshift_model::RawPart) -> Result<Vec<Value>, String> {
+    let list = object(pods, "the target's pods")?;
+    let mut items = list.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+    items.retain(|pod| pod.pointer("/metadata/deletionTimestamp").is_none());
+    Ok(items)
 }
 
 /// A container waits in a crash loop, or ended within the last two back-off periods.
@@ -97,16 +97,14 @@ pub(crate) fn crash_looping(
     now: Timestamp,
     within: Seconds,
 ) -> Result<(), String> {
-    let list = object(pods, "the target's pods")?;
-    let items = list.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
-    let containers =
-        items.iter().filter(|p| p.pointer("/metadata/deletionTimestamp").is_none()).flat_map(|pod| {
-            ["initContainerStatuses", "containerStatuses"]
-                .iter()
-                .filter_map(|list| pod.get("status")?.get(*list)?.as_array())
-                .flatten()
-                .collect::<Vec<_>>()
-        });
+    let staying = staying(pods)?;
+    let containers = staying.iter().flat_map(|pod| {
+        ["initContainerStatuses", "containerStatuses"]
+            .iter()
+            .filter_map(|list| pod.get("status")?.get(*list)?.as_array())
+            .flatten()
+            .collect::<Vec<_>>()
+    });
     let broken = |status: &&Value| {
         let waiting = status.pointer("/state/waiting/reason").and_then(Value::as_str);
         let restarts = status.get("restartCount").and_then(Value::as_u64).unwrap_or(0);

@@ -111,6 +111,13 @@ pub(crate) fn object(part: &RawPart, what: &str) -> Result<Value, String> {
     }
 }
 
+/// Whether condition Ready of a pod or a node is True. A kubelet that is silent leaves it Unknown, and what is new has none:
+/// neither is Ready.
+pub(crate) fn is_ready(object: &Value) -> bool {
+    let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
+    conditions.is_some_and(|all| all.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"))
+}
+
 /// The items of a list. Of an empty list of metadata the API server says `"items": null`.
 pub(crate) fn items<'a>(list: &'a Value, what: &str) -> Result<&'a [Value], String> {
     let is_list = list.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));

@@ -1,10 +1,9 @@
 //! DaemonSets: one pod on every node that is chosen.
 
 use super::lenient::{lenient, read_through, take_object};
-use super::meta::{LabelSet, Meta, TemplateWire};
+use super::meta::{LabelSet, Meta, StrategyWire, TemplateWire};
 use super::pool::Pool;
 use serde::Deserialize;
-use std::sync::Arc;
 
 /// What is kept of a DaemonSet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,13 +58,6 @@ struct SpecWire {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
-struct StrategyWire {
-    #[serde(rename = "type", deserialize_with = "lenient")]
-    name: Arc<str>,
-}
-
-#[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct StatusWire {
     #[serde(deserialize_with = "lenient")]
@@ -84,7 +76,7 @@ struct StatusWire {
     number_misscheduled: u32,
 }
 
-take_object!(DaemonSetWire, SpecWire, StrategyWire, StatusWire);
+take_object!(DaemonSetWire, SpecWire, StatusWire);
 read_through!(DaemonSetFacts, DaemonSetWire);
 
 impl From<DaemonSetWire> for DaemonSetFacts {

@@ -1,10 +1,9 @@
 //! Deployments: what is wanted, what is there.
 
 use super::lenient::{lenient, read_through, take_object};
-use super::meta::{Condition, ConditionWire, Meta};
+use super::meta::{Condition, ConditionWire, Meta, StrategyWire};
 use super::pool::Pool;
 use serde::Deserialize;
-use std::sync::Arc;
 
 /// What is kept of a Deployment. Which template is current is told by its newest ReplicaSet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,13 +80,6 @@ struct SpecWire {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
-struct StrategyWire {
-    #[serde(rename = "type", deserialize_with = "lenient")]
-    name: Arc<str>,
-}
-
-#[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct StatusWire {
     #[serde(deserialize_with = "lenient")]
@@ -106,7 +98,7 @@ struct StatusWire {
     conditions: Vec<ConditionWire>,
 }
 
-take_object!(DeploymentWire, SpecWire, StrategyWire, StatusWire);
+take_object!(DeploymentWire, SpecWire, StatusWire);
 read_through!(DeploymentFacts, DeploymentWire);
 
 impl From<DeploymentWire> for DeploymentFacts {

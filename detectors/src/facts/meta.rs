@@ -241,7 +241,24 @@ pub(super) struct TemplateWire {
     pub(super) metadata: Meta,
 }
 
-take_object!(Meta, Annotations, OwnerWire, ConditionWire, TemplateWire);
+/// `spec.strategy` or `spec.updateStrategy` of what makes pods.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct StrategyWire {
+    #[serde(rename = "type", deserialize_with = "lenient")]
+    pub(super) name: Arc<str>,
+    #[serde(deserialize_with = "lenient")]
+    pub(super) rolling_update: RollingWire,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct RollingWire {
+    #[serde(deserialize_with = "lenient")]
+    pub(super) partition: u32,
+}
+
+take_object!(Meta, Annotations, OwnerWire, ConditionWire, TemplateWire, StrategyWire, RollingWire);
 
 /// Characters of a message that are kept. Of a longer one, its end is kept too: there the innermost error stands.
 pub const MESSAGE_MAX: usize = 600;

@@ -1,7 +1,7 @@
 //! StatefulSets: pods with an identity, one after another.
 
 use super::lenient::{lenient, read_through, take_object};
-use super::meta::{LabelSet, Meta, TemplateWire};
+use super::meta::{LabelSet, Meta, StrategyWire, TemplateWire};
 use super::pool::Pool;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -72,22 +72,6 @@ struct SpecWire {
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct StrategyWire {
-    #[serde(rename = "type", deserialize_with = "lenient")]
-    name: Arc<str>,
-    #[serde(deserialize_with = "lenient")]
-    rolling_update: RollingWire,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RollingWire {
-    #[serde(deserialize_with = "lenient")]
-    partition: u32,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
 struct StatusWire {
     #[serde(deserialize_with = "lenient")]
     observed_generation: i64,
@@ -105,7 +89,7 @@ struct StatusWire {
     update_revision: Arc<str>,
 }
 
-take_object!(StatefulSetWire, SpecWire, StrategyWire, RollingWire, StatusWire);
+take_object!(StatefulSetWire, SpecWire, StatusWire);
 read_through!(StatefulSetFacts, StatefulSetWire);
 
 impl From<StatefulSetWire> for StatefulSetFacts {

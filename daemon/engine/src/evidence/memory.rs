@@ -4,6 +4,7 @@
 use super::answer::{Refusal, items, list, number, object, text, word};
 use super::{get, list_of, path_of};
 use crate::quantity::{MIB, bytes};
+use crate::seal::is_ready;
 use nightshift_model::effect::Accept;
 use nightshift_model::evidence::{Ceiling, MemoryFacts};
 use nightshift_model::{Kind, NotChecked, ObjectRef, Observed, RawPart, Read};
@@ -154,11 +155,8 @@ fn surge(workload: &Value, target: &ObjectRef) -> u64 {
 }
 
 fn takes_pods(node: &Value) -> bool {
-    let ready = list(node, "/status/conditions")
-        .iter()
-        .any(|c| text(c, "/type") == "Ready" && text(c, "/status") == "True");
     let barred = list(node, "/spec/taints").iter().any(|t| text(t, "/effect") != "PreferNoSchedule");
-    ready && !barred && node.pointer("/spec/unschedulable") != Some(&Value::Bool(true))
+    is_ready(node) && !barred && node.pointer("/spec/unschedulable") != Some(&Value::Bool(true))
 }
 
 fn allocatable(node: &Value) -> Option<u64> {

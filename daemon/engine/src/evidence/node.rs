@@ -2,6 +2,7 @@
 
 use super::answer::{Refusal, flag, list, object, text, word};
 use super::{get, path_of};
+use crate::seal::is_ready;
 use nightshift_model::effect::Accept;
 use nightshift_model::evidence::NodeFacts;
 use nightshift_model::{Kind, ObjectRef, Observed, RawPart, Read};
@@ -17,7 +18,7 @@ pub(super) fn reads(name: &str) -> Vec<Read> {
 pub(super) fn observe(parts: &[RawPart], name: &str) -> Result<Observed, Refusal> {
     let node = object(parts, 0, name, "")?;
     let conditions = list(&node, "/status/conditions");
-    let ready = conditions.iter().any(|c| text(c, "/type") == "Ready" && text(c, "/status") == "True");
+    let ready = is_ready(&node);
     let cordoned = flag(&node, "/spec/unschedulable");
     let taints = list(&node, "/spec/taints").iter().filter(|t| text(t, "/effect") != "PreferNoSchedule");
     let problems = conditions

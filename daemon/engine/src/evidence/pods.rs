@@ -2,6 +2,7 @@
 
 use super::answer::{Refusal, entry, flag, items, list, number, text, time, word};
 use super::{get, list_of};
+use crate::seal::is_ready;
 use nightshift_model::effect::Accept;
 use nightshift_model::evidence::{ContainerLine, PodLine};
 use nightshift_model::{Kind, ObjectRef, Observed, RawPart, Read};
@@ -40,9 +41,7 @@ fn owned(pod: &Value, target: &ObjectRef) -> bool {
 
 fn line(pod: &Value) -> PodLine {
     let get = |pointer: &str| word(text(pod, pointer));
-    let ready = list(pod, "/status/conditions")
-        .iter()
-        .any(|c| text(c, "/type") == "Ready" && text(c, "/status") == "True");
+    let ready = is_ready(pod);
     let init = list(pod, "/spec/initContainers").iter().map(|spec| (spec, true));
     let all = init.chain(list(pod, "/spec/containers").iter().map(|spec| (spec, false)));
     PodLine {
