@@ -63,7 +63,7 @@ pub mod webhook_unavailable;
 pub use catalog::{DETECTORS, Detector, Looked};
 pub use facts::Fact;
 pub use look::Look;
-pub use params::Params;
+pub use params::{Parameter, Params};
 pub use rollout::{Health, Rollout, healthy, rollout_state};
 pub use view::{Delta, View};
 
@@ -87,7 +87,7 @@ pub fn detect(view: &View, scope: &ObjectRef, now: Timestamp, params: &Params) -
     let mut detection = Detection::default();
     let mut unchecked: BTreeSet<Gap> = gaps(view, scope).into_iter().collect();
     let at = Look::new(view, scope, now, params);
-    for detector in DETECTORS {
+    for detector in DETECTORS.iter().filter(|detector| !params.is_off(detector.reason())) {
         let looked = detector.look(&at);
         detection.findings.extend(looked.finding);
         detection.recheck_at = earliest(detection.recheck_at, looked.recheck_at);

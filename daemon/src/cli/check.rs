@@ -76,7 +76,7 @@ pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
         found.extend(files::send_test(&config, clock.now()).await);
     }
     let (catalog, playbooks) = files::playbooks(&config);
-    found.push(playbooks);
+    found.extend([playbooks, files::detectors(&config)]);
     found.extend(cluster::look(&config, clock).await);
     found.extend(alertmanager::look(&config, clock.now()).await);
     found.extend(prometheus::look(&config, catalog.as_ref()).await);

@@ -130,7 +130,12 @@ pub(super) fn effective(config: &Config) -> Value {
         },
         "registry": config.registry_file, "persons": registry.persons.len(),
         "policy": {"digest": policy, "numbers": registry.policy},
-        "playbooks": config.playbooks, "kill_switch": config.kill_switch,
+        "playbooks": config.playbooks,
+        "detectors": {
+            "files": config.detector_files, "parameters": config.detectors.changed().collect::<std::collections::BTreeMap<_, _>>(),
+            "off": config.detectors.off().collect::<Vec<_>>(),
+        },
+        "kill_switch": config.kill_switch,
         "log": {
             "format": match config.log.format { LogFormat::Json => "json", LogFormat::Pretty => "pretty" },
             "level": config.log.level,

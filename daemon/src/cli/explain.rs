@@ -2,7 +2,7 @@
 
 use super::output::{Format, OutputArg, Screen, json, table, wrapped};
 use clap::builder::PossibleValuesParser;
-use nightshift_detectors::{DETECTORS, Detector, doc};
+use nightshift_detectors::{DETECTORS, Detector, Parameter, Params, doc};
 use serde_json::json;
 
 /// Arguments.
@@ -11,6 +11,9 @@ pub(super) struct Args {
     /// A reason, as in CrashLoopBackOff; without one, all of them in a line each
     #[arg(value_parser = reasons(), ignore_case = true, hide_possible_values = true)]
     reason: Option<String>,
+    /// List what detectors compare with: the names that a file of the configuration's `detectors` can set
+    #[arg(long, conflicts_with = "reason")]
+    parameters: bool,
     #[command(flatten)]
     out: OutputArg,
 }
@@ -21,6 +24,9 @@ fn reasons() -> PossibleValuesParser {
 }
 
 pub(super) fn run(args: &Args, screen: &Screen) -> String {
+    if args.parameters {
+        return parameters(args.out.output, screen);
+    }
     let asked = |name: &String| {
         let same = |d: &&&dyn Detector| d.reason().as_str().eq_ignore_ascii_case(name);
         DETECTORS.iter().find(same).copied()
@@ -34,6 +40,22 @@ pub(super) fn run(args: &Args, screen: &Screen) -> String {
             table(screen, &["REASON", "WHAT IT MEANS"], &rows)
         }
         (None, Format::Json) => json(&DETECTORS.iter().map(|d| told(*d)).collect::<Vec<_>>()),
+    }
+}
+
+fn parameters(format: Format, screen: &Screen) -> String {
+    let defaults = Params::default();
+    match format {
+        Format::Json => {
+            let told =
+                |p: &Parameter| json!({ "name": p.name, "default": p.get(&defaults), "about": p.about() });
+            json(&Params::ALL.iter().map(told).collect::<Vec<_>>())
+        }
+        Format::Text => {
+            let row = |p: &Parameter| vec![p.name.to_owned(), p.get(&defaults), p.about().to_owned()];
+            let rows: Vec<Vec<String>> = Params::ALL.iter().map(row).collect();
+            table(screen, &["PARAMETER", "DEFAULT", "WHAT IT IS"], &rows)
+        }
     }
 }
 
@@ -107,6 +129,16 @@ mod tests {
         assert!(error.contains("a similar value exists: 'NodeNotReady'"), "{error}");
         let error = asked(&["a\u{1b}[31mb"]).unwrap_err();
         assert!(error.contains("possible values: CrashLoopBackOff"), "{error}");
+    }
+
+    #[test]
+    fn every_parameter_has_its_line() {
+        let all = asked(&["--parameters"]).unwrap();
+        assert!(all.contains("node_cordoned") && all.contains("4h"), "{all}");
+        let read: Vec<serde_json::Value> =
+            serde_json::from_str(&asked(&["--parameters", "-o", "json"]).unwrap()).unwrap();
+        assert_eq!(read.len(), Params::ALL.len());
+        assert!(asked(&["--parameters", "Evicted"]).is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod alertmanager;
 mod alerts;
 mod audit;
 mod cluster;
+mod detectors;
 mod gate;
 mod ignore;
 mod keys;
@@ -32,6 +33,7 @@ pub use prometheus::Prometheus;
 pub use read::Problem;
 pub use store::Store;
 
+use nightshift_detectors::Params;
 use nightshift_model::Registry;
 use read::Document;
 use serde::Deserialize;
@@ -53,6 +55,7 @@ const SECTIONS: &[&str] = &[
     "notify",
     "registry",
     "playbooks",
+    "detectors",
     "kill_switch",
     "log",
 ];
@@ -90,6 +93,10 @@ pub struct Config {
     pub registry_file: Option<PathBuf>,
     /// Folders with playbooks beside the shipped ones.
     pub playbooks: Vec<PathBuf>,
+    /// Folders with parameters of the detectors.
+    pub detector_files: Vec<PathBuf>,
+    /// What those make of the defaults.
+    pub detectors: Params,
     /// Holds every execution back until it is taken out again.
     pub kill_switch: bool,
     /// How nightshift itself logs.
@@ -124,8 +131,27 @@ pub struct ConfigError {
     pub problems: Vec<Problem>,
 }
 
+/// The YAML files of a folder, in the order of their names; a file is itself.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn yaml_files(place: &Path) -> std::io::Result<Vec<PathBuf>> {
+    if !place.is_dir() {
+        return Ok(vec![place.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(place)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|e| e == "yaml" || e == "yml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
 impl Config {
-    /// Reads the file and everything it names that decides (the registry), and checks all of it.
+    /// Reads the file and everything it names that decides (registry, detectors), and checks all of it.
     ///
     /// # Errors
     /// Every problem that was found, each with file, line, field and what to do.
@@ -166,6 +192,8 @@ impl Config {
             registry: Registry::default(),
             registry_file: file.section("registry", problems).map(|p: PathBuf| file.beside(&p)),
             playbooks: file.section("playbooks", problems).unwrap_or_default(),
+            detector_files: file.section("detectors", problems).unwrap_or_default(),
+            detectors: Params::default(),
             kill_switch: file.section("kill_switch", problems).unwrap_or_default(),
             log: file.section("log", problems).unwrap_or_default(),
         };
@@ -174,6 +202,7 @@ impl Config {
         if let Some(path) = &config.registry_file {
             config.registry = registry::load(path, problems);
         }
+        config.detectors = detectors::load(&config.detector_files, problems);
         config
     }
 
@@ -194,6 +223,8 @@ impl Config {
             registry: Registry::default(),
             registry_file: None,
             playbooks: Vec::new(),
+            detector_files: Vec::new(),
+            detectors: Params::default(),
             kill_switch: false,
             log: Log::default(),
         }
@@ -216,6 +247,7 @@ impl Config {
             .chain(channels)
             .chain(cluster)
             .chain(self.playbooks.iter_mut())
+            .chain(self.detector_files.iter_mut())
         {
             *path = file.beside(path);
         }

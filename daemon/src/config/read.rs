@@ -55,6 +55,11 @@ impl Document {
         Self { path: path.to_owned(), text: text.to_owned() }
     }
 
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// A path as the file means it.
     pub(super) fn beside(&self, path: &Path) -> PathBuf {
         self.path.parent().map_or_else(|| path.to_owned(), |folder| folder.join(path))

@@ -473,3 +473,60 @@ fn an_alertmanager_is_asked_with_one_secret_that_is_never_sent_in_the_open() {
         );
     }
 }
+
+/// What a folder `d` with these files makes of the defaults, and what it says is wrong.
+fn detectors(files: &[(&str, &str)]) -> Result<nightshift_detectors::Params, Vec<String>> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("d")).unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join("d").join(name), text).unwrap();
+    }
+    let told = Config::parse(&folder.path().join("nightshift.yaml"), "detectors: [d]");
+    let prefix = format!("{}/", folder.path().display());
+    told.map(|config| config.detectors)
+        .map_err(|error| error.problems.iter().map(|p| p.to_string().replace(&prefix, "")).collect())
+}
+
+#[test]
+fn files_of_a_folder_set_what_detectors_compare_with() {
+    use nightshift_model::{Reason, Seconds};
+    let read = detectors(&[
+        ("a.yaml", "parameters:\n  restarts: 5\n  node_cordoned: 8h\n"),
+        ("b.yml", "parameters:\n  claim: 2m\noff: [NodeCordoned]\n"),
+        ("README.md", "not read"),
+        ("empty.yaml", ""),
+    ])
+    .unwrap();
+    assert_eq!((read.restarts, read.node_cordoned, read.claim), (5, Seconds(8 * 3600), Seconds(120)));
+    assert_eq!(read.off().collect::<Vec<_>>(), [Reason::NodeCordoned]);
+    assert_eq!(read.changed().count(), 3);
+    assert_eq!(detectors(&[]).unwrap(), nightshift_detectors::Params::default());
+}
+
+#[test]
+fn a_wrong_file_of_detectors_names_its_line() {
+    let table = [
+        ("parameter:\n  restarts: 5\n", "d/a.yaml:1: parameter: unknown field; known are parameters, off"),
+        (
+            "parameters:\n  restart: 5\n",
+            "d/a.yaml:2: parameters.restart: unknown; `nightshift explain --parameters`",
+        ),
+        (
+            "parameters:\n  restarts: 0\n",
+            "d/a.yaml:2: parameters.restarts: `0` is not a whole number from 1 to 1000",
+        ),
+        ("parameters:\n  restarts: 1\n  claim: 60\n", "d/a.yaml:3: parameters.claim: `60` is not a duration"),
+        ("off: [Crash]\n", "d/a.yaml:1: off: `Crash` is no reason"),
+        ("off: NodeCordoned\n", "d/a.yaml:1: off: "),
+        ("- a\n", "d/a.yaml"),
+    ];
+    for (text, wrong) in table {
+        let told = detectors(&[("a.yaml", text)]).unwrap_err();
+        assert!(told.len() == 1 && told[0].starts_with(wrong), "{text}: {told:?}");
+    }
+    let twice = [("a.yaml", "parameters: { claim: 1m }"), ("b.yaml", "parameters: { claim: 1m }")];
+    let told = detectors(&twice).unwrap_err();
+    assert!(told[0].starts_with("d/b.yaml:1: parameters.claim: d/a.yaml sets it too"), "{told:?}");
+    let told = Config::parse(Path::new("nightshift.yaml"), "detectors: [/no/such/folder]").unwrap_err();
+    assert!(told.to_string().starts_with("/no/such/folder: cannot be read"), "{told}");
+}

@@ -29,7 +29,7 @@ use super::checkpoint::Integrity;
 use super::rules::{Fixed, RuleBook};
 use super::tell::{channels, heartbeat};
 use crate::clock::Clock;
-use crate::config::{Config, Mode as Wanted, Notify};
+use crate::config::{Config, Mode as Wanted, Notify, yaml_files};
 use crate::http::gate::Site;
 use crate::http::tls::{Certificate, TlsError};
 use crate::notify::{Kind, ListNotice, Outgoing};
@@ -116,19 +116,7 @@ pub fn catalog(places: &[PathBuf]) -> Result<Catalog, CatalogError> {
     let mut texts: Vec<(String, String)> = Vec::new();
     for place in places {
         let read = |source| CatalogError::Read { path: place.clone(), source };
-        let mut files = Vec::new();
-        if place.is_dir() {
-            for entry in std::fs::read_dir(place).map_err(read)? {
-                let path = entry.map_err(read)?.path();
-                if path.extension().is_some_and(|e| e == "yaml" || e == "yml") {
-                    files.push(path);
-                }
-            }
-        } else {
-            files.push(place.clone());
-        }
-        files.sort();
-        for file in files {
+        for file in yaml_files(place).map_err(read)? {
             let read = |source| CatalogError::Read { path: file.clone(), source };
             texts.push((file.display().to_string(), std::fs::read_to_string(&file).map_err(read)?));
         }

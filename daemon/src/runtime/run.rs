@@ -15,7 +15,6 @@ use crate::store::checkpoint::Stored;
 use crate::store::{OpenMode, SqliteStore};
 use crate::telemetry::{Caps, Metrics};
 use anyhow::Context as _;
-use nightshift_detectors::Params;
 use nightshift_engine::rules::Mode;
 use nightshift_playbooks::{Catalog, EMBEDDED, Source};
 use prometheus_client::registry::Registry;
@@ -125,7 +124,7 @@ pub async fn setup(config: &Config, parts: Parts) -> anyhow::Result<Setup> {
         ignore: config.ignore.entries(),
         home: std::fs::read_to_string(HOME).map(|text| text.trim().to_owned()).unwrap_or_default(),
         timing: Timing::default(),
-        params: Params::default(),
+        params: config.detectors,
         seed: seed()?,
         // The responder alone never opens the folder.
         signing: acts.then(|| Signing { folder: config.audit.keys_dir.clone(), say: Arc::new(say) }),

@@ -284,3 +284,22 @@ proptest! {
         prop_assert!(found || !short, "four short runs in a row are a crash loop");
     }
 }
+
+#[test]
+fn a_detector_that_is_off_is_not_asked() {
+    let mut view = View::default();
+    let mut p = pod("cart", 1, 0, 0);
+    p.containers[0].restarts = 7;
+    ends(&mut p, 1, 90, 100);
+    backs_off(&mut p);
+    for fact in [deployment("cart", 1, 1).into(), replica_set("cart", 1, 1).into(), Fact::from(p)] {
+        view.apply(Delta::Applied(fact), at(110));
+    }
+    let mut params = Params::default();
+    let said = |params: &Params| -> Vec<nightshift_model::Reason> {
+        detect(&view, &scope("cart"), at(120), params).findings.iter().map(|f| f.reason).collect()
+    };
+    assert_eq!(said(&params), [nightshift_model::Reason::CrashLoopBackOff]);
+    params.switch_off(nightshift_model::Reason::CrashLoopBackOff);
+    assert_eq!(said(&params), []);
+}

@@ -5,10 +5,11 @@ use crate::cli::failure::causes;
 use crate::cli::source::history;
 use crate::config::{Config, Mode, Secret};
 use crate::runtime::offline::{self, State, StateError, StateFile};
+use nightshift_detectors::DETECTORS;
 use nightshift_engine::alert::WATCHDOG;
 use nightshift_engine::note::Note;
-use nightshift_model::Timestamp;
 use nightshift_model::registry::matches;
+use nightshift_model::{Reason, Timestamp};
 use nightshift_playbooks::Catalog;
 use std::net::TcpListener;
 use std::path::Path;
@@ -334,6 +335,20 @@ pub(super) async fn send_test(config: &Config, now: Timestamp) -> Vec<Finding> {
             })
             .collect(),
     }
+}
+
+/// Which detectors are asked, and by what that is not the default.
+pub(super) fn detectors(config: &Config) -> Finding {
+    let params = &config.detectors;
+    let off: Vec<&str> = params.off().map(Reason::as_str).collect();
+    let set: Vec<String> = params.changed().map(|(name, value)| format!("{name} {value}")).collect();
+    let asked = DETECTORS.iter().filter(|detector| !params.is_off(detector.reason())).count();
+    let listed = |word: &str, list: String| if list.is_empty() { list } else { format!("; {word} {list}") };
+    let told = format!("{asked} asked{}{}", listed("off:", off.join(", ")), listed("set:", set.join(", ")));
+    if asked == 0 {
+        return Finding::missing("detectors", told, "take some out of `off`: nothing is looked for");
+    }
+    Finding::ok("detectors", told)
 }
 
 /// The playbooks in force, if they can be read.
