@@ -10,6 +10,7 @@ pub(crate) const FALLBACK: Source<'static> =
 
 /// The shipped playbooks.
 pub const EMBEDDED: &[Source<'static>] = &[
+    Source { file: "delete-pod.yaml", text: include_str!("../catalog/delete-pod.yaml") },
     FALLBACK,
     Source { file: "raise-memory-limit.yaml", text: include_str!("../catalog/raise-memory-limit.yaml") },
     Source { file: "rollback-daemon-set.yaml", text: include_str!("../catalog/rollback-daemon-set.yaml") },

@@ -67,6 +67,11 @@ fn when(playbook: &Playbook) -> String {
         WantedCause::MemoryLimit => lines.push(
             "- A container was killed at its own memory limit, and no rollout brought that.".to_owned(),
         ),
+        WantedCause::OnePod => lines.push(
+            "- One pod of several is broken by what it alone has: every other one serves, and is of the current \
+             revision, which was seen healthy."
+                .to_owned(),
+        ),
         WantedCause::Any => {}
     }
     lines.join("\n")

@@ -23,16 +23,19 @@ pub(crate) fn own_write_satisfies(action: ActionKind) -> &'static [Condition] {
             &[Condition::NoRestarts, Condition::TemplateIs]
         }
         ActionKind::RaiseMemoryLimit => &[Condition::NoRestarts, Condition::LimitIs],
+        ActionKind::DeletePod => &[Condition::NoRestarts, Condition::PodReplaced],
     }
 }
 
-/// The kinds that an action writes.
+/// The kinds of workload that an action is for.
 pub(crate) fn writes(action: ActionKind) -> &'static [Kind] {
     match action {
         ActionKind::RollbackDaemonSet => &[Kind::DaemonSet],
         ActionKind::RollbackDeployment => &[Kind::Deployment],
         ActionKind::RollbackStatefulSet => &[Kind::StatefulSet],
-        ActionKind::RaiseMemoryLimit => &[Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet],
+        ActionKind::RaiseMemoryLimit | ActionKind::DeletePod => {
+            &[Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet]
+        }
     }
 }
 
@@ -40,7 +43,9 @@ pub(crate) fn writes(action: ActionKind) -> &'static [Kind] {
 fn fits(action: ActionKind, condition: Condition) -> bool {
     match condition {
         Condition::RolledOut | Condition::NoRestarts => true,
-        Condition::TemplateIs | Condition::LimitIs => own_write_satisfies(action).contains(&condition),
+        Condition::TemplateIs | Condition::LimitIs | Condition::PodReplaced => {
+            own_write_satisfies(action).contains(&condition)
+        }
     }
 }
 
@@ -111,7 +116,9 @@ impl Rules<'_> {
 
     fn when(&mut self, action: ActionKind, when: &When) {
         let kinds = writes(action);
-        if !when.kind.as_ref().is_some_and(|kind| kinds.contains(kind)) {
+        // One pod of several is broken only where a controller keeps several, which are these kinds.
+        let any = when.kind.is_none() && when.cause == WantedCause::OnePod && action == ActionKind::DeletePod;
+        if !any && !when.kind.as_ref().is_some_and(|kind| kinds.contains(kind)) {
             let kinds = kinds.iter().map(Kind::as_str).collect::<Vec<_>>().join(" or a ");
             let what = format!("{action} writes a {kinds}, and `when` does not ask for one");
             self.fault(
@@ -121,7 +128,8 @@ impl Rules<'_> {
             );
         }
         // That a rollout brought it is reason enough: whatever it is, the earlier template did not have it.
-        if when.reason.is_none() && when.cause != WantedCause::Rollout {
+        // And of one pod among healthy ones, that the others are as they should be.
+        if when.reason.is_none() && !matches!(when.cause, WantedCause::Rollout | WantedCause::OnePod) {
             self.fault("when.reason", "an action for every reason", "name the reason that it mends");
         }
     }

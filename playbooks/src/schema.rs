@@ -74,6 +74,8 @@ pub enum WantedCause {
     Rollout,
     /// A container was killed at its own memory limit, and no rollout brought that.
     MemoryLimit,
+    /// One pod of several is broken by what it alone has: its siblings of the same revision serve.
+    OnePod,
 }
 
 /// What a playbook allows: one action, or a person.
@@ -200,6 +202,8 @@ pub enum Condition {
     TemplateIs,
     /// The container's memory limit in the live template is still the one that was sealed.
     LimitIs,
+    /// The pod that was deleted is gone.
+    PodReplaced,
 }
 
 impl Condition {
@@ -210,6 +214,7 @@ impl Condition {
             Self::NoRestarts => "no-restarts",
             Self::TemplateIs => "template-is",
             Self::LimitIs => "limit-is",
+            Self::PodReplaced => "pod-replaced",
         }
     }
 
@@ -226,6 +231,7 @@ impl Condition {
             Self::LimitIs => {
                 "The container's memory limit in the live template is still the one that was sealed."
             }
+            Self::PodReplaced => "The pod that was deleted is gone.",
         }
     }
 }
@@ -316,9 +322,13 @@ mod tests {
         let signs: Vec<Comparison> =
             serde_json::from_value(words("/$defs/Holds/properties/op/enum")).unwrap();
         assert_eq!(signs, COMPARISONS);
-        for condition in
-            [Condition::RolledOut, Condition::NoRestarts, Condition::TemplateIs, Condition::LimitIs]
-        {
+        for condition in [
+            Condition::RolledOut,
+            Condition::NoRestarts,
+            Condition::TemplateIs,
+            Condition::LimitIs,
+            Condition::PodReplaced,
+        ] {
             assert_eq!(serde_json::to_value(condition).unwrap(), condition.as_str());
         }
         assert!(KINDS.iter().all(|kind| !matches!(kind, Kind::Other(_))));

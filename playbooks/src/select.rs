@@ -13,6 +13,8 @@ pub enum Cause {
     Rollout,
     /// A container was killed at its own memory limit, and no rollout brought that.
     MemoryLimit,
+    /// One pod of several is broken by what it alone has.
+    OnePod,
     /// Evidence names none.
     Unknown,
 }
@@ -49,6 +51,8 @@ pub enum WhyNot {
     NoRollout,
     /// It asks for a memory limit as the cause.
     NoMemoryLimit,
+    /// It asks for one broken pod among healthy siblings.
+    NotOnePod,
     /// It fits, but the chosen one asks for more or comes first by name.
     LessSpecific,
 }
@@ -61,6 +65,7 @@ impl WhyNot {
             Self::OtherKind(_) => "other-kind",
             Self::NoRollout => "no-rollout",
             Self::NoMemoryLimit => "no-memory-limit",
+            Self::NotOnePod => "not-one-pod",
             Self::LessSpecific => "less-specific",
         }
     }
@@ -77,6 +82,9 @@ impl fmt::Display for WhyNot {
             Self::NoMemoryLimit => {
                 f.write_str("it is for containers that their memory limit ends, and evidence shows none")
             }
+            Self::NotOnePod => f.write_str(
+                "it is for one pod that is broken by itself among healthy ones, and evidence shows none",
+            ),
             Self::LessSpecific => f.write_str("it fits too, but is less specific"),
         }
     }
@@ -100,9 +108,17 @@ impl When {
         match (self.cause, s.cause) {
             (WantedCause::Any, _)
             | (WantedCause::Rollout, Cause::Rollout)
-            | (WantedCause::MemoryLimit, Cause::MemoryLimit) => None,
-            (WantedCause::Rollout, Cause::MemoryLimit | Cause::Unknown) => Some(WhyNot::NoRollout),
-            (WantedCause::MemoryLimit, Cause::Rollout | Cause::Unknown) => Some(WhyNot::NoMemoryLimit),
+            | (WantedCause::MemoryLimit, Cause::MemoryLimit)
+            | (WantedCause::OnePod, Cause::OnePod) => None,
+            (WantedCause::Rollout, Cause::MemoryLimit | Cause::OnePod | Cause::Unknown) => {
+                Some(WhyNot::NoRollout)
+            }
+            (WantedCause::MemoryLimit, Cause::Rollout | Cause::OnePod | Cause::Unknown) => {
+                Some(WhyNot::NoMemoryLimit)
+            }
+            (WantedCause::OnePod, Cause::Rollout | Cause::MemoryLimit | Cause::Unknown) => {
+                Some(WhyNot::NotOnePod)
+            }
         }
     }
 }
@@ -110,7 +126,8 @@ impl When {
 /// The playbook that an action follows where a person asked for it and nothing is wrong: the most specific one.
 pub fn for_action<'a>(catalog: &'a Catalog, action: ActionKind, of: &Kind) -> Option<&'a Playbook> {
     let plans = |p: &&Playbook| {
-        matches!(&p.plan, Plan::Action(kind) if *kind == action) && p.when.kind.as_ref() == Some(of)
+        let fits = p.when.kind.as_ref().is_none_or(|kind| kind == of);
+        fits && matches!(&p.plan, Plan::Action(kind) if *kind == action)
     };
     catalog.iter().find(plans)
 }

@@ -15,6 +15,9 @@ pub const SAMPLES: u32 = 2;
 /// Said on the page when Prometheus has no part in a verification.
 pub const CLUSTER_ONLY: &str = "no Prometheus is configured, so only the cluster itself is asked";
 
+/// Said there when it has none because the playbook asks it nothing.
+pub const ASKS_CLUSTER: &str = "the playbook asks nothing else";
+
 /// Why a playbook yields no verification.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerificationError {
@@ -77,6 +80,11 @@ pub fn verification(
     if !in_force.iter().any(|m| m.red_first() && proves(*action, m)) {
         return Err(VerificationError::NothingProves { playbook: name() });
     }
+    let cluster_only = match (prometheus, in_force.iter().any(|m| matches!(m, Written::Query(_)))) {
+        (false, _) => Some(CLUSTER_ONLY),
+        (true, false) => Some(ASKS_CLUSTER),
+        (true, true) => None,
+    };
     let measures = in_force
         .into_iter()
         .map(|m| {
@@ -94,7 +102,7 @@ pub fn verification(
         deadline: Seconds(soak.0.saturating_add(policy.settle.0)),
         max_age: MAX_AGE,
         measures,
-        cluster_only: (!prometheus).then(|| CLUSTER_ONLY.to_owned()),
+        cluster_only: cluster_only.map(str::to_owned),
     })
 }
 
@@ -112,6 +120,7 @@ pub fn asked_for(
     if !measures.iter().any(stands) {
         let name = match &condition {
             ClusterCondition::MemoryLimitIs { .. } => Condition::LimitIs,
+            ClusterCondition::PodReplaced { .. } => Condition::PodReplaced,
             ClusterCondition::RolledOut
             | ClusterCondition::NoRestarts
             | ClusterCondition::TemplateIs { .. } => Condition::TemplateIs,
@@ -145,7 +154,7 @@ fn check(measure: &Written, target: &ObjectRef, written: &ClusterCondition) -> R
                 Condition::RolledOut => ClusterCondition::RolledOut,
                 Condition::NoRestarts => ClusterCondition::NoRestarts,
                 // The loader lets a playbook name only the one that its action leaves.
-                Condition::TemplateIs | Condition::LimitIs => written.clone(),
+                Condition::TemplateIs | Condition::LimitIs | Condition::PodReplaced => written.clone(),
             };
             Check::Cluster { condition, target: target.clone() }
         }

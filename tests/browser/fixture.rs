@@ -284,7 +284,12 @@ pub(crate) fn evidence(at: Timestamp) -> Vec<Evidence> {
         phase: "Running".to_owned(),
         ready: false,
         template_hash: "6c9f7d5b4".to_owned(),
+        created: None,
+        unready_since: None,
+        leaving: false,
+        keeps: nightshift_model::evidence::Keeps::default(),
         containers: vec![ContainerLine {
+            running_since: None,
             name: "app".to_owned(),
             init: false,
             image: "registry.example.com/cart:2.15.0".to_owned(),

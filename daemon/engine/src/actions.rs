@@ -1,5 +1,6 @@
 //! How each action is done. One file an action; executor, responder and countersign call the same functions.
 
+pub mod delete_pod;
 pub mod doc;
 pub mod raise_memory_limit;
 pub mod revision;
@@ -8,7 +9,7 @@ pub mod rollback_deployment;
 pub mod rollback_stateful_set;
 
 use crate::redact::redactor;
-use nightshift_model::effect::Read;
+use nightshift_model::effect::{RawPart, Read};
 use nightshift_model::measure::ClusterCondition;
 use nightshift_model::{Action, ActionKind, ObjectRef, Sealed};
 use serde_json::Value;
@@ -41,6 +42,8 @@ pub struct ActionFile {
     pub event: &'static str,
     /// What the executor must be allowed to do.
     pub rights: &'static [Right],
+    /// Whether the rights stand in a role of their own, so that a cluster can do without the action.
+    pub apart: bool,
     /// What it does, what it leaves, how it is undone: Markdown.
     pub doc: &'static str,
 }
@@ -51,6 +54,7 @@ pub static ACTIONS: &[&ActionFile] = &[
     &rollback_daemon_set::FILE,
     &rollback_deployment::FILE,
     &rollback_stateful_set::FILE,
+    &delete_pod::FILE,
 ];
 
 /// The file of an action.
@@ -60,6 +64,7 @@ pub fn file(kind: ActionKind) -> &'static ActionFile {
         ActionKind::RollbackDeployment => &rollback_deployment::FILE,
         ActionKind::RaiseMemoryLimit => &raise_memory_limit::FILE,
         ActionKind::RollbackStatefulSet => &rollback_stateful_set::FILE,
+        ActionKind::DeletePod => &delete_pod::FILE,
     }
 }
 
@@ -69,20 +74,81 @@ pub fn source(action: &Action) -> Option<&ObjectRef> {
         Action::RollbackDaemonSet { to, .. }
         | Action::RollbackDeployment { to, .. }
         | Action::RollbackStatefulSet { to, .. } => Some(&to.replica_set),
-        Action::RaiseMemoryLimit { .. } => None,
+        Action::RaiseMemoryLimit { .. } | Action::DeletePod { .. } => None,
+    }
+}
+
+/// What else the executor reads before it judges a target.
+pub fn around(action: &Action, selector: &str) -> Vec<Read> {
+    match action {
+        Action::DeletePod { target, .. } => delete_pod::around(target, selector),
+        Action::RollbackDaemonSet { .. }
+        | Action::RollbackDeployment { .. }
+        | Action::RollbackStatefulSet { .. }
+        | Action::RaiseMemoryLimit { .. } => Vec::new(),
+    }
+}
+
+/// Whether the live object, and what is around it, is what the action was made for.
+///
+/// # Errors
+/// One sentence.
+pub fn fits(action: &Action, live: &Value, source: Option<&Value>, around: &[RawPart]) -> Result<(), String> {
+    match action {
+        Action::DeletePod { target, workload, alone } => {
+            delete_pod::fits((target, workload, *alone), live, around)
+        }
+        Action::RollbackDaemonSet { .. }
+        | Action::RollbackDeployment { .. }
+        | Action::RollbackStatefulSet { .. }
+        | Action::RaiseMemoryLimit { .. } => body(action, live, source).map(drop),
+    }
+}
+
+/// Whether a dry run answered with what was asked for.
+pub fn answers(action: &Action, after: &Value) -> bool {
+    match action {
+        Action::DeletePod { target, .. } => delete_pod::answers(target, after),
+        Action::RollbackDaemonSet { .. }
+        | Action::RollbackDeployment { .. }
+        | Action::RollbackStatefulSet { .. }
+        | Action::RaiseMemoryLimit { .. } => stands(action, after),
+    }
+}
+
+/// The two states whose difference is sealed: the object before and after, or what of them does not move by itself.
+pub fn change(action: &Action, live: Value, after: Value) -> (Value, Value) {
+    match action {
+        Action::DeletePod { target, .. } => delete_pod::change(target),
+        Action::RollbackDaemonSet { .. }
+        | Action::RollbackDeployment { .. }
+        | Action::RollbackStatefulSet { .. }
+        | Action::RaiseMemoryLimit { .. } => (live, after),
+    }
+}
+
+/// Whether an autoscaler's say over the replicas is a matter of the action.
+pub fn scaled(action: &Action) -> bool {
+    match action {
+        Action::DeletePod { .. } => false,
+        Action::RollbackDaemonSet { .. }
+        | Action::RollbackDeployment { .. }
+        | Action::RollbackStatefulSet { .. }
+        | Action::RaiseMemoryLimit { .. } => true,
     }
 }
 
 /// The JSON Patch of an action, without the mark: tests of what must not have moved, then the change.
 ///
 /// # Errors
-/// Why the live object or the source does not fit the action.
+/// Why the live object or the source does not fit the action, or that the action is no patch.
 pub fn body(action: &Action, live: &Value, source: Option<&Value>) -> Result<Vec<Value>, String> {
     match action {
         Action::RollbackDaemonSet { target, to }
         | Action::RollbackDeployment { target, to }
         | Action::RollbackStatefulSet { target, to } => revision::body(target, to, live, source),
         Action::RaiseMemoryLimit { target, memory } => raise_memory_limit::body(target, memory, live),
+        Action::DeletePod { .. } => Err("a pod is deleted by no patch".to_owned()),
     }
 }
 
@@ -93,6 +159,7 @@ pub fn stands(action: &Action, live: &Value) -> bool {
         | Action::RollbackDeployment { to, .. }
         | Action::RollbackStatefulSet { to, .. } => revision::stands(to, live),
         Action::RaiseMemoryLimit { memory, .. } => raise_memory_limit::stands(memory, live),
+        Action::DeletePod { .. } => live.pointer("/metadata/deletionTimestamp").is_some(),
     }
 }
 
@@ -103,6 +170,7 @@ pub fn pointers(action: &Action) -> &'static [&'static str] {
         | Action::RollbackDeployment { .. }
         | Action::RollbackStatefulSet { .. } => revision::POINTERS,
         Action::RaiseMemoryLimit { .. } => raise_memory_limit::POINTERS,
+        Action::DeletePod { .. } => &[],
     }
 }
 
@@ -113,6 +181,7 @@ pub fn managed(action: &Action) -> Vec<String> {
         | Action::RollbackDeployment { .. }
         | Action::RollbackStatefulSet { .. } => ["f:spec", "f:template"].map(str::to_owned).to_vec(),
         Action::RaiseMemoryLimit { memory, .. } => raise_memory_limit::managed(memory),
+        Action::DeletePod { .. } => Vec::new(),
     }
 }
 
@@ -123,16 +192,18 @@ pub fn written(action: &Action) -> ClusterCondition {
         | Action::RollbackDeployment { to, .. }
         | Action::RollbackStatefulSet { to, .. } => ClusterCondition::TemplateIs { template: to.template },
         Action::RaiseMemoryLimit { memory, .. } => raise_memory_limit::written(memory),
+        Action::DeletePod { target, .. } => ClusterCondition::PodReplaced { pod: target.clone() },
     }
 }
 
-/// What returns or comes, to begin a sentence with.
+/// What returns, comes or goes, to begin a sentence with.
 pub fn subject(action: &Action) -> &'static str {
     match action {
         Action::RollbackDaemonSet { .. }
         | Action::RollbackDeployment { .. }
         | Action::RollbackStatefulSet { .. } => "the earlier revision",
         Action::RaiseMemoryLimit { .. } => "the new memory limit",
+        Action::DeletePod { .. } => "the end of the pod",
     }
 }
 
@@ -150,14 +221,15 @@ pub fn sealed(action: &Action) -> Result<Sealed, String> {
             pointers: pointers(action).iter().map(|p| (*p).to_owned()).collect(),
         }),
         Action::RaiseMemoryLimit { target, memory } => {
-            raise_memory_limit::operations(target, memory).and_then(plain)
+            plain(&raise_memory_limit::operations(target, memory)?.into())
         }
+        Action::DeletePod { target, .. } => plain(&delete_pod::options(target)),
     }
 }
 
 /// A body whose bytes are sealed as they are: it is stored and shown, so no secret may stand in it.
-fn plain(operations: Vec<Value>) -> Result<Sealed, String> {
-    let text = Value::from(operations).to_string();
+fn plain(body: &Value) -> Result<Sealed, String> {
+    let text = body.to_string();
     if redactor().has_secret(&text) {
         return Err(
             "SecretInRequest: the request holds what looks like a secret, so it is not stored".to_owned()

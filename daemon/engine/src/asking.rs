@@ -32,7 +32,9 @@ pub enum NotAsked {
     #[error("{0} has no role that may ask in namespace {1}")]
     NoRole(PersonId, String),
     /// No name that Kubernetes gives, or no workload that it can be done to.
-    #[error("`{0}` is not the name of a Deployment, StatefulSet or DaemonSet in a namespace")]
+    #[error(
+        "`{0}` is not the name of a Deployment, StatefulSet or DaemonSet in a namespace, or of a pod of one"
+    )]
     BadName(String),
     /// No reason was given.
     #[error("no reason was given: whoever approves it must be able to read why")]
@@ -92,9 +94,14 @@ pub fn may(registry: &Registry, name: &PersonId, namespace: &str) -> Result<(), 
 pub fn judge(known: &[Incident], wish: &Wish, rules: &Rules, now: Timestamp) -> Result<Asking, NotAsked> {
     let target = &wish.target;
     may(&rules.registry, &wish.person, &target.namespace)?;
-    let named = segment(&target.namespace) && segment(&target.name) && !target.namespace.contains('.');
+    let pod = match &wish.wanted {
+        Wanted::DeletePod { pod } => segment(pod),
+        Wanted::RollbackTo { .. } | Wanted::RollbackToSet { .. } | Wanted::MemoryBack { .. } => true,
+    };
+    let named = segment(&target.namespace) && segment(&target.name) && !target.namespace.contains('.') && pod;
     if wish.action().is_none() || !named {
-        return Err(NotAsked::BadName(crate::text::visible(&target.to_string(), 300)));
+        let name = if pod { target.to_string() } else { wish.sentence() };
+        return Err(NotAsked::BadName(crate::text::visible(&name, 300)));
     }
     if wish.because.trim().is_empty() {
         return Err(NotAsked::NoReason);
@@ -150,6 +157,8 @@ pub fn inverse(
             Wanted::RollbackToSet { replica_set: to.replica_set.clone(), revision: to.number }
         }
         Action::RaiseMemoryLimit { memory, .. } => Wanted::MemoryBack { memory: memory.clone() },
+        // It is the inverse of nothing.
+        Action::DeletePod { .. } => return None,
     };
     (written && !under_way).then(|| Wish {
         person: person.clone(),

@@ -1,14 +1,14 @@
 //! The executor's steps: preview, recheck, claim, send, recover. Each reads and writes through [`Wire`] and
 //! answers with what it saw.
 
-use crate::actions::{self, get};
+use crate::actions::{self, delete_pod, get};
 use crate::protocol::{self, bytes, frame, mark_on, written_by_us};
 use crate::seal::object;
 use crate::wire::{HttpWrite, Wire};
 use crate::{namespace, nodes};
 use nightshift_model::effect::{Accept, RawPart, Read};
 use nightshift_model::{
-    Action, Draft, LiveTarget, Mark, NotChecked, OpId, Plan, Preview, Recovered, Sealed, Sent, Write,
+    Action, Draft, LiveTarget, Mark, NotChecked, OpId, Plan, Preview, Recovered, Request, Sealed, Sent, Write,
 };
 use serde_json::Value;
 
@@ -17,8 +17,9 @@ pub async fn preview<W: Wire>(wire: &W, draft: &Draft, op: &OpId) -> Preview {
     let (target, source) = target_and_source(wire, &draft.action).await;
     let autoscalers = autoscalers(wire, &draft.action).await;
     let namespace = wire.read(&namespace::read(&draft.action.target().namespace)).await;
+    let around = around(wire, &draft.action, &draft.selector).await;
     let preview = dry_run(wire, &draft.action, &target, source.as_ref(), op).await;
-    Preview { target, source, autoscalers, namespace, preview }
+    Preview { target, source, autoscalers, namespace, around, preview }
 }
 
 /// Re-reads everything that the approval rested on, and dry-runs again.
@@ -29,8 +30,9 @@ pub async fn recheck<W: Wire>(wire: &W, plan: &Plan) -> LiveTarget {
     let namespace = wire.read(&namespace::read(name)).await;
     let autoscalers = autoscalers(wire, &plan.action).await;
     let nodes = nodes::look(wire).await;
+    let around = around(wire, &plan.action, &plan.preconditions.selector).await;
     let preview = dry_run(wire, &plan.action, &target, source.as_ref(), &plan.op).await;
-    LiveTarget { target, source, pods, autoscalers, namespace, nodes, preview, at: wire.now() }
+    LiveTarget { target, source, pods, autoscalers, namespace, around, nodes, preview, at: wire.now() }
 }
 
 /// The executor never sends a request that it did not build itself: a stored one must be exactly what the typed
@@ -49,6 +51,9 @@ pub async fn claim<W: Wire>(wire: &W, plan: &Plan, mark: &Mark) -> Sent {
     if let Err(why) = own(plan) {
         return Sent::NotSent { why };
     }
+    if !plan.action.marks() {
+        return Sent::NotSent { why: "no mark belongs on what it is done to".to_owned() };
+    }
     let mut last = Sent::NotSent { why: "the target does not stand still".to_owned() };
     for _ in 0..CLAIMS {
         let live = match object(&read(wire, get(plan.action.target())).await, "the target") {
@@ -59,7 +64,7 @@ pub async fn claim<W: Wire>(wire: &W, plan: &Plan, mark: &Mark) -> Sent {
             let newer = crate::text::visible(newer, 100);
             return Sent::NotSent { why: format!("a newer attempt has claimed the target ({newer})") };
         }
-        last = protocol::sent(&wire.write(&patch(plan, protocol::claim(plan, &live, mark), false)).await);
+        last = protocol::sent(&wire.write(&request(plan, protocol::claim(plan, &live, mark))).await);
         // Something moved between the look and the claim; nothing was written.
         if !matches!(last, Sent::Refused { status: 409 | 422, .. }) {
             return last;
@@ -76,6 +81,12 @@ pub async fn send<W: Wire>(wire: &W, write: &Write) -> Sent {
         return Sent::NotSent { why };
     }
     let operations = match &plan.request.body {
+        Sealed::Bytes(text) if !plan.action.marks() => {
+            return match delete_pod::framed(text, &write.version) {
+                Ok(body) => protocol::sent(&wire.write(&request(plan, body)).await),
+                Err(why) => Sent::NotSent { why },
+            };
+        }
         Sealed::Bytes(text) => match serde_json::from_str::<Vec<Value>>(text) {
             Ok(operations) => operations,
             Err(_) => return Sent::NotSent { why: "the sealed body is not a JSON Patch".to_owned() },
@@ -88,18 +99,21 @@ pub async fn send<W: Wire>(wire: &W, write: &Write) -> Sent {
             }
         }
     };
-    protocol::sent(&wire.write(&patch(plan, bytes(&frame(&operations, &write.mark)), false)).await)
+    protocol::sent(&wire.write(&request(plan, bytes(&frame(&operations, &write.mark)))).await)
 }
 
-/// Finds out what became of a request, and bars any late one by raising the mark.
+/// Finds out what became of a request, and bars any late one by raising the mark, where there is one.
 pub async fn recover<W: Wire>(wire: &W, plan: &Plan, stale: &Mark, fresh: &Mark) -> Recovered {
     if let Err(why) = own(plan) {
         return Recovered::Unknown { why };
     }
+    if let Action::DeletePod { target, .. } = &plan.action {
+        return delete_pod::found(target, &read(wire, get(target)).await);
+    }
     match look(plan, stale, &read(wire, get(plan.action.target())).await) {
         Look::Found(found) => return found,
         Look::Reclaim(live) => {
-            let answer = wire.write(&patch(plan, protocol::reclaim(plan, &live, stale, fresh), false)).await;
+            let answer = wire.write(&request(plan, protocol::reclaim(plan, &live, stale, fresh))).await;
             match protocol::sent(&answer) {
                 Sent::Applied { .. } => return Recovered::NotApplied,
                 Sent::Refused { .. } => {} // something moved in between: look once more
@@ -173,10 +187,24 @@ async fn target_and_source<W: Wire>(wire: &W, action: &Action) -> (RawPart, Opti
 }
 
 async fn autoscalers<W: Wire>(wire: &W, action: &Action) -> RawPart {
+    if !actions::scaled(action) {
+        return RawPart::Failed {
+            why: NotChecked::NotConfigured,
+            detail: "no matter of this action".to_owned(),
+        };
+    }
     let path =
         format!("/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers", action.target().namespace);
     wire.read(&Read::Get { path, query: vec![("limit".to_owned(), "500".to_owned())], accept: Accept::Json })
         .await
+}
+
+async fn around<W: Wire>(wire: &W, action: &Action, selector: &str) -> Vec<RawPart> {
+    let mut parts = Vec::new();
+    for read in actions::around(action, selector) {
+        parts.push(wire.read(&read).await);
+    }
+    parts
 }
 
 async fn dry_run<W: Wire>(
@@ -187,21 +215,20 @@ async fn dry_run<W: Wire>(
     op: &OpId,
 ) -> RawPart {
     let built = object(target, "the target").and_then(|live| {
+        if let Action::DeletePod { target, .. } = action {
+            return Ok(delete_pod::rehearsal(target));
+        }
         let source = source.map(|part| object(part, "the earlier revision")).transpose()?;
         Ok(protocol::preview(&actions::body(action, &live, source.as_ref())?, &live, op))
     });
-    let (Ok(body), Some(path)) = (&built, action.target().path()) else {
-        let detail = built.err().unwrap_or_else(|| "no address".to_owned());
-        return RawPart::Failed { why: NotChecked::Unreadable, detail };
+    let (body, request) = match built.and_then(|body| Ok((body, crate::seal::request(action)?))) {
+        Ok(both) => both,
+        Err(detail) => return RawPart::Failed { why: NotChecked::Unreadable, detail },
     };
-    let write = HttpWrite {
-        method: "PATCH".to_owned(),
-        path,
-        query: query(true),
-        content_type: "application/json-patch+json".to_owned(),
-        body: body.clone(),
-    };
-    wire.write(&write).await
+    let mut query = query(action);
+    query.push(("dryRun".to_owned(), "All".to_owned()));
+    let Request { method, path, content_type, .. } = request;
+    wire.write(&HttpWrite { method, path, query, content_type, body }).await
 }
 
 fn build(plan: &Plan, target: &RawPart, source: Option<&RawPart>) -> Result<Vec<Value>, String> {
@@ -213,22 +240,27 @@ fn build(plan: &Plan, target: &RawPart, source: Option<&RawPart>) -> Result<Vec<
     actions::body(&plan.action, &live, source.as_ref())
 }
 
-fn patch(plan: &Plan, body: Vec<u8>, dry_run: bool) -> HttpWrite {
+fn request(plan: &Plan, body: Vec<u8>) -> HttpWrite {
     HttpWrite {
         method: plan.request.method.clone(),
         path: plan.request.path.clone(),
-        query: query(dry_run),
+        query: query(&plan.action),
         content_type: plan.request.content_type.clone(),
         body,
     }
 }
 
-fn query(dry_run: bool) -> Vec<(String, String)> {
-    let mut query = vec![("fieldManager".to_owned(), actions::FIELD_MANAGER.to_owned())];
-    if dry_run {
-        query.push(("dryRun".to_owned(), "All".to_owned()));
+/// A delete has no field manager.
+fn query(action: &Action) -> Vec<(String, String)> {
+    match action {
+        Action::DeletePod { .. } => Vec::new(),
+        Action::RollbackDaemonSet { .. }
+        | Action::RollbackDeployment { .. }
+        | Action::RollbackStatefulSet { .. }
+        | Action::RaiseMemoryLimit { .. } => {
+            vec![("fieldManager".to_owned(), actions::FIELD_MANAGER.to_owned())]
+        }
     }
-    query
 }
 
 async fn read<W: Wire>(wire: &W, read: Option<Read>) -> RawPart {
@@ -271,7 +303,7 @@ mod tests {
         let plan = proposal(Risk::Medium, nightshift()).plan().clone();
         let mark = Mark::first(plan.op.clone(), Epoch(1));
         let wire = Counting::default();
-        let write = Write { mark: mark.clone(), plan: Box::new(plan.clone()) };
+        let write = Write { mark: mark.clone(), version: "7".to_owned(), plan: Box::new(plan.clone()) };
         let (mut sent, mut claimed) = (Box::pin(send(&wire, &write)), Box::pin(claim(&wire, &plan, &mark)));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         for answer in [sent.as_mut().poll(&mut context), claimed.as_mut().poll(&mut context)] {

@@ -33,6 +33,7 @@ static GUARDS: &[Guard] = &[
 
 /// What a guard may look at.
 struct Case<'a> {
+    /// The workload that it is done to.
     target: &'a ObjectRef,
     action: ActionKind,
     risk: Risk,
@@ -57,7 +58,7 @@ impl Case<'_> {
 /// Asks every guard about a draft.
 pub fn decide(draft: &Draft, incident: &Incident, rules: &Rules, now: Timestamp) -> Decision {
     decided(&Case {
-        target: draft.action.target(),
+        target: draft.action.workload(),
         action: draft.action.kind(),
         risk: draft.risk,
         asked_by: incident.asked_by.as_ref(),
@@ -81,7 +82,7 @@ pub fn asked(wish: &Wish, rules: &Rules, now: Timestamp) -> Vec<String> {
     let case = Case {
         target: &wish.target,
         action,
-        risk: crate::plan::RISK,
+        risk: action.risk(),
         asked_by: Some(&wish.person),
         wish: Some(wish),
         incident: None,
@@ -179,7 +180,7 @@ fn denied(case: &Case) -> Option<String> {
 pub fn must_wait(incident: &Incident, rules: &Rules) -> bool {
     let others: Vec<_> =
         rules.standing.executions.iter().filter(|e| e.running && e.incident != incident.id).collect();
-    let target = incident.phase.proposal().map(|p| p.plan().action.target());
+    let target = incident.phase.proposal().map(|p| p.plan().action.workload());
     let same = others.iter().any(|e| target.is_some_and(|t| t.same_name(&e.workload)));
     let limit = usize::try_from(rules.registry.policy.concurrent).unwrap_or(usize::MAX);
     same || others.len() >= limit.max(1)
@@ -206,7 +207,7 @@ pub fn recheck(
         Actor::Nightshift(_) | Actor::Operator => None,
     };
     decided(&Case {
-        target: plan.action.target(),
+        target: plan.action.workload(),
         action: plan.action.kind(),
         risk: plan.risk,
         asked_by,

@@ -64,13 +64,17 @@ fn short_of_memory(symptom: Option<&Finding>) -> Option<&str> {
 fn wished_back(incident: &Incident) -> Option<&str> {
     match &incident.wished()?.wanted {
         Wanted::MemoryBack { memory } => Some(&memory.container),
-        Wanted::RollbackTo { .. } | Wanted::RollbackToSet { .. } => None,
+        Wanted::RollbackTo { .. } | Wanted::RollbackToSet { .. } | Wanted::DeletePod { .. } => None,
     }
 }
 
 /// The questions of every playbook that could be chosen for the symptom.
 fn queries(playbooks: &Catalog, symptom: &Finding, scope: &ObjectRef) -> Vec<Tool> {
-    let causes = [Some(Cause::Rollout), short_of_memory(Some(symptom)).map(|_| Cause::MemoryLimit)];
+    let causes = [
+        Some(Cause::Rollout),
+        Some(Cause::OnePod),
+        short_of_memory(Some(symptom)).map(|_| Cause::MemoryLimit),
+    ];
     let mut asked: Vec<Tool> = Vec::new();
     for cause in causes.into_iter().flatten() {
         let situation = Situation { reason: symptom.reason, kind: scope.kind.clone(), cause };

@@ -235,10 +235,12 @@ fn executing(i: &Incident, begun: &Begun, rules: &Rules, me: Epoch, now: Timesta
                     Decision::Refuse(reasons) => escalate(Escalation::Refused { reasons }),
                     Decision::Propose => Next::Ask(Role::Executor, Ask::Recheck(plan(), mark.clone())),
                 },
-                (Some(_), false) => Next::Ask(Role::Executor, Ask::Claim(plan(), mark.clone())),
-                (Some(_), true) => Next::Send(
+                (Some(_), false) if p.plan().action.marks() => {
+                    Next::Ask(Role::Executor, Ask::Claim(plan(), mark.clone()))
+                }
+                (Some(live), _) => Next::Send(
                     IncidentEvent::Sending { mark: mark.clone() },
-                    Write { mark: mark.clone(), plan: plan() },
+                    Write { mark: mark.clone(), version: live.resource_version.clone(), plan: plan() },
                 ),
             }
         }

@@ -2,19 +2,20 @@
 
 mod asked;
 mod memory;
+mod one_pod;
 
 use crate::actions::{self, revision};
 use crate::investigate::workload;
 use crate::rules::Rules;
 use nightshift_model::alert::Flag;
 use nightshift_model::evidence::{
-    Disruption, GitOpsOwner, GitSource, HealthyRevision, MemoryFacts, PodLine, RevisionLine, Rollouts,
-    WorkloadFacts,
+    Disruption, GitOpsOwner, GitSource, HealthyRevision, MemoryFacts, NodeFacts, PodLine, RevisionLine,
+    Rollouts, WorkloadFacts,
 };
 use nightshift_model::plan::Blast;
 use nightshift_model::{
     Action, ActionKind, Draft, Escalation, FieldChange, Finding, Got, Incident, Kind, Observed, Reason,
-    RevisionRef, Risk, Seconds, VerificationSpec,
+    RevisionRef, Seconds, VerificationSpec,
 };
 use nightshift_playbooks::schema::Plan as Allowed;
 use nightshift_playbooks::{Cause, Playbook, Situation};
@@ -60,6 +61,7 @@ pub fn plan(incident: &Incident, rules: &Rules) -> Result<Draft, Escalation> {
         (Allowed::Action(ActionKind::RaiseMemoryLimit), Some(case)) => {
             case.raise_memory(selected.playbook, rules)
         }
+        (Allowed::Action(ActionKind::DeletePod), Some(case)) => case.delete_pod(selected.playbook, rules),
         (Allowed::Action(_), None) => Err(no_plan(reasons(), None)),
         (Allowed::Escalate(advice), case) => {
             let by_hand = case.as_ref().and_then(Case::handover);
@@ -107,9 +109,6 @@ fn no_plan(reasons: Vec<String>, handover: Option<String>) -> Escalation {
     Escalation::NoPlan { reasons, handover }
 }
 
-/// A rollback changes one workload, and can change it back.
-pub(crate) const RISK: Risk = Risk::Medium;
-
 /// Whether a pod template can bring what is seen. What the registry, the node or the volume's other user do to it
 /// stays as it is under an earlier template.
 fn of_the_template(symptom: &Finding) -> bool {
@@ -147,6 +146,7 @@ struct Case<'a> {
     disruption: Option<&'a Disruption>,
     git: Option<&'a GitSource>,
     memory: Option<&'a MemoryFacts>,
+    node: Option<&'a NodeFacts>,
 }
 
 impl<'a> Case<'a> {
@@ -161,6 +161,7 @@ impl<'a> Case<'a> {
             disruption: None,
             git: None,
             memory: None,
+            node: None,
         };
         for evidence in &incident.evidence {
             let Got::Facts(facts) = &evidence.got else { continue };
@@ -171,11 +172,8 @@ impl<'a> Case<'a> {
                 Observed::Disruption(d) => case.disruption = Some(d),
                 Observed::GitOps(g) => case.git = Some(g),
                 Observed::Memory(m) => case.memory = Some(m),
-                Observed::Workload(_)
-                | Observed::Log(_)
-                | Observed::Events(_)
-                | Observed::Node(_)
-                | Observed::Samples(_) => {}
+                Observed::Node(n) => case.node = Some(n),
+                Observed::Workload(_) | Observed::Log(_) | Observed::Events(_) | Observed::Samples(_) => {}
             }
         }
         ActionKind::rollback(&incident.scope.kind).is_some().then_some(case)
@@ -206,6 +204,7 @@ impl<'a> Case<'a> {
         match brought && newest && !seen_healthy && earlier {
             true => Cause::Rollout,
             false if memory => Cause::MemoryLimit,
+            false if self.broken_by_itself().is_some() => Cause::OnePod,
             false => Cause::Unknown,
         }
     }
@@ -269,11 +268,11 @@ impl<'a> Case<'a> {
         let verification = self.verification(playbook, &action, rules)?;
         Ok(Draft {
             playbook: playbook.name.clone(),
+            risk: action.kind().risk(),
             action,
             cause: self.sentence(current, kept, seen),
             evidence: self.incident.evidence.iter().map(|e| e.id).collect(),
             hazards: self.hazards(kept, current, "broken"),
-            risk: RISK,
             shown: self.shown(kept),
             verification,
             inverse: revision::inverse(&target, current),
@@ -291,7 +290,7 @@ impl<'a> Case<'a> {
         nightshift_playbooks::verification(
             playbook,
             &rules.registry.policy,
-            RISK,
+            action.kind().risk(),
             &self.workload.object,
             &actions::written(action),
             rules.prometheus,

@@ -6,7 +6,7 @@ use crate::normal::spec_digest;
 use crate::seal::{autoscaled, is_ready, object};
 use crate::{namespace, nodes};
 use nightshift_model::finding::Reason;
-use nightshift_model::{LiveFacts, LiveTarget, Plan, Seconds, Timestamp};
+use nightshift_model::{Action, LiveFacts, LiveTarget, Plan, Seconds, Timestamp};
 use serde_json::Value;
 
 /// Compares what the executor read with what was sealed. `symptom` is what must still be seen: `None` for what a person
@@ -42,24 +42,24 @@ pub fn recheck(
         return Err(format!("{} stands on the target already", actions::subject(&plan.action)));
     }
     let source = live.source.as_ref().map(|part| object(part, "the earlier revision")).transpose()?;
-    actions::body(&plan.action, &now, source.as_ref())?;
+    actions::fits(&plan.action, &now, source.as_ref(), &live.around)?;
     match symptom {
         None => {}
-        Some(reason) => symptom_stands(reason, &live.pods, live.at, symptom_within)?,
+        Some(reason) => symptom_stands(&plan.action, reason, &live.pods, live.at, symptom_within)?,
     }
     namespace::stays(&live.namespace, &target.namespace)?;
     nodes::calm(&live.nodes)?;
     let after = object(&live.preview, "the dry run")?;
-    let difference = difference_digest(&now, &after);
+    if !actions::answers(&plan.action, &after) {
+        return Err("the dry run answers something else than was asked for".to_owned());
+    }
+    let resource_version = text("/metadata/resourceVersion").to_owned();
+    let (before, after) = actions::change(&plan.action, now, after);
+    let difference = difference_digest(&before, &after);
     if difference != plan.difference {
         return Err("the dry run answers another difference than the one that was approved".to_owned());
     }
-    Ok(LiveFacts {
-        uid: plan.preconditions.uid.clone(),
-        resource_version: text("/metadata/resourceVersion").to_owned(),
-        difference,
-        at: live.at,
-    })
+    Ok(LiveFacts { uid: plan.preconditions.uid.clone(), resource_version, difference, at: live.at })
 }
 
 /// Seen by the executor itself: what was wrong when the plan was made is wrong now.
@@ -67,19 +67,24 @@ pub fn recheck(
 /// # Errors
 /// That it is gone, or cannot be seen.
 pub(crate) fn symptom_stands(
+    action: &Action,
     reason: Reason,
     pods: &nightshift_model::RawPart,
     now: Timestamp,
     within: Seconds,
 ) -> Result<(), String> {
-    if matches!(reason, Reason::CrashLoopBackOff | Reason::OOMKilled) {
-        return crash_looping(pods, now, within);
+    let mut staying = staying(pods)?;
+    if let Action::DeletePod { target, .. } = action {
+        staying.retain(|pod| pod.pointer("/metadata/uid").and_then(Value::as_str) == Some(&target.uid));
     }
-    let staying = staying(pods)?;
+    if matches!(reason, Reason::CrashLoopBackOff | Reason::OOMKilled) {
+        return crash_looping(&staying, now, within);
+    }
     if staying.is_empty() || !staying.iter().all(is_ready) {
         return Ok(());
     }
-    Err(format!("the symptom is gone ({reason}): every pod is Ready"))
+    let who = if action.marks() { "every pod" } else { "the pod" };
+    Err(format!("the symptom is gone ({reason}): {who} is Ready"))
 }
 
 /// The target's pods that nobody deletes.
@@ -92,12 +97,7 @@ fn staying(pods: &nightshift_model::RawPart) -> Result<Vec<Value>, String> {
 
 /// A container waits in a crash loop, or ended within the last two back-off periods.
 /// A container that happens to be running between two crashes still counts.
-pub(crate) fn crash_looping(
-    pods: &nightshift_model::RawPart,
-    now: Timestamp,
-    within: Seconds,
-) -> Result<(), String> {
-    let staying = staying(pods)?;
+fn crash_looping(staying: &[Value], now: Timestamp, within: Seconds) -> Result<(), String> {
     let containers = staying.iter().flat_map(|pod| {
         ["initContainerStatuses", "containerStatuses"]
             .iter()

@@ -30,12 +30,12 @@ pub fn seal(
     }
     crate::namespace::stays(&preview.namespace, &target.namespace)?;
     let source = preview.source.as_ref().map(|part| object(part, "the earlier revision")).transpose()?;
-    actions::body(&draft.action, &live, source.as_ref())?;
+    actions::fits(&draft.action, &live, source.as_ref(), &preview.around)?;
     if actions::stands(&draft.action, &live) {
         return Err(format!("{} stands on the target already", actions::subject(&draft.action)));
     }
     let after = object(&preview.preview, "the dry run")?;
-    if !actions::stands(&draft.action, &after) {
+    if !actions::answers(&draft.action, &after) {
         return Err(
             "the API server would make something else of it than was asked: a webhook or a new default \
                     changes the template"
@@ -43,6 +43,9 @@ pub fn seal(
         );
     }
     let autoscaled = autoscaled(&preview.autoscalers, &draft.action);
+    let spec = spec_digest(&live, autoscaled);
+    let generation = live.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0);
+    let (before, after) = actions::change(&draft.action, live, after);
     let proposer = incident.asked_by.clone().map_or(Actor::Nightshift(Role::Responder), Actor::Person);
     let plan = Plan {
         version: PLAN_VERSION,
@@ -54,12 +57,12 @@ pub fn seal(
         action_version: actions::file(draft.action.kind()).version,
         request: request(&draft.action)?,
         action: draft.action.clone(),
-        shown: shown(&difference(&normal(&live), &normal(&after))),
-        difference: difference_digest(&live, &after),
+        shown: shown(&difference(&normal(&before), &normal(&after))),
+        difference: difference_digest(&before, &after),
         preconditions: Preconditions {
             uid: target.uid.clone(),
-            spec: spec_digest(&live, autoscaled),
-            generation: live.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0),
+            spec,
+            generation,
             autoscaled,
             selector: draft.selector.clone(),
         },
@@ -87,10 +90,17 @@ pub fn request(action: &Action) -> Result<Request, String> {
     let target = action.target();
     let path = target.path().ok_or_else(|| format!("{target} has no address"))?;
     let body = actions::sealed(action)?;
+    let (method, content_type) = match action {
+        Action::DeletePod { .. } => ("DELETE", "application/json"),
+        Action::RollbackDaemonSet { .. }
+        | Action::RollbackDeployment { .. }
+        | Action::RollbackStatefulSet { .. }
+        | Action::RaiseMemoryLimit { .. } => ("PATCH", "application/json-patch+json"),
+    };
     Ok(Request {
-        method: "PATCH".to_owned(),
+        method: method.to_owned(),
         path,
-        content_type: "application/json-patch+json".to_owned(),
+        content_type: content_type.to_owned(),
         field_manager: FIELD_MANAGER.to_owned(),
         body,
     })

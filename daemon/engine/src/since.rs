@@ -62,7 +62,7 @@ pub fn since(plan: &Plan, reason: Reason, look: &Look, symptom_within: Seconds) 
     match (object(&look.pods, "the target's pods"), reason) {
         (Err(why), _) => since.unread.push(sentence(&why)),
         (Ok(_), reason) => {
-            if let Err(why) = symptom_stands(reason, &look.pods, look.at, symptom_within) {
+            if let Err(why) = symptom_stands(&plan.action, reason, &look.pods, look.at, symptom_within) {
                 since.changed.push(sentence(&why));
             }
         }
@@ -114,6 +114,8 @@ fn target(plan: &Plan, part: &RawPart, since: &mut Since) {
             Action::RaiseMemoryLimit { memory, .. } => {
                 format!("The memory limit {} stands there already.", memory.limit.to)
             }
+            // Said above.
+            Action::DeletePod { .. } => return,
         });
     }
 }

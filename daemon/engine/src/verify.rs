@@ -25,7 +25,9 @@ pub fn reads(measure: &Measure, selector: &str) -> Vec<Read> {
             ClusterCondition::RolledOut
             | ClusterCondition::TemplateIs { .. }
             | ClusterCondition::MemoryLimitIs { .. } => crate::actions::get(target).into_iter().collect(),
-            ClusterCondition::NoRestarts => vec![crate::execute::pods_of(&target.namespace, selector)],
+            ClusterCondition::NoRestarts | ClusterCondition::PodReplaced { .. } => {
+                vec![crate::execute::pods_of(&target.namespace, selector)]
+            }
         },
     }
 }
@@ -79,6 +81,7 @@ fn said(
                     let shown = crate::text::visible(now.unwrap_or("none"), 40);
                     stays(same, &shown, &shown, request.stage, &answer)
                 }
+                ClusterCondition::PodReplaced { pod } => replaced(&answer, &pod.uid),
             }
         }
     }
@@ -90,6 +93,27 @@ fn stays(stands: bool, as_written: &str, otherwise: &str, stage: Stage, live: &V
         (true, _) => Said::Holds(as_written.to_owned()),
         (false, Stage::Before) => Said::Fails(otherwise.to_owned()),
         (false, Stage::After) => Said::Reverted(writer(live)),
+    }
+}
+
+/// Whether the pod of that uid is gone, as far as the whole list was told.
+fn replaced(list: &Value, uid: &str) -> Said {
+    if list.pointer("/metadata/continue").and_then(Value::as_str).is_some_and(|next| !next.is_empty()) {
+        return no_data(NoData::Unreadable, "there are more pods than one page tells");
+    }
+    let Some(items) = list.get("items").and_then(Value::as_array) else {
+        return no_data(NoData::Unreadable, "the answer is no list");
+    };
+    let same = |pod: &&Value| pod.pointer("/metadata/uid").and_then(Value::as_str) == Some(uid);
+    match items.iter().find(same) {
+        Some(pod) if pod.pointer("/metadata/deletionTimestamp").is_some() => {
+            Said::Fails("it is on its way out".to_owned())
+        }
+        Some(_) => Said::Fails("it is there".to_owned()),
+        None => {
+            let ready = items.iter().filter(|pod| crate::seal::is_ready(pod)).count();
+            Said::Holds(format!("gone, {ready} of {} pods Ready", items.len()))
+        }
     }
 }
 

@@ -40,16 +40,51 @@ pub enum Action {
         /// The revision that comes back.
         to: RevisionRef,
     },
+    /// Deletes one pod, with its own grace period; its controller makes a new one.
+    DeletePod {
+        /// The pod.
+        target: ObjectRef,
+        /// The Deployment, StatefulSet or DaemonSet that it belongs to.
+        workload: ObjectRef,
+        /// Whether no other pod of it serves, and a person asked for it all the same.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        alone: bool,
+    },
 }
 
 impl Action {
-    /// The object that is written.
+    /// The object that the request names.
     pub fn target(&self) -> &ObjectRef {
         match self {
             Self::RaiseMemoryLimit { target, .. }
+            | Self::DeletePod { target, .. }
             | Self::RollbackDaemonSet { target, .. }
             | Self::RollbackDeployment { target, .. }
             | Self::RollbackStatefulSet { target, .. } => target,
+        }
+    }
+
+    /// The workload that it is done to, by which limits are counted and whose pods are looked at: the target, or what
+    /// owns it.
+    pub fn workload(&self) -> &ObjectRef {
+        match self {
+            Self::DeletePod { workload, .. } => workload,
+            Self::RaiseMemoryLimit { .. }
+            | Self::RollbackDaemonSet { .. }
+            | Self::RollbackDeployment { .. }
+            | Self::RollbackStatefulSet { .. } => self.target(),
+        }
+    }
+
+    /// Whether the target carries a mark while the operation runs. What is deleted cannot keep one: such a request guards
+    /// itself, by uid and resourceVersion.
+    pub fn marks(&self) -> bool {
+        match self {
+            Self::DeletePod { .. } => false,
+            Self::RaiseMemoryLimit { .. }
+            | Self::RollbackDaemonSet { .. }
+            | Self::RollbackDeployment { .. }
+            | Self::RollbackStatefulSet { .. } => true,
         }
     }
 
@@ -57,6 +92,7 @@ impl Action {
     pub fn kind(&self) -> ActionKind {
         match self {
             Self::RaiseMemoryLimit { .. } => ActionKind::RaiseMemoryLimit,
+            Self::DeletePod { .. } => ActionKind::DeletePod,
             Self::RollbackDaemonSet { .. } => ActionKind::RollbackDaemonSet,
             Self::RollbackDeployment { .. } => ActionKind::RollbackDeployment,
             Self::RollbackStatefulSet { .. } => ActionKind::RollbackStatefulSet,
@@ -69,7 +105,7 @@ impl Action {
             Self::RollbackDaemonSet { to, .. }
             | Self::RollbackDeployment { to, .. }
             | Self::RollbackStatefulSet { to, .. } => Some(to),
-            Self::RaiseMemoryLimit { .. } => None,
+            Self::RaiseMemoryLimit { .. } | Self::DeletePod { .. } => None,
         }
     }
 
@@ -79,7 +115,7 @@ impl Action {
             ActionKind::RollbackDaemonSet => Some(Self::RollbackDaemonSet { target, to }),
             ActionKind::RollbackDeployment => Some(Self::RollbackDeployment { target, to }),
             ActionKind::RollbackStatefulSet => Some(Self::RollbackStatefulSet { target, to }),
-            ActionKind::RaiseMemoryLimit => None,
+            ActionKind::RaiseMemoryLimit | ActionKind::DeletePod => None,
         }
     }
 }
@@ -96,6 +132,8 @@ pub enum ActionKind {
     RollbackDeployment,
     /// [`Action::RollbackStatefulSet`].
     RollbackStatefulSet,
+    /// [`Action::DeletePod`].
+    DeletePod,
 }
 
 impl ActionKind {
@@ -105,6 +143,7 @@ impl ActionKind {
         Self::RollbackDaemonSet,
         Self::RollbackDeployment,
         Self::RollbackStatefulSet,
+        Self::DeletePod,
     ];
 
     /// Its name in playbooks, pages and metrics.
@@ -114,6 +153,18 @@ impl ActionKind {
             Self::RollbackDaemonSet => "rollback-daemon-set",
             Self::RollbackDeployment => "rollback-deployment",
             Self::RollbackStatefulSet => "rollback-stateful-set",
+            Self::DeletePod => "delete-pod",
+        }
+    }
+
+    /// How much can go wrong with it.
+    pub fn risk(self) -> Risk {
+        match self {
+            Self::DeletePod => Risk::Low,
+            Self::RaiseMemoryLimit
+            | Self::RollbackDaemonSet
+            | Self::RollbackDeployment
+            | Self::RollbackStatefulSet => Risk::Medium,
         }
     }
 

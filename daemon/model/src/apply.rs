@@ -300,10 +300,14 @@ fn executing(i: &mut Incident, at: Timestamp, event: &IncidentEvent, run: Runnin
         (S::Claimed { live: None, .. }, E::Rechecked { live }) => {
             run.now(mark, S::Claimed { live: Some(live.clone()), marked: false })
         }
-        (S::Claimed { live: live @ Some(_), marked: false }, E::Marked { mark: stood }) if *stood == mark => {
+        (S::Claimed { live: live @ Some(_), marked: false }, E::Marked { mark: stood })
+            if *stood == mark && run.proposal.plan().action.marks() =>
+        {
             run.now(mark, S::Claimed { live, marked: true })
         }
-        (S::Claimed { live: Some(_), marked: true }, E::Sending { mark: sent }) if *sent == mark => {
+        (S::Claimed { live: Some(_), marked }, E::Sending { mark: sent })
+            if *sent == mark && marked == run.proposal.plan().action.marks() =>
+        {
             run.now(mark, S::Sending)
         }
         (S::Sending, E::Sent { sent: Sent::Applied { resource_version, .. } }) => {

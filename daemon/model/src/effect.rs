@@ -166,6 +166,8 @@ pub struct LiveTarget {
     pub autoscalers: RawPart,
     /// GET of the namespace.
     pub namespace: RawPart,
+    /// What else the action's preconditions rest on, in the order in which it asks.
+    pub around: Vec<RawPart>,
     /// The cluster's nodes, counted.
     pub nodes: Nodes,
     /// The dry run of the sealed request.
@@ -197,6 +199,8 @@ pub struct Preview {
     pub autoscalers: RawPart,
     /// GET of the namespace.
     pub namespace: RawPart,
+    /// What else the action's preconditions rest on, in the order in which it asks.
+    pub around: Vec<RawPart>,
     /// The dry run.
     pub preview: RawPart,
 }
@@ -204,8 +208,10 @@ pub struct Preview {
 /// The one write of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {
-    /// The mark that must stand on the target.
+    /// The mark that must stand on the target, where the action leaves one.
     pub mark: Mark,
+    /// The target's resourceVersion as it was rechecked: the guard of a request without a mark.
+    pub version: String,
     /// The sealed plan.
     pub plan: Box<Plan>,
 }

@@ -343,8 +343,38 @@ pub struct PodLine {
     pub ready: bool,
     /// `pod-template-hash`, or `controller-revision-hash`.
     pub template_hash: String,
+    /// When it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Timestamp>,
+    /// Since when it is not Ready; `None` while it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unready_since: Option<Timestamp>,
+    /// Whether it is being deleted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaving: bool,
+    /// Where its containers keep what they write.
+    #[serde(default, skip_serializing_if = "Keeps::is_nothing")]
+    pub keeps: Keeps,
     /// Its containers, init containers first.
     pub containers: Vec<ContainerLine>,
+}
+
+/// What a pod's containers write that outlives them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keeps {
+    /// An `emptyDir`: a container that is started again finds it as it was, a new pod does not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scratch: bool,
+    /// A claim or a host path: a new pod finds it as it was.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lasting: bool,
+}
+
+impl Keeps {
+    /// Whether there is nothing to say about it.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// One container's state.
@@ -370,6 +400,9 @@ pub struct ContainerLine {
     /// Reason of the last termination.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub last_reason: String,
+    /// Since when it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running_since: Option<Timestamp>,
     /// When it last ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_ended: Option<Timestamp>,
@@ -476,6 +509,9 @@ pub struct Disruption {
     pub autoscalers: Vec<String>,
     /// Budgets whose selector matches its pods, as `name disruptionsAllowed=n`.
     pub budgets: Vec<String>,
+    /// Those that have fewer healthy pods than they want already: nobody may leave, not even a pod that is not Ready.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub broken: Vec<String>,
 }
 
 /// A container's memory as its template has it, and what bounds a larger limit. Amounts are bytes.

@@ -113,6 +113,11 @@ pub enum ClusterCondition {
         /// The quantity, as it was written.
         limit: String,
     },
+    /// The pod of that uid is gone. Whether another one serves, [`Self::RolledOut`] says.
+    PodReplaced {
+        /// The pod that was deleted.
+        pod: ObjectRef,
+    },
 }
 
 /// One look at all measures.

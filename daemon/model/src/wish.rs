@@ -48,6 +48,11 @@ pub enum Wanted {
         /// From what stands there to what did.
         memory: MemoryChange,
     },
+    /// One pod of the workload deleted.
+    DeletePod {
+        /// Its name.
+        pod: String,
+    },
 }
 
 impl Wish {
@@ -77,6 +82,10 @@ impl Wish {
                 ActionKind::rollback(&self.target.kind)
             }
             Wanted::MemoryBack { .. } => Some(ActionKind::RaiseMemoryLimit),
+            // The workloads whose pods a controller makes anew are those that keep revisions.
+            Wanted::DeletePod { .. } => {
+                ActionKind::rollback(&self.target.kind).map(|_| ActionKind::DeletePod)
+            }
         }
     }
 
@@ -90,6 +99,7 @@ impl Wish {
                 "set the memory limit of container {} in {} back to {}",
                 memory.container, self.target, memory.limit.to
             ),
+            Wanted::DeletePod { pod } => format!("delete pod {pod} of {}", self.target),
         }
     }
 }

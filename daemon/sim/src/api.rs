@@ -68,13 +68,15 @@ impl ApiRequest {
         self.param(name).is_some_and(|value| matches!(value, "true" | "1" | ""))
     }
 
-    /// True when the request asks for `dryRun=All`, in the query or in the options of a DELETE or an eviction.
+    /// True when the request asks for `dryRun=All`, in the query or in the options of a DELETE or an eviction. A DELETE with
+    /// a body is read by it alone.
     pub fn dry_run(&self) -> bool {
         let options = self.method == Method::Delete || self.path.ends_with("/eviction");
         let body: Value =
             if options { serde_json::from_slice(&self.body).unwrap_or_default() } else { Value::Null };
         let asks = |pointer: &str| list(&body, pointer).iter().any(|one| one == "All");
-        self.query.iter().any(|(key, value)| key == "dryRun" && value == "All")
+        let by_query = self.method != Method::Delete || self.body.is_empty();
+        (by_query && self.query.iter().any(|(key, value)| key == "dryRun" && value == "All"))
             || asks("/dryRun")
             || asks("/deleteOptions/dryRun")
     }

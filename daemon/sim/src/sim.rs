@@ -29,6 +29,8 @@ pub struct Sim {
     pub(crate) runs: BTreeMap<String, Run>,
     pub(crate) restarts: Vec<Restart>,
     pub(crate) programs: BTreeMap<String, (Program, Timestamp)>,
+    /// What the containers of one pod do instead, by its uid.
+    pub(crate) afflicted: BTreeMap<String, (Program, Timestamp)>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) accepted: Vec<Accepted>,
     pub(crate) watches: BTreeMap<WatchId, Watch>,
@@ -49,6 +51,7 @@ impl Sim {
             runs: BTreeMap::new(),
             restarts: Vec::new(),
             programs: BTreeMap::new(),
+            afflicted: BTreeMap::new(),
             faults: Vec::new(),
             accepted: Vec::new(),
             watches: BTreeMap::new(),
@@ -134,6 +137,15 @@ impl Sim {
         for pod in pods {
             self.soon(Work::Pod(pod));
         }
+    }
+
+    /// Sets what the containers of one pod do from now on, whatever their image. A pod that is made in its place has
+    /// nothing of it.
+    pub fn afflict(&mut self, ns: &str, pod: &str, program: Program) {
+        let key = POD.key(ns, pod);
+        let Some(uid) = self.store.get(&key).map(|pod| text(pod, "/metadata/uid").to_owned()) else { return };
+        self.afflicted.insert(uid, (program, self.clock));
+        self.soon(Work::Pod(key));
     }
 
     /// Adds a fault. `CompactAll` happens at once, the others stand until spent or cleared.

@@ -29,12 +29,13 @@ impl Sim {
         if route.kind == NAMESPACE {
             return Err(Failure::not_simulated("deletion of a namespace"));
         }
-        let propagation = request.param("propagationPolicy").unwrap_or(text(&options, "/propagationPolicy"));
+        // Options stand in the body, or, without one, in the query.
+        let query = |name: &str| request.param(name).filter(|_| request.body.is_empty());
+        let propagation = query("propagationPolicy").unwrap_or(text(&options, "/propagationPolicy"));
         if !matches!(propagation, "" | "Background") {
             return Err(Failure::not_simulated(&format!("propagationPolicy {propagation}")));
         }
-        let grace = request
-            .param("gracePeriodSeconds")
+        let grace = query("gracePeriodSeconds")
             .and_then(|seconds| seconds.parse().ok())
             .or_else(|| int(&options, "/gracePeriodSeconds"));
         let writer = by(request, None);

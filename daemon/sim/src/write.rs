@@ -172,7 +172,7 @@ impl Sim {
             }
             return None;
         }
-        if old.pointer("/metadata/deletionTimestamp").is_some() || by.dry_run {
+        if old.pointer("/metadata/deletionTimestamp").is_some() {
             return Some(old);
         }
         let mut new = Value::clone(&old);
@@ -180,6 +180,9 @@ impl Sim {
         put(&mut new, &["metadata", "deletionGracePeriodSeconds"], seconds);
         if let Some(generation) = int(&old, "/metadata/generation") {
             put(&mut new, &["metadata", "generation"], generation + 1);
+        }
+        if by.dry_run {
+            return Some(Arc::new(new));
         }
         Some(self.commit(key, &old, new))
     }

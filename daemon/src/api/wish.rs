@@ -42,6 +42,8 @@ pub struct SignedWish {
 pub enum AskedFor {
     /// The revision that is to return, as the workload counts them.
     RollbackTo(u64),
+    /// The pod of the workload that is to be deleted, so that its controller makes a new one.
+    DeletePod(String),
 }
 
 impl SignedWish {
@@ -50,8 +52,9 @@ impl SignedWish {
         Wish {
             person: self.person.clone(),
             target: ObjectRef::new(self.kind.clone(), &self.namespace, &self.name, ""),
-            wanted: match self.wanted {
-                AskedFor::RollbackTo(revision) => Wanted::RollbackTo { revision },
+            wanted: match &self.wanted {
+                AskedFor::RollbackTo(revision) => Wanted::RollbackTo { revision: *revision },
+                AskedFor::DeletePod(pod) => Wanted::DeletePod { pod: pod.clone() },
             },
             because: self.because.clone(),
             at: self.ts,

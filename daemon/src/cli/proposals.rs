@@ -127,7 +127,7 @@ pub(super) fn page(screen: &Screen, story: &Story) -> String {
     section(screen, &mut out, "What will change", &evidence::difference(&plan.shown));
     let blast = format!(
         "{} with {} wanted replicas, {} available",
-        plan.action.target(),
+        plan.action.workload(),
         plan.blast.replicas,
         plan.blast.available
     );
@@ -212,6 +212,7 @@ fn asks(measure: &Measure) -> String {
             ClusterCondition::MemoryLimitIs { container, limit } => {
                 format!("container {container} still has the memory limit {limit}")
             }
+            ClusterCondition::PodReplaced { pod } => format!("pod {} of that uid is gone", pod.name),
         },
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct Args {
 enum What {
     /// Ask to put an earlier revision of a workload back
     Rollback(RollbackArgs),
+    /// Ask to delete one pod of a workload, so that its controller makes a new one
+    DeletePod(DeletePodArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -47,6 +49,18 @@ struct RollbackArgs {
     /// The revision that is to return, as `kubectl rollout history` counts them
     #[arg(long, value_name = "REVISION")]
     to: u64,
+    #[command(flatten)]
+    asks: Asks,
+}
+
+#[derive(Debug, clap::Args)]
+struct DeletePodArgs {
+    /// The workload that the pod belongs to, as `deploy/payments`, `sts/ledger` or `ds/agent`
+    #[arg(value_name = "KIND/NAME")]
+    workload: String,
+    /// The pod, as `kubectl get pods` names it
+    #[arg(long, value_name = "NAME")]
+    pod: String,
     #[command(flatten)]
     asks: Asks,
 }
@@ -82,6 +96,9 @@ pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
     match args.what {
         What::Rollback(args) => {
             ask(&args.workload, AskedFor::RollbackTo(args.to), args.asks, screen, clock).await
+        }
+        What::DeletePod(args) => {
+            ask(&args.workload, AskedFor::DeletePod(args.pod), args.asks, screen, clock).await
         }
     }
 }

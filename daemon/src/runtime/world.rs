@@ -127,12 +127,12 @@ impl RoleWire {
         }
     }
 
-    /// One Kubernetes Event per action: `kubectl describe` of the target tells what was done.
+    /// One Kubernetes Event per action: `kubectl describe` of the workload tells what was done.
     async fn announce(&self, write: &Write) {
         let Some(writer) = &self.outside.writer else { return };
         let action = &write.plan.action;
         let notice = Notice {
-            about: action.target().clone(),
+            about: action.workload().clone(),
             reason: actions::file(action.kind()).event.to_owned(),
             action: action.kind().as_str().to_owned(),
             note: format!("operation {}: {}", write.mark.op, write.plan.cause),

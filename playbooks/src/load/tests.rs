@@ -25,6 +25,7 @@ fn the_shipped_playbooks_load() {
             "rollback-daemon-set",
             "rollback-deployment",
             "rollback-stateful-set",
+            "delete-pod",
             "escalate"
         ]
     );

@@ -4,7 +4,7 @@
 use crate::yaml_files;
 use expect_test::expect_file;
 use nightshift_model::measure::{Check, ClusterCondition};
-use nightshift_model::{ActionKind, Digest, ObjectRef, Policy, Risk, Seconds, VerificationSpec};
+use nightshift_model::{ActionKind, Digest, Kind, ObjectRef, Policy, Risk, Seconds, VerificationSpec};
 use nightshift_playbooks::schema::Plan;
 use nightshift_playbooks::{Catalog, Situation, questions, select, verification};
 use serde::Deserialize;
@@ -82,6 +82,9 @@ fn written(plan: &Plan) -> ClusterCondition {
         Plan::Action(ActionKind::RaiseMemoryLimit) => {
             ClusterCondition::MemoryLimitIs { container: "app".to_owned(), limit: "256Mi".to_owned() }
         }
+        Plan::Action(ActionKind::DeletePod) => {
+            ClusterCondition::PodReplaced { pod: ObjectRef::new(Kind::Pod, "shop", "cart-1", "uid-pod") }
+        }
         Plan::Action(
             ActionKind::RollbackDaemonSet | ActionKind::RollbackDeployment | ActionKind::RollbackStatefulSet,
         )
@@ -110,6 +113,7 @@ fn told(spec: &VerificationSpec) -> Vec<String> {
                     ClusterCondition::MemoryLimitIs { container, limit } => {
                         format!("memory limit of {container} is {limit}")
                     }
+                    ClusterCondition::PodReplaced { pod } => format!("{pod} is gone"),
                 };
                 lines.push(format!("  cluster: {said}, {target}"));
             }

@@ -15,7 +15,9 @@ use std::collections::BTreeMap;
 
 /// Requests of approved operations that had an effect: claims and no-ops aside.
 pub(crate) fn effective(accepted: &[Accepted]) -> impl Iterator<Item = &Accepted> {
-    accepted.iter().filter(|w| w.user == user(Role::Executor) && w.changed && step(&w.body) == "apply")
+    accepted
+        .iter()
+        .filter(|w| w.user == user(Role::Executor) && w.changed && step(Some(w.method), &w.body) == "apply")
 }
 
 /// Every breach, as a sentence.
@@ -60,7 +62,7 @@ fn grants(log: &Log, accepted: &[Accepted]) -> Vec<String> {
     let mut effects: BTreeMap<OpId, u32> = BTreeMap::new();
     let mut wrong = Vec::new();
     for write in accepted.iter().filter(|w| w.user == user(Role::Executor)) {
-        let Some(op) = op_of(&write.body) else {
+        let Some(op) = op_of(&write.body).or_else(|| guarded(write, &granted)) else {
             wrong.push(format!("I1: a write to {} carries no mark", write.path));
             continue;
         };
@@ -69,7 +71,7 @@ fn grants(log: &Log, accepted: &[Accepted]) -> Vec<String> {
             continue;
         };
         let at = Timestamp::new(write.at);
-        let what = step(&write.body);
+        let what = step(Some(write.method), &write.body);
         // Recovery may have to bar a lost request after the grant is over; it changes nothing but the mark.
         if at < *from || (at >= *until && what != "reclaim") {
             wrong.push(format!("I1: {what} of {op} at {at}, granted from {from} until {until}"));
@@ -90,6 +92,19 @@ fn grants(log: &Log, accepted: &[Accepted]) -> Vec<String> {
         effects.iter().filter(|(_, n)| **n > 1).map(|(op, n)| format!("I2: {op} took effect {n} times")),
     );
     wrong
+}
+
+/// The operation of a request that carries no mark: the one that was granted for this object, by method, path and uid.
+fn guarded(write: &Accepted, granted: &BTreeMap<OpId, (Plan, Timestamp, Timestamp)>) -> Option<OpId> {
+    let method = format!("{:?}", write.method).to_uppercase();
+    let same = |plan: &Plan| {
+        let request = &plan.request;
+        !plan.action.marks()
+            && request.method == method
+            && request.path == write.path
+            && content(&write.body, plan)
+    };
+    granted.iter().find(|(_, (plan, ..))| same(plan)).map(|(op, _)| op.clone())
 }
 
 fn marks(body: &[u8]) -> Vec<String> {
@@ -116,6 +131,14 @@ fn content(body: &[u8], plan: &Plan) -> bool {
         Sealed::Reference { value, pointers, .. } => {
             matches!(changes.as_slice(), [one] if pointers.contains(&field(one, "path"))
                 && one.get("value").is_some_and(|v| template_digest(v) == *value))
+        }
+        // Nothing but the sealed options, and the version as a second precondition.
+        Sealed::Bytes(text) if !plan.action.marks() => {
+            let read = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or(Value::Null);
+            let (mut sent, sealed) = (read(body), read(text.as_bytes()));
+            let version = sent.get_mut("preconditions").and_then(Value::as_object_mut);
+            let version = version.and_then(|fields| fields.remove("resourceVersion"));
+            version.is_some_and(|v| v.is_string()) && sent == sealed
         }
         // Nothing but the sealed bytes and the mark's frame, in their order.
         Sealed::Bytes(text) => {

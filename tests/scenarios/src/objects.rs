@@ -49,6 +49,9 @@ fn deployment(d: &Deploy) -> Value {
         set(&mut pod, "serviceAccountName", json!(account));
     }
     set(&mut pod, "containers", json!([container]));
+    if !d.volumes.is_empty() {
+        set(&mut pod, "volumes", json!(d.volumes));
+    }
     let strategy = match &d.strategy {
         Some(strategy) => strategy.clone(),
         None => json!({"type": "RollingUpdate"}),

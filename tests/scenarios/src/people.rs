@@ -1,7 +1,7 @@
 //! Persons: they vote, ask and hold things back, through the same functions as the daemon's vote stage.
 
 use crate::machine::Machine;
-use crate::timeline::{KillSwitch, Propose, Silence as Quiet, Vote as Cast};
+use crate::timeline::{KillSwitch, Propose, ProposeDeletePod, Silence as Quiet, Vote as Cast};
 use nightshift_engine::asking::{self, Asking};
 use nightshift_engine::tally::{Ballot, admit};
 use nightshift_engine::{advance, system};
@@ -95,6 +95,19 @@ impl Machine {
             person: PersonId(step.person.clone()),
             target: crate::objects::named(&step.namespace, &step.deployment),
             wanted: Wanted::RollbackTo { revision: step.to },
+            because: step.because.clone(),
+            at: self.world.now(),
+            undoes: None,
+        };
+        self.wish(&wish);
+    }
+
+    /// A person asks to delete a pod.
+    pub(crate) fn propose_delete_pod(&mut self, step: &ProposeDeletePod, pod: String) {
+        let wish = Wish {
+            person: PersonId(step.person.clone()),
+            target: crate::objects::named("shop", &step.pod_of),
+            wanted: Wanted::DeletePod { pod },
             because: step.because.clone(),
             at: self.world.now(),
             undoes: None,

@@ -145,6 +145,7 @@ impl Machine {
                         paused: false,
                         resources: None,
                         service_account: None,
+                        volumes: Vec::new(),
                         annotations: std::collections::BTreeMap::default(),
                         labels: std::collections::BTreeMap::default(),
                     });
@@ -159,6 +160,12 @@ impl Machine {
                 tell(&format!("{} {:?}", p.image, p.does));
                 let program = Program::new(behaviour(p.does)).log(&p.log);
                 self.world.cluster().sim.program(&p.image, program);
+            }
+            Step::Afflict(a) => {
+                let pod = self.pod_of(&a.pod_of);
+                tell(&format!("pod {pod} {:?}", a.does));
+                let program = Program::new(behaviour(a.does)).log(&a.log);
+                self.world.cluster().sim.afflict("shop", &pod, program);
             }
             Step::SetImage(s) => {
                 let target = objects::named(&s.namespace, &s.deployment);
@@ -209,6 +216,11 @@ impl Machine {
                     propose.to
                 ));
                 self.propose(propose);
+            }
+            Step::ProposeDeletePod(wish) => {
+                let pod = wish.pod.clone().unwrap_or_else(|| self.pod_of(&wish.pod_of));
+                tell(&format!("{}: nightshift propose delete-pod {} --pod {pod}", wish.person, wish.pod_of));
+                self.propose_delete_pod(wish, pod);
             }
             Step::ProposeInverse(ask) => {
                 tell(&format!("{} presses: propose the inverse", ask.person));
@@ -295,6 +307,16 @@ impl Machine {
         let reply = cluster.sim.handle(&ApiRequest::new(Method::Get, path, "kubectl"), now);
         let Reply::Once(answer) = reply else { return Vec::new() };
         answer.value().get("items").and_then(Value::as_array).cloned().unwrap_or_default()
+    }
+
+    /// The last pod of a workload in namespace `shop`, by name.
+    fn pod_of(&self, workload: &str) -> String {
+        let target = objects::named("shop", workload);
+        let text =
+            |pod: &Value, p: &str| pod.pointer(p).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let pods = self.list("/api/v1/namespaces/shop/pods");
+        let ours = pods.iter().filter(|pod| text(pod, "/metadata/labels/app") == target.name);
+        ours.map(|pod| text(pod, "/metadata/name")).max().expect("a pod of the workload")
     }
 
     fn revision_of(&self, namespace: &str, deployment: &str, number: u64) -> Value {

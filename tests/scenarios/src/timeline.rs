@@ -93,6 +93,8 @@ pub enum Step {
     Apply(Value),
     /// What containers of an image do.
     Program(Program),
+    /// What the containers of one pod do from now on; a pod that is made in its place has nothing of it.
+    Afflict(Afflict),
     /// `kubectl set image`.
     SetImage(SetImage),
     /// A JSON Patch by hand.
@@ -119,6 +121,8 @@ pub enum Step {
     CheckAgain(Ask),
     /// A person asks for a proposal, and may then not vote on it.
     AskFor(Ask),
+    /// A person asks to delete the afflicted pod, or another one of its workload.
+    ProposeDeletePod(ProposeDeletePod),
     /// A person asks for a rollback, at the door that commands and pages use.
     Propose(Propose),
     /// A person asks to take the newest write back.
@@ -194,6 +198,9 @@ pub struct Deploy {
     /// ServiceAccount of the pods.
     #[serde(default)]
     pub service_account: Option<String>,
+    /// Volumes of the pods.
+    #[serde(default)]
+    pub volumes: Vec<Value>,
     /// Annotations of the Deployment.
     #[serde(default)]
     pub annotations: BTreeMap<String, String>,
@@ -223,6 +230,19 @@ pub struct Program {
     /// The image.
     pub image: String,
     /// Its behaviour.
+    pub does: Does,
+    /// What every run logs.
+    #[serde(default)]
+    pub log: String,
+}
+
+/// One pod.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Afflict {
+    /// Its workload, as in `deploy`: the last of its pods by name.
+    pub pod_of: String,
+    /// What it does.
     pub does: Does,
     /// What every run logs.
     #[serde(default)]
@@ -397,6 +417,21 @@ pub struct Propose {
     pub namespace: String,
     /// The revision that is to return.
     pub to: u64,
+    /// Why.
+    pub because: String,
+}
+
+/// A wish to delete a pod.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProposeDeletePod {
+    /// Who.
+    pub person: String,
+    /// The workload, as in `deploy`: the last of its pods by name.
+    pub pod_of: String,
+    /// Another name instead.
+    #[serde(default)]
+    pub pod: Option<String>,
     /// Why.
     pub because: String,
 }

@@ -89,7 +89,12 @@ impl Transcript {
     /// One request that the API server accepted from us.
     pub(crate) fn write(&mut self, at: Timestamp, write: &Accepted) {
         let effect = if write.changed { "" } else { ", nothing changed" };
-        let text = format!("  ** {}: {} of {}{effect}", write.user, step(&write.body), write.path);
+        let text = format!(
+            "  ** {}: {} of {}{effect}",
+            write.user,
+            step(Some(write.method), &write.body),
+            write.path
+        );
         self.line(at, &text);
     }
 

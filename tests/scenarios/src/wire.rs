@@ -100,13 +100,14 @@ fn method(word: &str) -> Option<Method> {
 
 /// What a write is for, read from its bytes: for the names of places.
 fn purpose(write: &HttpWrite) -> &'static str {
-    if write.query.iter().any(|(name, _)| name == "dryRun") { "dry-run" } else { step(&write.body) }
+    let dry = write.query.iter().any(|(name, _)| name == "dryRun");
+    if dry { "dry-run" } else { step(method(&write.method), &write.body) }
 }
 
-/// Which step of the protocol a request body is.
-pub(crate) fn step(body: &[u8]) -> &'static str {
+/// Which step of the protocol a request is. What is no patch has no step before it.
+pub(crate) fn step(method: Option<Method>, body: &[u8]) -> &'static str {
     let text = String::from_utf8_lossy(body);
-    if text.contains("\"done:") {
+    if method != Some(Method::Patch) || text.contains("\"done:") {
         "apply"
     } else if text.contains(r#""op":"replace","path":"/metadata/annotations/nightshift.dev~1claim""#) {
         "reclaim"

@@ -3,7 +3,7 @@
 use super::Cluster;
 use anyhow::{Context as _, ensure};
 use nightshift::cluster::Access;
-use nightshift_engine::permissions::{executor_yaml, responder_yaml};
+use nightshift_engine::permissions::{executor_roles, executor_yaml, responder_yaml};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Stdio;
@@ -27,14 +27,16 @@ impl Identities {
     pub async fn make(admin: &Cluster, namespace: &str) -> anyhow::Result<Self> {
         apply(&responder_yaml()).await?;
         apply(&executor_yaml()).await?;
-        let binding = json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-            "metadata": {"name": "nightshift-executor"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "nightshift-executor"},
-            "subjects": [{"kind": "ServiceAccount", "name": "nightshift-executor", "namespace": HOME}],
-        });
         let bindings = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings");
-        admin.create(&bindings, &binding).await?;
+        for role in executor_roles() {
+            let binding = json!({
+                "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+                "metadata": {"name": role},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+                "subjects": [{"kind": "ServiceAccount", "name": "nightshift-executor", "namespace": HOME}],
+            });
+            admin.create(&bindings, &binding).await?;
+        }
         Ok(Self {
             responder: account(admin, "nightshift-responder").await?,
             executor: account(admin, "nightshift-executor").await?,

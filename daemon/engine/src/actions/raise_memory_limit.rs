@@ -17,6 +17,7 @@ pub static FILE: ActionFile = ActionFile {
         Right { group: "", resource: "pods", verbs: &["list"] },
         Right { group: "autoscaling", resource: "horizontalpodautoscalers", verbs: &["list"] },
     ],
+    apart: false,
     doc: "Sets `resources.limits.memory` of one named container in the pod template, with one JSON Patch that tests \
           the uid, the mark, the container's name at its place and every old value first. A request that equals the limit \
           goes along, so that the pods keep their class of service; any other request stays. The exact bytes are sealed.\n\n\

@@ -14,6 +14,7 @@ pub static FILE: ActionFile = ActionFile {
         Right { group: "", resource: "pods", verbs: &["list"] },
         Right { group: "autoscaling", resource: "horizontalpodautoscalers", verbs: &["list"] },
     ],
+    apart: false,
     doc: "Puts the pod template of the last revision that nightshift saw healthy back, or of one that a person asked for, \
           with one JSON Patch that tests the uid, the mark and the whole current template first. Sealed by reference to \
           the ControllerRevision's uid and the SHA-256 of the template in it: the template is never stored, because it \

@@ -113,6 +113,9 @@ pub fn action(action: &Action) -> String {
             visible(&memory.limit.from),
             visible(&memory.limit.to)
         ),
+        Action::DeletePod { target, workload, .. } => {
+            format!("delete pod {} of {}", visible(&target.name), visible(&workload.to_string()))
+        }
     }
 }
 

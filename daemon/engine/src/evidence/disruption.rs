@@ -27,12 +27,12 @@ pub(super) fn observe(parts: &[RawPart], target: &ObjectRef) -> Result<Observed,
     let workload = object(parts, 0, &target.name, &target.uid)?;
     let labels = workload.pointer("/spec/template/metadata/labels");
     let autoscalers = items(parts, 1)?.iter().filter(|a| scales(a, target)).map(autoscaler).collect();
-    let budgets = items(parts, 2)?
-        .iter()
-        .filter(|budget| selector::matches(budget.pointer("/spec/selector"), labels))
-        .map(budget)
-        .collect();
-    Ok(Observed::Disruption(Disruption { autoscalers, budgets }))
+    let covers = |budget: &&Value| selector::matches(budget.pointer("/spec/selector"), labels);
+    let all = items(parts, 2)?;
+    let covering: Vec<&Value> = all.iter().filter(covers).collect();
+    let broken = covering.iter().filter(|b| is_broken(b)).map(|b| word(text(b, "/metadata/name"))).collect();
+    let budgets = covering.into_iter().map(budget).collect();
+    Ok(Observed::Disruption(Disruption { autoscalers, budgets, broken }))
 }
 
 fn scales(autoscaler: &Value, target: &ObjectRef) -> bool {
@@ -46,6 +46,12 @@ fn autoscaler(autoscaler: &Value) -> String {
         autoscaler.pointer("/spec/minReplicas").map_or(1, |_| number(autoscaler, "/spec/minReplicas"));
     let most = number(autoscaler, "/spec/maxReplicas");
     word(&format!("{} {least}-{most}", text(autoscaler, "/metadata/name")))
+}
+
+/// Whether it wants more healthy pods than there are. Then even a pod that is not Ready must stay, unless it says otherwise.
+fn is_broken(budget: &Value) -> bool {
+    let short = number(budget, "/status/currentHealthy") < number(budget, "/status/desiredHealthy");
+    short && text(budget, "/spec/unhealthyPodEvictionPolicy") != "AlwaysAllow"
 }
 
 fn budget(budget: &Value) -> String {

@@ -11,7 +11,7 @@ mod gitops;
 mod healthy;
 mod memory;
 mod node;
-mod pods;
+pub(crate) mod pods;
 mod previous_log;
 mod query;
 mod rollouts;

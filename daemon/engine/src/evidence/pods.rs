@@ -4,8 +4,8 @@ use super::answer::{Refusal, entry, flag, items, list, number, text, time, word}
 use super::{get, list_of};
 use crate::seal::is_ready;
 use nightshift_model::effect::Accept;
-use nightshift_model::evidence::{ContainerLine, PodLine};
-use nightshift_model::{Kind, ObjectRef, Observed, RawPart, Read};
+use nightshift_model::evidence::{ContainerLine, Keeps, PodLine};
+use nightshift_model::{Kind, ObjectRef, Observed, RawPart, Read, Timestamp};
 use serde_json::Value;
 
 /// Pods asked for: at some 20 KB each a quarter of the budget.
@@ -25,7 +25,7 @@ pub(super) fn observe(parts: &[RawPart], target: &ObjectRef) -> Result<Observed,
 
 /// Whether the pod is the workload's: labels alone prove nothing. A Deployment's pods are controlled by a
 /// ReplicaSet that is named after it and the template's hash.
-fn owned(pod: &Value, target: &ObjectRef) -> bool {
+pub(crate) fn owned(pod: &Value, target: &ObjectRef) -> bool {
     let owner = list(pod, "/metadata/ownerReferences").iter().find(|o| flag(o, "/controller"));
     let Some(owner) = owner else { return false };
     let (kind, name) = (text(owner, "/kind"), text(owner, "/name"));
@@ -55,8 +55,36 @@ fn line(pod: &Value) -> PodLine {
         phase: get("/status/phase"),
         ready,
         template_hash: word(template_hash(pod)),
+        created: time(pod, "/metadata/creationTimestamp"),
+        unready_since: unready_since(pod),
+        leaving: pod.pointer("/metadata/deletionTimestamp").is_some(),
+        keeps: keeps(pod),
         containers: all.take(50).map(|(spec, init)| container(pod, spec, init)).collect(),
     }
+}
+
+/// When condition Ready was last said to be otherwise, of a pod that is not Ready.
+fn unready_since(pod: &Value) -> Option<Timestamp> {
+    let ready = list(pod, "/status/conditions").iter().find(|c| text(c, "/type") == "Ready")?;
+    if text(ready, "/status") == "True" { None } else { time(ready, "/lastTransitionTime") }
+}
+
+/// Kinds of volume that hold what others put there, and nothing that the pod wrote.
+const GIVEN: [&str; 4] = ["configMap", "secret", "projected", "downwardAPI"];
+/// Kinds of volume that come and go with the pod.
+const SCRATCH: [&str; 2] = ["emptyDir", "ephemeral"];
+
+/// What outlives a container. A kind of volume that is not known may outlive the pod.
+fn keeps(pod: &Value) -> Keeps {
+    let mut keeps = Keeps::default();
+    for volume in list(pod, "/spec/volumes") {
+        let kinds = volume.as_object().into_iter().flat_map(|fields| fields.keys());
+        for kind in kinds.map(String::as_str).filter(|kind| *kind != "name") {
+            keeps.scratch |= SCRATCH.contains(&kind);
+            keeps.lasting |= !SCRATCH.contains(&kind) && !GIVEN.contains(&kind);
+        }
+    }
+    keeps
 }
 
 /// A Deployment's pods bear one label, those of StatefulSets and DaemonSets the other.
@@ -83,6 +111,7 @@ fn container(pod: &Value, spec: &Value, init: bool) -> ContainerLine {
         ready: flag(status, "/ready"),
         last_exit: last.get("exitCode").and_then(Value::as_i64).and_then(|code| i32::try_from(code).ok()),
         last_reason: word(text(last, "/reason")),
+        running_since: time(status, "/state/running/startedAt"),
         last_ended: time(last, "/finishedAt"),
         last_started: time(last, "/startedAt"),
     }

@@ -1,7 +1,7 @@
 //! From a person's wish to a draft: any revision that exists may be named, and nothing needs to be wrong. What forbids a
 //! rollback forbids this one too.
 
-use super::{Case, RISK, no_plan, revision};
+use super::{Case, no_plan, revision};
 use crate::actions;
 use crate::rules::Rules;
 use crate::text::visible;
@@ -28,8 +28,10 @@ pub(super) fn plan(incident: &Incident, wish: &Wish, rules: &Rules) -> Result<Dr
     let playbook = for_action(&rules.playbooks, action, &wish.target.kind)
         .ok_or_else(|| refused(format!("no playbook in force plans a {action} of a {}", wish.target.kind)))?;
     let case = Case::of(incident).ok_or_else(|| refused(unread(incident, wish)))?;
-    if let Wanted::MemoryBack { memory } = &wish.wanted {
-        return case.memory_back(wish, memory, playbook, rules);
+    match &wish.wanted {
+        Wanted::MemoryBack { memory } => return case.memory_back(wish, memory, playbook, rules),
+        Wanted::DeletePod { pod } => return case.delete_asked(wish, pod, playbook, rules),
+        Wanted::RollbackTo { .. } | Wanted::RollbackToSet { .. } => {}
     }
     let (kept, current) = case.named(wish).map_err(refused)?;
     case.back(wish, playbook, (kept, current), rules)
@@ -55,7 +57,9 @@ impl<'a> Case<'a> {
         let target = &self.workload.object;
         let has = || those(rollouts, current);
         let kept = match &wish.wanted {
-            Wanted::MemoryBack { .. } => return Err("a memory limit is no revision".to_owned()),
+            Wanted::MemoryBack { .. } | Wanted::DeletePod { .. } => {
+                return Err("what was asked for names no revision".to_owned());
+            }
             Wanted::RollbackTo { revision } => rollouts
                 .revisions
                 .iter()
@@ -111,11 +115,11 @@ impl<'a> Case<'a> {
         }
         Ok(Draft {
             playbook: playbook.name.clone(),
+            risk: action.kind().risk(),
             action,
             cause: because(wish, kept, current, seen),
             evidence: self.incident.evidence.iter().map(|e| e.id).collect(),
             hazards,
-            risk: RISK,
             shown: self.shown(kept),
             verification,
             inverse: revision::inverse(&target, current),

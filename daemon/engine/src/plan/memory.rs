@@ -1,7 +1,7 @@
 //! More memory for a container that the kernel kills at its limit as soon as it starts; and the old limit back, where a
 //! person asks for it.
 
-use super::{Case, RISK, no_plan};
+use super::{Case, no_plan};
 use crate::actions::{self, raise_memory_limit};
 use crate::quantity::{MIB, bytes, mebibytes};
 use crate::rules::Rules;
@@ -104,11 +104,11 @@ impl Case<'_> {
         Ok(Draft {
             playbook: playbook.name.clone(),
             verification: self.verification(playbook, &action, rules)?,
+            risk: action.kind().risk(),
             action,
             cause,
             evidence: self.incident.evidence.iter().map(|e| e.id).collect(),
             hazards,
-            risk: RISK,
             shown,
             inverse,
             selector: self.workload.selector.clone(),

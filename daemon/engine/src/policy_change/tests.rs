@@ -103,7 +103,7 @@ fn a_mode_and_a_playbook_are_said_too() {
     let mut edited = was.clone();
     let playbook = edited.0.get_mut(&Topic::Playbook).unwrap().values_mut().next().unwrap();
     playbook[0] = "other".to_owned();
-    assert_eq!(changes(Some(&was), Some(&edited)), ["playbook escalate changed"]);
+    assert_eq!(changes(Some(&was), Some(&edited)), ["playbook delete-pod changed"]);
     assert!(changes(Some(&was), Some(&was)).is_empty());
     assert!(changes(None, Some(&was))[0].starts_with("what differs cannot be told"));
 }

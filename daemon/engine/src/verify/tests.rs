@@ -163,3 +163,25 @@ fn what_was_asked_for_is_proven_only_while_all_is_quiet() {
     let unknown = Outcome::Inconclusive { why: "no data".to_owned() };
     assert_eq!(while_quiet(unknown.clone(), &asked, &found), unknown);
 }
+
+#[test]
+fn a_deleted_pod_is_gone_by_its_uid_and_a_cut_list_says_nothing() {
+    let pod = |uid: &str, leaving: bool| {
+        let mut pod = json!({"metadata": {"name": "db-0", "uid": uid},
+            "status": {"conditions": [{"type": "Ready", "status": "True"}]}});
+        if leaving {
+            pod["metadata"]["deletionTimestamp"] = json!("2026-03-01T10:00:00Z");
+        }
+        pod
+    };
+    let said = |list: &serde_json::Value| replaced(list, "old");
+    assert_eq!(said(&json!({"items": [pod("old", false)]})), Said::Fails("it is there".to_owned()));
+    let leaving = said(&json!({"items": [pod("old", true), pod("new", false)]}));
+    assert_eq!(leaving, Said::Fails("it is on its way out".to_owned()));
+    let gone = said(&json!({"items": [pod("new", false)]}));
+    assert_eq!(gone, Said::Holds("gone, 1 of 1 pods Ready".to_owned()), "another pod of the same name");
+    let cut = json!({"metadata": {"continue": "more"}, "items": [pod("new", false)]});
+    for bad in [cut, json!({}), json!({"items": 1})] {
+        assert_eq!(why(said(&bad)), Some(NoData::Unreadable), "{bad}");
+    }
+}

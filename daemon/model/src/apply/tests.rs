@@ -98,6 +98,31 @@ fn a_wish_and_its_asker_go_together() {
     assert_eq!(asker(&asked), (Some("bob".to_owned()), false));
 }
 
+/// What is deleted carries no mark: the request follows the recheck, and no mark is ever taken for set.
+#[test]
+fn an_action_without_a_mark_is_sent_once_it_was_rechecked() {
+    let marked = fold(&["opened", "planned", "sealed", "granted", "measured before", "claimed", "rechecked"]);
+    let Phase::Executing { proposal, votes, grant, baseline, operation } = marked.phase.clone() else {
+        panic!()
+    };
+    let mut plan = proposal.plan().clone();
+    let (target, workload) = (plan.action.target().clone(), plan.action.target().clone());
+    plan.action = crate::Action::DeletePod { target, workload, alone: false };
+    let proposal = crate::Proposal::seal(plan, at(5));
+    let bare = Incident {
+        phase: Phase::Executing { proposal, votes, grant, baseline, operation },
+        ..marked.clone()
+    };
+    let event = |label: &str| events().into_iter().find(|(l, _)| *l == label).map(|(_, e)| e).unwrap();
+    let apply = |i: &Incident, label: &str| Incident::apply(Some(i), &place(i), &event(label));
+    assert_eq!(word(&apply(&bare, "sending").unwrap()), "Executing: Sending");
+    assert!(apply(&bare, "marked").is_err());
+    assert!(apply(&marked, "sending").is_err(), "and another action never before its mark");
+    assert!(apply(&marked, "marked").is_ok());
+    let unlooked = fold(&["opened", "planned", "sealed", "granted", "measured before", "claimed"]);
+    assert!(apply(&unlooked, "sending").is_err());
+}
+
 #[test]
 fn a_sealed_proposal_reads_back_byte_for_byte_and_any_other_byte_is_refused() {
     let proposal = samples::proposal();

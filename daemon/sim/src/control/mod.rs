@@ -146,6 +146,7 @@ pub(crate) fn wake(sim: &mut Sim, key: &Key, before: Option<&Value>, after: Opti
             sim.soon(Work::Pod(key.clone()));
         } else {
             sim.runs.remove(text(object, "/metadata/uid"));
+            sim.afflicted.remove(text(object, "/metadata/uid"));
         }
         let above = owned_by.as_ref().map(|(kind, name)| (kind.as_str(), name.as_str()));
         if let Some(("StatefulSet", name)) = above {

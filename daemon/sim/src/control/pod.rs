@@ -59,7 +59,9 @@ impl Sim {
         let mut due = Vec::new();
         for container in &mut run.containers {
             let default = (Program::default(), Timestamp::MIN);
-            let (program, programmed) = self.programs.get(&container.image).unwrap_or(&default);
+            let own = self.afflicted.get(&uid);
+            let (program, programmed) =
+                own.or_else(|| self.programs.get(&container.image)).unwrap_or(&default);
             let policy = text(&pod, "/spec/restartPolicy");
             let around = Around { program, programmed: *programmed, now, policy, pod: &identity };
             let before = container.restarts;

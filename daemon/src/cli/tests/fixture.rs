@@ -234,7 +234,12 @@ fn answers(name: &str) -> Vec<Evidence> {
         phase: "Running".to_owned(),
         ready: false,
         template_hash: "7d4".to_owned(),
+        created: None,
+        unready_since: None,
+        leaving: false,
+        keeps: nightshift_model::evidence::Keeps::default(),
         containers: vec![ContainerLine {
+            running_since: None,
             name: "app".to_owned(),
             init: false,
             image: format!("registry/{name}:2"),

@@ -138,6 +138,9 @@ pub(super) fn sentence(action: &Action) -> String {
             "Set the memory limit of container {} in {target} from {} to {}",
             memory.container, memory.limit.from, memory.limit.to
         ),
+        Action::DeletePod { target, workload, .. } => {
+            format!("Delete pod {} of {workload}", target.name)
+        }
     }
 }
 

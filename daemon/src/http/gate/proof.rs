@@ -88,6 +88,7 @@ fn asks(measure: &Measure) -> String {
             ClusterCondition::MemoryLimitIs { container, limit } => {
                 format!("Container {container} of {target} still has the memory limit {limit}")
             }
+            ClusterCondition::PodReplaced { pod } => format!("Pod {} of that uid is gone", pod.name),
         },
     }
 }
