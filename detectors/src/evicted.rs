@@ -4,7 +4,8 @@
 //! Two pods of one owner were evicted within half an hour, the later one made after the earlier had gone: the successor does
 //! the same. Pods that are evicted together, once, and replaced are no finding, nor are those that a drain evicts. Counted by
 //! owner: a Deployment whose pods fill their scratch space makes a new one every few seconds, without any back-off. A
-//! process that ends well on SIGTERM leaves an evicted pod Succeeded; then the Event Evicted tells.
+//! process that ends well on SIGTERM leaves an evicted pod Succeeded; then the Event Evicted tells. A StatefulSet's evicted
+//! pod is deleted at once and comes back under its name: the last that went are remembered.
 //!
 //! # Impact
 //! Everything in flight is lost each time. Evicted pods stay in the list until somebody or the garbage collector removes them.
@@ -51,7 +52,8 @@ impl Detector for Evicted {
 
     fn look(&self, at: &Look<'_>) -> Looked {
         let window = at.params.evicted_window;
-        let mut all: Vec<Eviction<'_>> = at.pods.iter().filter_map(|pod| eviction(at, pod)).collect();
+        let pods = at.pods.iter().copied().chain(at.view.departed(&at.scope.uid));
+        let mut all: Vec<Eviction<'_>> = pods.filter_map(|pod| eviction(at, pod)).collect();
         all.retain(|eviction| at.now.since(eviction.at) < window);
         all.sort_by_key(|eviction| eviction.at);
         let (Some(first), Some(last)) = (all.first(), all.last()) else { return Looked::default() };
@@ -104,5 +106,61 @@ pub(crate) fn cause(message: &str) -> Cause {
         Cause::EphemeralStorage
     } else {
         Cause::Unknown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Fact;
+    use crate::view::{Delta, View};
+    use crate::{Detection, detect};
+    use nightshift_model::Seconds;
+    use serde_json::json;
+
+    fn pod(uid: &str, created: i64, evicted: Option<i64>) -> Fact {
+        let time = |second: i64| Timestamp::from_second(second).to_string();
+        let status = match evicted {
+            None => json!({"phase": "Running"}),
+            Some(at) => json!({
+                "phase": "Failed", "reason": "Evicted",
+                "message": "Usage of EmptyDir volume \"cache\" exceeds the limit \"1Mi\". ",
+                "containerStatuses": [{"name": "app", "state": {"terminated": {"exitCode": 137, "finishedAt": time(at)}}}],
+            }),
+        };
+        let pod = json!({
+            "metadata": {
+                "name": "queue-0", "namespace": "shop", "uid": uid, "creationTimestamp": time(created),
+                "ownerReferences": [{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "queue", "uid": "set", "controller": true}],
+            },
+            "spec": {"containers": [{"name": "app", "image": "app"}]},
+            "status": status,
+        });
+        Fact::parse(&Kind::Pod, pod.to_string().as_bytes()).unwrap()
+    }
+
+    fn look(view: &View, now: i64) -> Detection {
+        let set = ObjectRef::new(Kind::StatefulSet, "shop", "queue", "set");
+        detect(view, &set, Timestamp::from_second(now), &Params::default())
+    }
+
+    #[test]
+    fn a_stateful_sets_pod_that_is_evicted_again_under_its_name_is_found() {
+        let mut view = View::default();
+        let mut comes_and_goes = |uid: &str, created: i64, evicted: i64| {
+            let now = Timestamp::from_second(evicted + 1);
+            view.apply(Delta::Applied(pod(uid, created, None)), now);
+            view.apply(Delta::Applied(pod(uid, created, Some(evicted))), now);
+            let gone = ObjectRef::new(Kind::Pod, "shop", "queue-0", uid);
+            let ObjectRef { kind, uid, namespace, name } = gone;
+            view.apply(Delta::Deleted { kind, uid, namespace, name }, now);
+            look(&view, evicted + 2).findings
+        };
+        assert_eq!(comes_and_goes("one", 1000, 1010), [], "once is replaced");
+        let found = comes_and_goes("two", 1012, 1022);
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].reason, found[0].cause, found[0].affected), (Reason::Evicted, Cause::EphemeralStorage, 2));
+        let later = Timestamp::from_second(1022) + Params::default().evicted_window;
+        assert_eq!(look(&view, (later + Seconds(1)).get().as_second()).findings, [], "long ago");
     }
 }

@@ -96,6 +96,8 @@ params! {
     misrouted: Seconds = 90,
     /// How long an admission webhook, the cluster's DNS or an aggregated API may not answer.
     no_answer: Seconds = 60,
+    /// The same for a webhook that may be ignored: nothing is refused, what it does is just not done.
+    ignored_hook: Seconds = 3600,
     /// How long a claim may wait for its volume where nobody makes one.
     claim: Seconds = 60,
     /// How long a claim may wait for a provisioner that says nothing.

@@ -19,7 +19,7 @@
 //! what they depend on before you restart them, and restart them if it is back.
 
 use crate::catalog::{Detector, Looked};
-use crate::facts::{DaemonSetFacts, DeploymentFacts, Meta, ReplicaSetFacts, StatefulSetFacts};
+use crate::facts::{DaemonSetFacts, DeploymentFacts, Meta, PodFacts, ReplicaSetFacts, StatefulSetFacts};
 use crate::look::Look;
 use crate::params::Params;
 use crate::rollout_stuck::waits;
@@ -57,12 +57,18 @@ impl Detector for ReplicasUnavailable {
         };
         let finding = Finding {
             cause: cause(at, pod),
-            detail: pod.message.to_string(),
+            detail: said(pod),
             affected: u32::try_from(unready.pods.len()).unwrap_or(u32::MAX),
             ..at.about_pod(Reason::ReplicasUnavailable, pod, *since)
         };
         Looked { recheck_at: unready.recheck_at, ..Looked::found(finding) }
     }
+}
+
+/// The pod's own words, or which readiness gate nobody opens.
+fn said(pod: &PodFacts) -> String {
+    let gates = Some(&pod.ready.message).filter(|_| &*pod.ready.reason == "ReadinessGatesNotReady");
+    gates.filter(|_| pod.message.is_empty()).unwrap_or(&pod.message).to_string()
 }
 
 /// What a workload wants, and what it says to have.

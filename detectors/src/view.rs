@@ -53,6 +53,7 @@ pub struct View {
     synced: BTreeSet<Kind>,
     /// When an object of this kind and name went, and is not back. At most [`GONE_MAX`]; the longest gone is forgotten.
     gone: BTreeMap<(Kind, Place), Timestamp>,
+    departed: departed::Departed,
     pool: Pool,
 }
 
@@ -151,6 +152,9 @@ impl View {
             }
             touched.extend(related::to(self, &held.fact));
             self.remember(&held.fact, now);
+            if let Fact::Pod(pod) = held.fact {
+                self.departed.add(*pod, now);
+            }
         }
         touched.extend(self.scope_of_uid(uid)); // of the pods that a ReplicaSet leaves behind
     }
@@ -266,6 +270,12 @@ impl View {
     /// When the object of this name went, if it was seen and is not back.
     pub fn gone_at(&self, kind: Kind, namespace: &str, name: &str) -> Option<Timestamp> {
         self.gone.get(&(kind, (namespace.into(), name.into()))).copied()
+    }
+
+    /// The last pods of an owner that went, the latest last: of a name that comes back the next pod tells nothing of the
+    /// one before.
+    pub fn departed(&self, owner: &str) -> impl Iterator<Item = &PodFacts> {
+        self.departed.of(owner)
     }
 
     /// A Deployment.
@@ -481,6 +491,7 @@ fn is_own(fact: &Fact, owner: &Fact) -> bool {
     named.kind == owner.kind() && named.name == of.name && around && hash && fits
 }
 
+mod departed;
 mod related;
 #[cfg(test)]
 mod tests;

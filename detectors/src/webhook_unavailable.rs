@@ -2,12 +2,12 @@
 //!
 //! # Meaning
 //! A ValidatingWebhookConfiguration or MutatingWebhookConfiguration calls a Service that is not there, or that has had no
-//! ready endpoint for a minute. Webhooks that are called by URL cannot be judged from here.
+//! ready endpoint for a minute; for an hour, if it may be ignored. Webhooks that are called by URL cannot be judged from here.
 //!
 //! # Impact
 //! With `failurePolicy: Fail` every request that it guards is refused: pods are not created, rollouts stand still, nodes
 //! cannot replace what they lose; nothing that runs is touched, so it is noticed late. That is critical. With `Ignore` each
-//! request waits for the timeout and passes unchecked or unchanged.
+//! request waits for the timeout and passes unchecked or unchanged: what it adds or forbids is missing, a line in the digest.
 //!
 //! # Diagnosis
 //! The Events FailedCreate of ReplicaSets name the webhook: "failed calling webhook". Look at the Service in `clientConfig` and at
@@ -41,7 +41,10 @@ impl Detector for WebhookUnavailable {
     }
 
     fn thresholds(&self, params: &Params) -> Vec<(&'static str, String)> {
-        vec![("Time that nobody may answer", params.no_answer.to_string())]
+        vec![
+            ("Time that nobody may answer", params.no_answer.to_string()),
+            ("The same where the webhook may be ignored", params.ignored_hook.to_string()),
+        ]
     }
 
     fn look(&self, at: &Look<'_>) -> Looked {
@@ -57,11 +60,13 @@ impl Detector for WebhookUnavailable {
         }
         let mut down: Vec<Down<'_>> = hooks.iter().filter_map(|hook| unanswered(at, meta, hook)).collect();
         down.sort_by_key(|one| !one.hook.fails_closed); // those that refuse first; stable
-        let due = |one: &Down<'_>| one.since + at.params.no_answer;
+        let due = |one: &Down<'_>| {
+            one.since + if one.hook.fails_closed { at.params.no_answer } else { at.params.ignored_hook }
+        };
         let later = down.iter().map(due).filter(|due| *due > at.now).min();
         down.retain(|one| due(one) <= at.now);
         let Some(first) = down.first() else { return Looked { recheck_at: later, ..Looked::default() } };
-        let severity = if first.hook.fails_closed { Severity::Critical } else { Severity::Warning };
+        let severity = if first.hook.fails_closed { Severity::Critical } else { Severity::Info };
         let since = down.iter().map(|one| one.since).min().unwrap_or(first.since);
         let finding = Finding {
             cause: first.cause,

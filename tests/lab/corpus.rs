@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, bail, ensure};
 use nightshift::clock::Clock;
+use nightshift_model::Seconds;
 use nightshift_tests::corpus::case::Case;
 use nightshift_tests::corpus::{load, run};
 use std::path::PathBuf;
@@ -13,6 +14,9 @@ corpus [options]
   --seed N       the seed of the draw (printed; default: another one each time)
   --only TEXT    only cases whose name contains TEXT; may be given several times
   --beside       without the cases that want to be alone
+  --alone        only those
+  --at-most TIME only cases that take no longer, such as 3m
+  --soak TIME    only the soak: healthy disturbances, over and over for so long
   --at-once N    how many cases play side by side (default 12)
   --cases DIR    another folder of cases; may be given several times
   --list         names and sources, without a lab";
@@ -22,6 +26,9 @@ struct Options {
     seed: Option<u64>,
     only: Vec<String>,
     beside: bool,
+    alone: bool,
+    at_most: Option<Seconds>,
+    soak: Seconds,
     at_once: usize,
     homes: Vec<PathBuf>,
     list: bool,
@@ -42,7 +49,9 @@ fn started() -> anyhow::Result<bool> {
     let options = options(std::env::args().skip(1))?;
     let mut cases = read(&options.homes)?;
     cases.retain(|case| options.only.is_empty() || options.only.iter().any(|text| case.name.contains(text)));
-    cases.retain(|case| !(options.beside && case.told.alone));
+    cases.retain(|case| !(if case.told.alone { options.beside } else { options.alone }));
+    cases.retain(|case| case.soaks() == (options.soak > Seconds(0)));
+    cases.retain(|case| options.at_most.is_none_or(|most| case.length() <= most));
     if let Some(count) = options.draw {
         let seed = options.seed.unwrap_or_else(|| Clock::wall().now().micros().unsigned_abs());
         println!("corpus: {count} of {} cases, --seed {seed}", cases.len());
@@ -56,7 +65,7 @@ fn started() -> anyhow::Result<bool> {
         return Ok(true);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let report = runtime.block_on(run::run(cases, options.at_once))?;
+    let report = runtime.block_on(run::run(cases, options.at_once, options.soak))?;
     println!("\n{}", report.text());
     let lab = std::env::var_os("LAB").context("not inside the lab")?;
     std::fs::write(PathBuf::from(lab).join("corpus/report.md"), report.text())?;
@@ -69,6 +78,9 @@ fn options(mut words: impl Iterator<Item = String>) -> anyhow::Result<Options> {
         seed: None,
         only: Vec::new(),
         beside: false,
+        alone: false,
+        at_most: None,
+        soak: Seconds(0),
         at_once: 12,
         homes: Vec::new(),
         list: false,
@@ -80,6 +92,9 @@ fn options(mut words: impl Iterator<Item = String>) -> anyhow::Result<Options> {
             "--seed" => options.seed = Some(value()?.parse().context("--seed")?),
             "--only" => options.only.push(value()?),
             "--beside" => options.beside = true,
+            "--alone" => options.alone = true,
+            "--at-most" => options.at_most = Some(time(&value()?)?),
+            "--soak" => options.soak = time(&value()?)?,
             "--at-once" => options.at_once = value()?.parse().context("--at-once")?,
             "--cases" => options.homes.push(value()?.into()),
             "--list" => options.list = true,
@@ -91,6 +106,10 @@ fn options(mut words: impl Iterator<Item = String>) -> anyhow::Result<Options> {
         options.homes.push(load::home());
     }
     Ok(options)
+}
+
+fn time(text: &str) -> anyhow::Result<Seconds> {
+    text.parse().map_err(|why| anyhow::anyhow!("{text}: {why}"))
 }
 
 /// The cases of every folder; of two with the same name the later one counts.

@@ -14,6 +14,8 @@ pub(crate) struct Why {
     pub detail: String,
 }
 
+/// An Event may come so long after what it tells.
+const TOLD_LATE: Seconds = Seconds(60);
 /// A kubelet's Event may be counted late; a kill this long before an exit still explains it.
 const COUNTED_LATE: Seconds = Seconds(1800);
 
@@ -47,8 +49,11 @@ pub(crate) fn is_memory(at: &Look<'_>, pod: &PodFacts, c: &Container, end: &Term
         return true;
     }
     let limited = end.code == 137 && &*end.reason == "Error" && c.memory_limit > 0;
-    // Without Events nobody knows who else has killed it.
+    // Without Events nobody knows who else has killed it, and a busy kubelet tells of a probe's kill long after the exit.
+    let probed = c.probes.liveness || c.probes.startup;
+    let told = !probed || end.finished.is_none_or(|exit| at.now.since(exit) >= TOLD_LATE);
     limited
+        && told
         && pod.meta.deleting.is_none()
         && at.view.synced_kind(&Kind::Event)
         && killed(at, pod, c, end).is_none()
@@ -79,8 +84,10 @@ fn killed(at: &Look<'_>, pod: &PodFacts, c: &Container, end: &Termination) -> Op
     ];
     let mut found = None;
     for (has, word, answer, cause) in probes {
-        let sentence = format!("Container {} failed {word} probe", c.name);
-        let kills = events(at, pod, &["Killing"]).filter(|e| e.message.starts_with(&sentence));
+        // A sidecar among the init containers has another sentence.
+        let sentences = ["Container", "Init container"].map(|what| format!("{what} {} failed {word} probe", c.name));
+        let kills = events(at, pod, &["Killing"])
+            .filter(|e| sentences.iter().any(|sentence| e.message.starts_with(sentence)));
         let kill = newest(kills).and_then(|event| event.last);
         let Some(kill) = kill.filter(|kill| has && explains(*kill, end)) else { continue };
         let answers = events(at, pod, &["Unhealthy"]).filter(|e| e.message.starts_with(answer));

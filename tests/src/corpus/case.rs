@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 /// The folders in which cases stand: what is broken, or nothing.
 pub const GROUPS: &[&str] =
-    &["containers", "scheduling", "workloads", "storage", "network", "nodes", "healthy"];
+    &["containers", "scheduling", "workloads", "storage", "network", "nodes", "healthy", SOAK];
+/// The folder of what is repeated for long, all side by side.
+pub const SOAK: &str = "soak";
 /// A case that is watched longer belongs into the soak.
 const LONGEST: Seconds = Seconds(900);
 
@@ -20,6 +22,23 @@ pub struct Case {
     pub folder: PathBuf,
     /// What it says.
     pub told: Told,
+}
+
+impl Case {
+    /// Whether it belongs to the soak.
+    pub fn soaks(&self) -> bool {
+        !self.told.rounds.is_empty()
+    }
+
+    /// How long it takes at least, without what its steps wait for.
+    pub fn length(&self) -> Seconds {
+        let waits = self.told.steps.iter().map(|step| match &step.value {
+            Step::Wait(length) => *length,
+            Step::Drain(drain) if drain.blocked => drain.within,
+            _ => Seconds(0),
+        });
+        waits.fold(self.told.watch.0, |sum, length| Seconds(sum.0.saturating_add(length.0)))
+    }
 }
 
 /// `case.yaml`.
@@ -38,6 +57,9 @@ pub struct Told {
     pub nodes: Nodes,
     /// What is done, in order.
     pub steps: Vec<serde_saphyr::Spanned<Step>>,
+    /// What a soak does after them, over and over.
+    #[serde(default)]
+    pub rounds: Vec<serde_saphyr::Spanned<Step>>,
     /// How long nightshift is watched after the last step.
     pub watch: Watch,
     /// What it must say.

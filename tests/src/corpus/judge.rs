@@ -57,11 +57,13 @@ impl Told {
             | Phase::Closed { .. }) => phase.word().to_lowercase(),
         };
         let reason = reasons.next().unwrap_or_default();
+        // Without its group, as people write it.
+        let kind = incident.scope.kind.as_str().split('.').next().unwrap_or_default().to_lowercase();
         let mut further: Vec<String> = reasons.filter(|r| *r != reason).collect();
         further.sort();
         further.dedup();
         Self {
-            scope: format!("{}/{}", incident.scope.kind.as_str().to_lowercase(), incident.scope.name),
+            scope: format!("{kind}/{}", incident.scope.name),
             namespace: incident.scope.namespace.clone(),
             reason,
             further,

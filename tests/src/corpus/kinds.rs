@@ -44,7 +44,19 @@ impl Kinds {
     pub async fn of_manifest(&self, cluster: &Cluster, object: &Value) -> anyhow::Result<Resource> {
         let text = |field: &str| object.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (version, kind) = (text("apiVersion"), text("kind"));
-        self.find(cluster, &format!("{version} {kind}"), |r| r.version == version && r.kind == kind).await
+        let is = |r: &&Resource| r.version == version && r.kind == kind;
+        if let Some(found) = self.known.lock().unwrap_or_else(PoisonError::into_inner).iter().find(is) {
+            return Ok(found.clone());
+        }
+        // One that was just defined: its own version is asked, not all there are.
+        let base = if version.contains('/') { format!("/apis/{version}") } else { format!("/api/{version}") };
+        let new = served(cluster, &base).await?;
+        if let Some(found) = new.iter().find(is) {
+            let found = found.clone();
+            self.known.lock().unwrap_or_else(PoisonError::into_inner).extend(new);
+            return Ok(found);
+        }
+        bail!("the API server has no kind {version} {kind}")
     }
 
     /// The kind that a person means by `deployment`, `pods`, `pvc` or `rollouts.argoproj.io`.
@@ -91,14 +103,17 @@ async fn discover(cluster: &Cluster) -> anyhow::Result<Vec<Resource>> {
     }
     let mut found = Vec::new();
     for base in bases {
-        let answer = cluster.get(&base).await?;
-        // An API whose server is away has no kinds.
-        let Ok(list) = answer.ok() else { continue };
-        let version = base.trim_start_matches("/apis/").trim_start_matches("/api/").to_owned();
-        let resources = list.get("resources").and_then(Value::as_array).context("no resources")?;
-        found.extend(resources.iter().filter_map(|entry| resource(entry, &base, &version)));
+        found.extend(served(cluster, &base).await?);
     }
     Ok(found)
+}
+
+/// The kinds of one version. An API whose server is away has none.
+async fn served(cluster: &Cluster, base: &str) -> anyhow::Result<Vec<Resource>> {
+    let Ok(list) = cluster.get(base).await?.ok() else { return Ok(Vec::new()) };
+    let version = base.trim_start_matches("/apis/").trim_start_matches("/api/");
+    let resources = list.get("resources").and_then(Value::as_array).context("no resources")?;
+    Ok(resources.iter().filter_map(|entry| resource(entry, base, version)).collect())
 }
 
 fn resource(entry: &Value, base: &str, version: &str) -> Option<Resource> {

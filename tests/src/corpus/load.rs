@@ -1,6 +1,6 @@
 //! Reads the corpus' folders. Everything that is wrong is said, with file and line, before anything is started.
 
-use super::case::{Case, Expect, GROUPS, Told};
+use super::case::{Case, Expect, GROUPS, SOAK, Told};
 use super::manifest;
 use super::step::Step;
 use std::collections::BTreeSet;
@@ -112,19 +112,22 @@ fn faults(folder: &Path, group: &str, path: &Path, told: &Told) -> Vec<Fault> {
         found.push(at(0, "no steps: nothing would happen".to_owned()));
     }
     match (&told.expect, group) {
-        (Expect::Silence, "healthy") => {}
+        (Expect::Silence, "healthy" | SOAK) => {}
         (Expect::Silence, _) => {
-            found.push(at(0, "silence is expected of the group `healthy` only".to_owned()));
+            found.push(at(0, "silence is expected of the groups `healthy` and `soak` only".to_owned()));
         }
-        (Expect::Failure(_), "healthy") => {
-            found.push(at(0, "a failure does not belong into the group `healthy`".to_owned()));
+        (Expect::Failure(_), "healthy" | SOAK) => {
+            found.push(at(0, format!("a failure does not belong into the group `{group}`")));
         }
         (Expect::Failure(_), _) => {}
     }
+    if told.rounds.is_empty() == (group == SOAK) {
+        found.push(at(0, "`rounds` belong to the group `soak`, and to each of its cases".to_owned()));
+    }
     let mut applied = BTreeSet::new();
-    for step in &told.steps {
+    for step in told.steps.iter().chain(&told.rounds) {
         let line = step.referenced.line();
-        if step.value.touches_a_node() && !told.alone {
+        if step.value.touches_a_node() && !told.alone && group != SOAK {
             found.push(at(line, "a step that touches a node needs `alone: true`".to_owned()));
         }
         if let Step::Apply(file) = &step.value {

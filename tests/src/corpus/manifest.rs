@@ -1,10 +1,14 @@
 //! The objects that a case applies.
 
+use nightshift_model::{Seconds, Timestamp};
 use serde::Deserialize as _;
 use serde_json::Value;
 
 /// Stands for the case's namespace in every text of its folder.
 pub const PLACE: &str = "{{ns}}";
+
+/// What a case that is alone may put beside its own namespace: the cluster's DNS.
+pub const SYSTEM: &str = "kube-system";
 
 /// Reads the objects of a manifest for a namespace. An error says its line where it has one.
 pub fn read(text: &str, namespace: &str) -> Result<Vec<Value>, (u64, String)> {
@@ -20,6 +24,23 @@ pub fn read(text: &str, namespace: &str) -> Result<Vec<Value>, (u64, String)> {
         objects.push(value);
     }
     if objects.is_empty() { Err((1, "no object in it".to_owned())) } else { Ok(objects) }
+}
+
+/// Puts times of the past for `{{5h ago}}`: what stands for longer than a case can wait.
+pub fn past(text: &str, now: Timestamp) -> String {
+    let mut parts = text.split("{{");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let ago = part.split_once(" ago}}").and_then(|(length, rest)| {
+            let length: Seconds = length.parse().ok()?;
+            Some((now - length, rest))
+        });
+        match ago {
+            Some((time, rest)) => out.extend([time.to_string().as_str(), rest]),
+            None => out.extend(["{{", part]),
+        }
+    }
+    out
 }
 
 /// The documents of a stream and the line on which each begins.
@@ -54,7 +75,8 @@ fn object(value: &Value, namespace: &str) -> Result<(), String> {
             return Err(format!("an object without {}", field.trim_start_matches('/').replace('/', ".")));
         }
     }
-    if text("/metadata/namespace").is_some_and(|said| !said.starts_with(namespace)) {
+    let elsewhere = |said: &str| !said.starts_with(namespace) && said != SYSTEM;
+    if text("/metadata/namespace").is_some_and(elsewhere) {
         return Err("metadata.namespace: leave it out, the case gets a namespace of its own".to_owned());
     }
     Ok(())
@@ -71,6 +93,15 @@ mod tests {
         let objects = read(text, "c1").unwrap();
         assert_eq!(objects.len(), 2);
         assert_eq!(objects[1]["metadata"]["name"], "c1-high");
+    }
+
+    #[test]
+    fn a_time_of_the_past_stands_for_its_distance() {
+        let now = Timestamp::from_second(7200);
+        assert_eq!(past("{{ns}} \"{{1h ago}}\"", now), "{{ns}} \"1970-01-01T01:00:00Z\"");
+        for text in ["{{ ago}}", "{{soon ago}}", "{{1h}} ago", "{{"] {
+            assert_eq!(past(text, now), text);
+        }
     }
 
     #[test]

@@ -17,6 +17,12 @@ pub async fn names(cluster: &Cluster) -> anyhow::Result<Vec<String>> {
     Ok(items.iter().filter_map(name).collect())
 }
 
+/// Whether a namespace is that of a case: `c`, three digits, and its name.
+pub fn is_a_cases(namespace: &str) -> bool {
+    let number = namespace.strip_prefix('c').and_then(|rest| rest.split_once('-'));
+    number.is_some_and(|(n, _)| n.len() == 3 && n.bytes().all(|b| b.is_ascii_digit()))
+}
+
 /// Makes a node schedulable or not.
 pub async fn cordon(cluster: &Cluster, node: &str, cordoned: bool) -> anyhow::Result<()> {
     let patch = json!({"spec": {"unschedulable": cordoned}});

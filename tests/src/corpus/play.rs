@@ -16,7 +16,7 @@ use tokio::process::Command;
 /// How long objects may take to go.
 const GOING: Duration = Duration::from_mins(2);
 /// A kind that was just defined, or a webhook that was just registered, may be served a little later.
-const SERVED: Duration = Duration::from_secs(20);
+const SERVED: Duration = Duration::from_mins(1);
 
 /// A case on the cluster.
 #[derive(Debug)]
@@ -44,7 +44,22 @@ impl<'a> Play<'a> {
     /// Plays every step, in order.
     pub async fn steps(&mut self) -> anyhow::Result<()> {
         self.cluster.namespace(self.namespace).await?;
-        for (step, number) in self.case.told.steps.iter().zip(1..) {
+        let case = self.case;
+        self.each(&case.told.steps).await
+    }
+
+    /// Plays the rounds over and over until that time. Says how many.
+    pub async fn rounds(&mut self, until: Timestamp) -> anyhow::Result<usize> {
+        let (case, mut count) = (self.case, 0);
+        while Clock::wall().now() < until {
+            count += 1;
+            self.each(&case.told.rounds).await.with_context(|| format!("round {count}"))?;
+        }
+        Ok(count)
+    }
+
+    async fn each(&mut self, steps: &[serde_saphyr::Spanned<Step>]) -> anyhow::Result<()> {
+        for (step, number) in steps.iter().zip(1..) {
             if step.value.acts() {
                 self.acts.push(Clock::wall().now());
             }
@@ -75,7 +90,7 @@ impl<'a> Play<'a> {
             Step::Undo(name) => self.kubectl(&["rollout", "undo", &name.0]).await,
             Step::Evict(pick) => {
                 for pod in self.picked(pick).await? {
-                    self.evict(&pod).await?;
+                    self.evict(self.namespace, &pod).await?;
                 }
                 Ok(())
             }
@@ -99,7 +114,8 @@ impl<'a> Play<'a> {
 
     async fn apply(&mut self, file: &str) -> anyhow::Result<()> {
         let path = self.case.folder.join(file);
-        let text = std::fs::read_to_string(&path)?;
+        let text = manifest::past(&std::fs::read_to_string(&path)?, Clock::wall().now());
+        let text = self.with_uids(&text.replace(manifest::PLACE, self.namespace)).await?;
         let objects = manifest::read(&text, self.namespace)
             .map_err(|(line, what)| anyhow::anyhow!("{}:{line}: {what}", path.display()))?;
         for mut object in objects {
@@ -113,6 +129,10 @@ impl<'a> Play<'a> {
             if kind.namespaced {
                 if let Some(meta) = object.get_mut("metadata").and_then(Value::as_object_mut) {
                     meta.entry("namespace").or_insert_with(|| json!(self.namespace));
+                }
+                if self.place(&object) == manifest::SYSTEM {
+                    ensure!(self.case.told.alone, "{name} is in {}: `alone: true`", manifest::SYSTEM);
+                    self.made.push(target.clone());
                 }
             } else {
                 let own = name.contains(self.namespace) || self.case.told.alone;
@@ -130,6 +150,19 @@ impl<'a> Play<'a> {
                 .with_context(|| format!("apply {} {name}", kind.kind))?;
         }
         Ok(())
+    }
+
+    /// Puts uids for `{{uid of kind/name}}`, as a controller writes them that owns what it makes.
+    async fn with_uids(&self, text: &str) -> anyhow::Result<String> {
+        let mut parts = text.split("{{uid of ");
+        let mut out = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (object, rest) = part.split_once("}}").context("`{{uid of` without its end")?;
+            let found = self.objects(object, "").await?;
+            let uid = found.first().and_then(|o| o.pointer("/metadata/uid")).and_then(Value::as_str);
+            out.extend([uid.with_context(|| format!("there is no {object}"))?, rest]);
+        }
+        Ok(out)
     }
 
     /// The namespace of an object: the case's own, or another whose name begins with it.
@@ -196,6 +229,7 @@ impl<'a> Play<'a> {
             target = format!("{target}/{}", patch.subresource);
         }
         let body = patch.body.to_string().replace(manifest::PLACE, self.namespace);
+        let body = manifest::past(&body, Clock::wall().now());
         let target = format!("{target}?fieldManager=kubectl-patch");
         self.cluster
             .send(Method::PATCH, &target, Some((patch.content.as_str(), body)))
@@ -236,12 +270,12 @@ impl<'a> Play<'a> {
     }
 
     /// Asks for an eviction; true when it was granted.
-    async fn evict(&self, pod: &str) -> anyhow::Result<bool> {
+    async fn evict(&self, namespace: &str, pod: &str) -> anyhow::Result<bool> {
         let eviction = json!({
             "apiVersion": "policy/v1", "kind": "Eviction",
-            "metadata": {"name": pod, "namespace": self.namespace},
+            "metadata": {"name": pod, "namespace": namespace},
         });
-        let target = format!("/api/v1/namespaces/{}/pods/{pod}/eviction", self.namespace);
+        let target = format!("/api/v1/namespaces/{namespace}/pods/{pod}/eviction");
         let body = Some(("application/json", eviction.to_string()));
         let answer = self.cluster.send(Method::POST, &target, body).await?;
         match answer.status {
@@ -255,16 +289,15 @@ impl<'a> Play<'a> {
         let node = &drain.node.0;
         nodes::cordon(self.cluster, node, true).await?;
         let done = within(drain.within.duration(), &format!("{node} is drained"), async || {
-            let target =
-                format!("/api/v1/namespaces/{}/pods?fieldSelector=spec.nodeName%3D{node}", self.namespace);
+            let target = format!("/api/v1/pods?fieldSelector=spec.nodeName%3D{node}");
             let list = self.cluster.get(&target).await?.ok()?;
             let pods = list.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
             let mut left = 0;
             for pod in pods.iter().filter(|pod| stays_out(pod)) {
                 left += 1;
-                let name = pod.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+                let text = |path: &str| pod.pointer(path).and_then(Value::as_str).unwrap_or_default();
                 if pod.pointer("/metadata/deletionTimestamp").is_none() {
-                    self.evict(name).await?;
+                    self.evict(text("/metadata/namespace"), text("/metadata/name")).await?;
                 }
             }
             if left > 0 {
@@ -293,16 +326,17 @@ impl<'a> Play<'a> {
 
     /// Takes everything away again. Finalizers of the case's own objects hold nothing up.
     pub async fn clean(&self) -> anyhow::Result<()> {
-        for target in self.made.iter().rev() {
-            let answer = self.cluster.send(Method::DELETE, target, None).await?;
-            ensure!(
-                answer.status.is_success() || answer.status == StatusCode::NOT_FOUND,
-                "{target}: {}",
-                answer.body
-            );
+        // A volume goes when its claim has let go of it; before that the claim would have lost it, which no case wants.
+        let (volumes, others): (Vec<&String>, Vec<&String>) =
+            self.made.iter().rev().partition(|target| target.contains("/persistentvolumes/"));
+        for target in others {
+            self.remove(target).await?;
             self.let_go(target).await?;
         }
         self.cluster.remove_namespace(self.namespace).await?;
+        for target in volumes {
+            self.remove(target).await?;
+        }
         let own = self
             .case
             .told
@@ -317,6 +351,13 @@ impl<'a> Play<'a> {
                 self.let_go(&format!("{}/{name}", kind.collection(self.place(&object)))).await?;
             }
         }
+        Ok(())
+    }
+
+    async fn remove(&self, target: &str) -> anyhow::Result<()> {
+        let answer = self.cluster.send(Method::DELETE, target, None).await?;
+        let gone = answer.status.is_success() || answer.status == StatusCode::NOT_FOUND;
+        ensure!(gone, "{target}: {}", answer.body);
         Ok(())
     }
 
@@ -337,9 +378,11 @@ impl<'a> Play<'a> {
     }
 }
 
-/// Pods that a drain evicts: not those of DaemonSets, and not those that have ended.
+/// Pods that a drain evicts: those of cases, but not of DaemonSets, and not those that have ended.
 fn stays_out(pod: &Value) -> bool {
     let owner = pod.pointer("/metadata/ownerReferences/0/kind").and_then(Value::as_str);
     let phase = pod.pointer("/status/phase").and_then(Value::as_str);
-    owner != Some("DaemonSet") && !matches!(phase, Some("Succeeded" | "Failed"))
+    let namespace = pod.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
+    let there = owner != Some("DaemonSet") && !matches!(phase, Some("Succeeded" | "Failed"));
+    there && nodes::is_a_cases(namespace)
 }

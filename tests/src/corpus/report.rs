@@ -2,6 +2,7 @@
 
 use super::case::{Case, Expect};
 use super::judge::{Played, Told, Verdict, Wrong};
+use nightshift_model::Timestamp;
 use std::fmt::Write as _;
 
 /// A case with its outcome.
@@ -9,10 +10,16 @@ use std::fmt::Write as _;
 pub struct Row {
     /// The case.
     pub case: Case,
+    /// Its number: its namespaces begin with it.
+    pub number: usize,
+    /// When it began.
+    pub from: Timestamp,
     /// What was played.
     pub played: Played,
     /// How it is judged.
     pub verdict: Verdict,
+    /// What it was first, if it was wrong then and played once more by itself.
+    pub first: Option<(Played, Verdict)>,
 }
 
 /// The whole run.
@@ -20,7 +27,7 @@ pub struct Row {
 pub struct Report {
     /// One row a case.
     pub rows: Vec<Row>,
-    /// Incidents that belong to no case, or opened when their case was over.
+    /// Incidents that belong to no case.
     pub strays: Vec<String>,
 }
 
@@ -34,11 +41,16 @@ impl Report {
     pub fn text(&self) -> String {
         let mut text = String::new();
         let wrong = self.rows.iter().filter(|row| !row.verdict.wrong.is_empty()).count();
-        let _ = writeln!(text, "{} cases, {wrong} wrong\n", self.rows.len());
+        let again = self.rows.iter().filter(|row| row.first.is_some()).count();
+        let _ = writeln!(text, "{} cases, {wrong} wrong, {again} played twice\n", self.rows.len());
         text.push_str("| case | expected | got | wrong | s |\n|---|---|---|---|---|\n");
         let mut rows: Vec<&Row> = self.rows.iter().collect();
         rows.sort_by_key(|row| (row.verdict.wrong.is_empty(), row.case.name.clone()));
         for row in rows {
+            if let Some((played, verdict)) = &row.first {
+                let (played, verdict) = (played.clone(), verdict.clone());
+                text.push_str(&line(&Row { played, verdict, first: None, ..row.clone() }));
+            }
             text.push_str(&line(row));
         }
         for stray in &self.strays {
@@ -111,7 +123,8 @@ pub fn line(row: &Row) -> String {
     let seconds = row.verdict.seconds.map(|s| format!("{s:.1}")).unwrap_or_default();
     let cell = |text: &str| text.replace('|', "/").replace('\n', " ");
     let (expected, got, wrong) = (cell(&expected), cell(&got), cell(&wrong.join(", ")));
-    format!("| {} | {expected} | {got} | {wrong} | {seconds} |\n", row.case.name)
+    let again = if row.first.is_some() { ", once more by itself" } else { "" };
+    format!("| {}{again} | {expected} | {got} | {wrong} | {seconds} |\n", row.case.name)
 }
 
 fn share(part: usize, whole: usize) -> String {
