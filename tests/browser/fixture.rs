@@ -21,8 +21,8 @@ use nightshift_engine::since::Look;
 use nightshift_engine::{Store as _, advance};
 use nightshift_model::action::SeenImage;
 use nightshift_model::evidence::{
-    ContainerLine, EventLine, HealthyRevision, LogExcerpt, PodLine, Replacing, RevisionChange, RevisionLine,
-    Rollouts, WorkloadFacts,
+    ContainerLine, EventLine, HealthyRevision, LogExcerpt, PodLine, Replacing, Requests, RevisionChange,
+    RevisionLine, Rollouts, WorkloadFacts,
 };
 use nightshift_model::measure::{Check, ClusterCondition, Comparison, Measure};
 use nightshift_model::plan::{Blast, Inverse, PLAN_VERSION, Preconditions};
@@ -323,6 +323,8 @@ pub(crate) fn evidence(at: Timestamp) -> Vec<Evidence> {
         references: vec!["ConfigMap cart".to_owned()],
         migration_hints: Vec::new(),
         privileges: Vec::new(),
+        keys: Vec::new(),
+        requests: Requests::default(),
     };
     vec![
         piece(
@@ -352,6 +354,7 @@ pub(crate) fn evidence(at: Timestamp) -> Vec<Evidence> {
                     "Progressing=True ReplicaSetUpdated".to_owned(),
                 ],
                 replacing: Replacing::default(),
+                unavailable_since: None,
             })),
         ),
         piece(

@@ -31,6 +31,9 @@ pub fn investigate(incident: &Incident, playbooks: &Catalog, prometheus: bool) -
             wanted.push(Tool::Healthy { target: workload.object.clone() });
         }
         wanted.extend(about_workload(workload));
+        if let (Some(names), false) = (config_maps(incident), wished) {
+            wanted.push(Tool::Changes { target: workload.object.clone(), config_maps: names });
+        }
         if let Some(container) = short_of_memory(symptom).or(wished_back(incident)) {
             wanted.push(Tool::Memory { target: workload.object.clone(), container: container.to_owned() });
         }
@@ -102,6 +105,16 @@ fn about_workload(workload: &WorkloadFacts) -> Vec<Tool> {
         Some(GitOpsOwner::FluxHelmRelease { .. }) | None => {}
     }
     wanted
+}
+
+/// The ConfigMaps that the newest revision refers to, once the revisions are known, or cannot be.
+fn config_maps(incident: &Incident) -> Option<Vec<String>> {
+    let answer = incident.evidence.iter().find(|e| matches!(e.tool, Tool::Rollouts { .. }))?;
+    let references = match &answer.got {
+        Got::Facts(Observed::Rollouts(r)) => r.revisions.first().map_or(&[][..], |r| r.references.as_slice()),
+        Got::Facts(_) | Got::NotChecked { .. } => &[],
+    };
+    Some(references.iter().filter_map(|r| r.strip_prefix("ConfigMap ")).map(str::to_owned).collect())
 }
 
 /// The facts of the workload, if the question was answered.

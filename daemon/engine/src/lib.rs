@@ -13,6 +13,7 @@ pub mod alert;
 pub mod correlate;
 pub mod inventory;
 
+pub mod changes;
 pub mod evidence;
 pub mod investigate;
 pub mod redact;

@@ -257,7 +257,10 @@ pub fn page() -> String {
     );
     table(&mut page, RESPONDER);
     page.push_str(
-        "\nWatching a few namespaces only (`cluster.namespaces`)? Bind the rows marked *watched namespaces* by a \
+        "\nNot in the manifest: `get` of `configmaps`. With it an incident says when each ConfigMap that the workload refers \
+         to was changed, and by whom. nightshift asks for their metadata only, but RBAC cannot grant metadata alone, so whoever \
+         grants it grants their data too. Without it the incident says that they were not seen. A Secret's change is never seen.\n\
+         \nWatching a few namespaces only (`cluster.namespaces`)? Bind the rows marked *watched namespaces* by a \
          RoleBinding in each of them, and the others by the ClusterRoleBinding.\n\n\
          ## Executor\n\n\
          Apply [rbac/executor.yaml](rbac/executor.yaml) and bind it in each namespace that it may act in; never by a \

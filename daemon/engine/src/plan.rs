@@ -3,14 +3,18 @@
 mod asked;
 mod memory;
 mod one_pod;
+mod rollout;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use crate::actions::{self, revision};
+use crate::changes;
 use crate::investigate::workload;
 use crate::rules::Rules;
 use nightshift_model::alert::Flag;
 use nightshift_model::evidence::{
-    Disruption, GitOpsOwner, GitSource, HealthyRevision, MemoryFacts, NodeFacts, PodLine, RevisionLine,
-    Rollouts, WorkloadFacts,
+    Changes, Disruption, GitOpsOwner, GitSource, HealthyRevision, MemoryFacts, NodeFacts, PodLine,
+    RevisionLine, Rollouts, WorkloadFacts,
 };
 use nightshift_model::plan::Blast;
 use nightshift_model::{
@@ -47,6 +51,8 @@ pub fn plan(incident: &Incident, rules: &Rules) -> Result<Draft, Escalation> {
                 .map(|(name, why)| format!("playbook {name}: {}", why.as_str()))
                 .collect();
         }
+        let changed = changes::before(incident, changes::WINDOW);
+        why.extend(changed.into_iter().take(CHANGES).map(|c| c.sentence));
         why
     };
     match (&selected.playbook.plan, &case) {
@@ -109,31 +115,8 @@ fn no_plan(reasons: Vec<String>, handover: Option<String>) -> Escalation {
     Escalation::NoPlan { reasons, handover }
 }
 
-/// Whether a pod template can bring what is seen. What the registry, the node or the volume's other user do to it
-/// stays as it is under an earlier template.
-fn of_the_template(symptom: &Finding) -> bool {
-    use nightshift_model::Cause as Why;
-    let reason = matches!(
-        symptom.reason,
-        Reason::CrashLoopBackOff
-            | Reason::OOMKilled
-            | Reason::ImagePullBackOff
-            | Reason::ErrImageNeverPull
-            | Reason::InvalidImageName
-            | Reason::CreateContainerConfigError
-            | Reason::CreateContainerError
-            | Reason::RunContainerError
-            | Reason::PostStartHookError
-            | Reason::Unhealthy
-            | Reason::InitContainerStuck
-            | Reason::FailedMount
-    );
-    let around = matches!(
-        symptom.cause,
-        Why::Unauthorized | Why::RegistryUnreachable | Why::RateLimited | Why::NodeMemory | Why::MultiAttach
-    );
-    reason && !around
-}
+/// Changes before the fault that a page tells of.
+const CHANGES: usize = 3;
 
 /// The answers that a plan rests on.
 struct Case<'a> {
@@ -147,6 +130,7 @@ struct Case<'a> {
     git: Option<&'a GitSource>,
     memory: Option<&'a MemoryFacts>,
     node: Option<&'a NodeFacts>,
+    changes: Option<&'a Changes>,
 }
 
 impl<'a> Case<'a> {
@@ -162,6 +146,7 @@ impl<'a> Case<'a> {
             git: None,
             memory: None,
             node: None,
+            changes: crate::changes::observed(incident),
         };
         for evidence in &incident.evidence {
             let Got::Facts(facts) = &evidence.got else { continue };
@@ -173,7 +158,11 @@ impl<'a> Case<'a> {
                 Observed::GitOps(g) => case.git = Some(g),
                 Observed::Memory(m) => case.memory = Some(m),
                 Observed::Node(n) => case.node = Some(n),
-                Observed::Workload(_) | Observed::Log(_) | Observed::Events(_) | Observed::Samples(_) => {}
+                Observed::Workload(_)
+                | Observed::Log(_)
+                | Observed::Events(_)
+                | Observed::Changes(_)
+                | Observed::Samples(_) => {}
             }
         }
         ActionKind::rollback(&incident.scope.kind).is_some().then_some(case)
@@ -191,43 +180,6 @@ impl<'a> Case<'a> {
     /// The broken revision's `pod-template-hash`; empty while nothing is known to be broken.
     fn broken(&self) -> &'a str {
         self.symptom.map_or("", |s| s.template_hash.as_str())
-    }
-
-    /// *Caused by the rollout* only while the broken revision is the newest one and was never seen healthy, and what is seen
-    /// is of the kind that a template brings.
-    fn cause(&self) -> Cause {
-        let newest = self.current().is_some_and(|c| c.template_hash == self.broken());
-        let seen_healthy = self.healthy.iter().any(|h| h.template_hash == self.broken());
-        let earlier = self.rollouts.is_some_and(|r| r.revisions.len() > 1);
-        let memory = self.symptom.is_some_and(memory::short);
-        let brought = self.symptom.is_some_and(of_the_template);
-        match brought && newest && !seen_healthy && earlier {
-            true => Cause::Rollout,
-            false if memory => Cause::MemoryLimit,
-            false if self.broken_by_itself().is_some() => Cause::OnePod,
-            false => Cause::Unknown,
-        }
-    }
-
-    fn why_unknown(&self) -> Vec<String> {
-        let healthy = self.healthy.iter().find(|h| h.template_hash == self.broken());
-        match (self.rollouts, self.current(), healthy) {
-            (None, ..) => vec!["the rollout history could not be read".to_owned()],
-            (Some(_), None, _) => vec![self.no_current()],
-            (Some(_), Some(_), Some(h)) => {
-                vec![format!(
-                    "revision {} was seen healthy at {}, so the rollout is not the cause",
-                    h.named(),
-                    h.at
-                )]
-            }
-            (Some(r), Some(_), None) if r.revisions.len() < 2 => {
-                vec!["there is no earlier revision to go back to".to_owned()]
-            }
-            (Some(_), Some(c), None) => {
-                vec![format!("the pods that crash are not of the newest revision ({})", c.number)]
-            }
-        }
     }
 
     /// The latest revision that nightshift saw healthy, that still exists and differs from the current one.
@@ -452,6 +404,7 @@ impl<'a> Case<'a> {
                 d.autoscalers.iter().map(|a| format!("Autoscaler {a} keeps its own say over replicas.")),
             );
         }
+        list.extend(self.configured_anew(kept));
         list.extend(self.pace());
         if w.strategy == "Recreate" {
             list.push("Strategy Recreate: all pods stop before the earlier revision starts.".to_owned());
@@ -484,6 +437,13 @@ impl<'a> Case<'a> {
             .and_then(|s| s.exit.as_ref())
             .map_or_else(String::new, |e| format!(" (exit code {}: {})", e.code, e.class.meaning()));
         let what = match self.symptom {
+            Some(s) if s.reason == Reason::FailedScheduling => {
+                format!(
+                    "finds no node ({}), for it asks for {}",
+                    s.cause.clause(),
+                    rollout::asked(current, kept)
+                )
+            }
             Some(s) if s.reason != Reason::CrashLoopBackOff && s.cause.is_unknown() => {
                 format!("is broken ({})", s.reason)
             }
@@ -492,10 +452,10 @@ impl<'a> Case<'a> {
             }
             Some(_) | None => "crash-loops".to_owned(),
         };
+        let who = self.who();
         format!(
-            "Container {} of revision {} ({}) {what} since {}{exit}. This revision was never seen healthy; \
+            "{who} of revision {} ({}) {what} since {}{exit}. This revision was never seen healthy; \
              revision {} ({}) was, at {}.",
-            self.container(),
             current.number,
             current.images.join(", "),
             self.symptom.map_or(self.incident.opened_at, |s| s.since),
@@ -503,6 +463,20 @@ impl<'a> Case<'a> {
             kept.images.join(", "),
             seen.at,
         )
+    }
+
+    fn who(&self) -> String {
+        if self.container().is_empty() {
+            "A pod".to_owned()
+        } else {
+            format!("Container {}", self.container())
+        }
+    }
+
+    /// Whether there is a pod to look at, and no run of its container that a log could tell of.
+    fn never_ran(&self) -> bool {
+        self.symptom
+            .is_some_and(|s| s.object.kind == Kind::Pod && s.exit.is_none() && s.reason != Reason::Unhealthy)
     }
 
     /// The kubelet's longest wait so far: 10 s, doubled with every restart, at most 5 minutes.
@@ -515,9 +489,11 @@ impl<'a> Case<'a> {
         self.symptom.map_or("", |s| s.container.as_str())
     }
 
-    /// What a person would type, and for GitOps the change to commit.
+    /// What a person would type, and for GitOps the change to commit. An earlier revision is named only where the
+    /// rollout is the cause.
     fn handover(&self) -> Option<String> {
-        self.by_hand(self.target().ok().map(|(kept, _)| kept))
+        let caused = self.cause() == Cause::Rollout;
+        self.by_hand(self.target().ok().map(|(kept, _)| kept).filter(|_| caused))
     }
 
     fn by_hand(&self, target: Option<&RevisionLine>) -> Option<String> {
@@ -543,6 +519,10 @@ impl<'a> Case<'a> {
             Some(kept) => {
                 let undo = revision::undo(object, kept.number);
                 self.deletes().map_or_else(|| undo.clone(), |delete| format!("{undo}\n{delete}"))
+            }
+            None if self.never_ran() => {
+                let pod = self.symptom.map_or("", |s| s.object.name.as_str());
+                format!("kubectl -n {} describe pod {pod}", object.namespace)
             }
             None => format!(
                 "kubectl -n {} logs {}/{} -c {} --previous",

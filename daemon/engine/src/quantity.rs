@@ -1,4 +1,4 @@
-//! Quantities of memory as Kubernetes writes them. Source: k8s.io/apimachinery `pkg/api/resource/quantity.go`.
+//! Quantities as Kubernetes writes them. Source: k8s.io/apimachinery `pkg/api/resource/quantity.go`.
 
 /// One mebibyte.
 pub const MIB: u64 = 1 << 20;
@@ -7,6 +7,15 @@ pub const MIB: u64 = 1 << 20;
 ///
 /// `128Mi`, `1.5Gi`, `134217728`, `500M`, `1e9` and `128000m` are all quantities.
 pub fn bytes(text: &str) -> Option<u64> {
+    times(text, 1)
+}
+
+/// The thousandths that a quantity says, as of cpu: `250m` and `0.25` are both 250.
+pub fn millis(text: &str) -> Option<u64> {
+    times(text, 1000)
+}
+
+fn times(text: &str, factor: u128) -> Option<u64> {
     let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
     let (number, unit) = text.split_at_checked(end)?;
     let (whole, part) = number.split_once('.').unwrap_or((number, ""));
@@ -16,7 +25,7 @@ pub fn bytes(text: &str) -> Option<u64> {
     let (times, over) = scale(unit)?;
     let digits: u128 = format!("{whole}{part}").parse().ok()?;
     let over = over.checked_mul(10_u128.checked_pow(u32::try_from(part.len()).ok()?)?)?;
-    u64::try_from(digits.checked_mul(times)?.div_ceil(over)).ok()
+    u64::try_from(digits.checked_mul(times)?.checked_mul(factor)?.div_ceil(over)).ok()
 }
 
 /// What a unit multiplies by, and divides by.
@@ -85,6 +94,9 @@ mod tests {
         ];
         for (text, expected) in table {
             assert_eq!(bytes(text), expected, "{text:?}");
+        }
+        for (text, expected) in [("250m", Some(250)), ("0.25", Some(250)), ("2", Some(2000)), ("x", None)] {
+            assert_eq!(millis(text), expected, "{text:?}");
         }
         assert_eq!(mebibytes(1536), "1536Mi");
         assert_eq!(mebibytes(2048), "2Gi");

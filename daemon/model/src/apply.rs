@@ -1,14 +1,15 @@
 //! The one state machine: (phase, event) -> phase.
 
+use crate::finding::Finding;
 use crate::ids::{IncidentId, PersonId};
 use crate::incident::{
-    Before, Closure, Escalation, Holder, Hush, IllegalTransition, Incident, IncidentEvent, PastProposal,
-    Phase, Reopening, Withdrawal, Written,
+    Before, Began, Closure, Escalation, Holder, Hush, IllegalTransition, Incident, IncidentEvent,
+    PastProposal, Phase, Reopening, Withdrawal, Written,
 };
 use crate::measure::{Measurement, Outcome, Stage};
 use crate::operation::{Applied, Mark, Operation, OperationState, Recovered, Revision, Sent};
 use crate::plan::Proposal;
-use crate::time::Timestamp;
+use crate::time::{Seconds, Timestamp};
 use crate::vote::{Vote, VoteDecision};
 use std::collections::BTreeMap;
 
@@ -52,6 +53,7 @@ impl Incident {
                     findings: Vec::new(),
                     symptom: None,
                     findings_at: place.at,
+                    began: None,
                     below: crate::below::Below::default(),
                     alerts: crate::alert::Alerts::default(),
                     unchecked: Vec::new(),
@@ -108,6 +110,7 @@ fn step(i: &mut Incident, at: Timestamp, event: &IncidentEvent) -> Option<Phase>
     Some(match (phase, event) {
         (phase, E::FindingsChanged { findings }) if !matches!(phase, P::Closed { .. }) => {
             i.symptom = findings.first().cloned().or(i.symptom.take());
+            i.began = began(i, findings, at);
             i.findings.clone_from(findings);
             i.findings_at = at;
             phase
@@ -231,6 +234,7 @@ fn step(i: &mut Incident, at: Timestamp, event: &IncidentEvent) -> Option<Phase>
             i.written = Some(Written::Judged { at, outcome: outcome.clone() });
             let outcome = outcome.clone();
             if outcome == Outcome::Successful {
+                i.began = None;
                 P::Closed { why: Closure::Verified { outcome } }
             } else {
                 P::Escalated { why: Escalation::NotVerified { outcome } }
@@ -256,6 +260,17 @@ fn step(i: &mut Incident, at: Timestamp, event: &IncidentEvent) -> Option<Phase>
         ) => P::Closed { why: why.clone() },
         _ => return None,
     })
+}
+
+/// Trouble that comes back so soon had not ended.
+const PAUSE: Seconds = Seconds(600);
+
+/// Where the trouble began that these findings are part of. `i` has what was seen before them.
+fn began(i: &Incident, findings: &[Finding], at: Timestamp) -> Option<Began> {
+    let goes_on = !i.findings.is_empty() || at.since(i.findings_at) <= PAUSE;
+    let before = i.began.clone().filter(|_| goes_on || findings.is_empty());
+    let first = || findings.iter().filter(|f| !f.template_hash.is_empty()).min_by_key(|f| f.since);
+    before.or_else(|| first().map(|f| Began { at: f.since, template_hash: f.template_hash.clone() }))
 }
 
 /// What `Phase::Executing` holds, taken apart.

@@ -97,6 +97,8 @@ pub enum Read {
         /// The query.
         promql: String,
     },
+    /// Incidents that are open, as a JSON list of [`crate::evidence::OtherIncident`].
+    Incidents,
     /// The revisions of a workload that the history has recorded healthy, as a JSON list.
     Healthy {
         /// The workload.

@@ -74,6 +74,14 @@ pub enum Tool {
         /// The owner as found on the workload.
         owner: GitOpsOwner,
     },
+    /// What changed lately around the workload: what it is configured from, its quota, its autoscalers, nodes, and what else
+    /// is broken.
+    Changes {
+        /// The workload.
+        target: ObjectRef,
+        /// ConfigMaps that its template refers to, by name.
+        config_maps: Vec<String>,
+    },
     /// Revisions that nightshift itself saw healthy, from the history.
     Healthy {
         /// The workload.
@@ -101,6 +109,7 @@ impl Tool {
             Self::Disruption { .. } => "disruption",
             Self::Memory { .. } => "memory",
             Self::GitOps { .. } => "gitops",
+            Self::Changes { .. } => "changes",
             Self::Healthy { .. } => "healthy",
             Self::Query { .. } => "query",
         }
@@ -194,6 +203,8 @@ pub enum Observed {
     Memory(MemoryFacts),
     /// Of [`Tool::GitOps`].
     GitOps(GitSource),
+    /// Of [`Tool::Changes`].
+    Changes(Changes),
     /// Of [`Tool::Healthy`].
     Healthy(Vec<HealthyRevision>),
     /// Of [`Tool::Query`]: decimal strings as Prometheus wrote them.
@@ -248,6 +259,9 @@ pub struct WorkloadFacts {
     /// How its pods are replaced.
     #[serde(default, skip_serializing_if = "Replacing::is_plain")]
     pub replacing: Replacing,
+    /// Since when a Deployment has had too few available pods, from its condition; `None` while it has enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unavailable_since: Option<Timestamp>,
 }
 
 /// How a controller brings a changed template to its pods, as far as an action depends on it.
@@ -476,6 +490,30 @@ pub struct RevisionLine {
     pub migration_hints: Vec<String>,
     /// Whether host namespaces, privilege or host paths are asked for.
     pub privileges: Vec<String>,
+    /// Keys of ConfigMaps and Secrets that it cannot do without, as `ConfigMap name key`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
+    /// What one pod of it asks of a node.
+    #[serde(default, skip_serializing_if = "Requests::is_none")]
+    pub requests: Requests,
+}
+
+/// What a pod asks of a node, as the scheduler adds it up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requests {
+    /// Thousandths of a core.
+    #[serde(default)]
+    pub cpu_milli: u64,
+    /// Bytes.
+    #[serde(default)]
+    pub memory: u64,
+}
+
+impl Requests {
+    /// Whether nothing is asked for.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a rollback to one earlier revision would change.
@@ -485,6 +523,77 @@ pub struct RevisionChange {
     pub number: u64,
     /// From the current template to that revision's.
     pub changes: Vec<FieldChange>,
+}
+
+/// What changed lately around a workload, newest first, and what of it could not be seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changes {
+    /// Newest first.
+    pub lines: Vec<ChangeLine>,
+    /// A clause each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
+}
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeLine {
+    /// When.
+    pub at: Timestamp,
+    /// Of what sort.
+    pub sort: ChangeSort,
+    /// What changed.
+    pub object: ObjectRef,
+    /// How, in a clause after its name; text of others is redacted and capped.
+    pub what: String,
+    /// Who, as far as the object says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+/// Sorts of change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeSort {
+    /// What the workload is configured from was written.
+    Config,
+    /// What bounds the namespace was written: a quota, a LimitRange.
+    Bound,
+    /// An autoscaler moved.
+    Scaled,
+    /// A node came, went, or said how it does.
+    Node,
+    /// A pod crash-looped, be it there still or not.
+    Crashed,
+    /// Another incident is open.
+    Incident,
+}
+
+/// An incident as another one's investigation sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherIncident {
+    /// What a person would fix.
+    pub scope: ObjectRef,
+    /// What is wrong there.
+    pub reason: crate::finding::Reason,
+    /// Why.
+    pub cause: crate::cause::Cause,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl OtherIncident {
+    /// What others see of an incident: nothing once what opened it is gone.
+    pub fn of(incident: &crate::incident::Incident) -> Option<Self> {
+        let first = incident.findings.first()?;
+        let over = matches!(incident.phase, crate::incident::Phase::Closed { .. });
+        (!over).then(|| Self {
+            scope: incident.scope.clone(),
+            reason: first.reason,
+            cause: first.cause,
+            since: first.since,
+        })
+    }
 }
 
 /// Conditions of one node.

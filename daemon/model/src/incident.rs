@@ -40,6 +40,9 @@ pub struct Incident {
     pub symptom: Option<Finding>,
     /// When the findings last changed.
     pub findings_at: Timestamp,
+    /// Where the trouble of its pods began that has not ended since; `None` until one is seen broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<Began>,
     /// Symptoms of other scopes that have the same cause.
     #[serde(default, skip_serializing_if = "Below::is_empty")]
     pub below: Below,
@@ -95,6 +98,16 @@ impl Incident {
     pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
         self.unchecked.iter().chain(&self.coverage)
     }
+}
+
+/// The first that was seen broken in one stretch of trouble.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Began {
+    /// Since when.
+    pub at: Timestamp,
+    /// Which revision it was: what its pods bear.
+    pub template_hash: String,
 }
 
 /// A person who looks after an incident.

@@ -2,7 +2,7 @@
 
 use super::output::{Screen, cut, wrapped};
 use nightshift_engine::text::visible;
-use nightshift_model::evidence::{PodLine, Rollouts, WorkloadFacts};
+use nightshift_model::evidence::{ChangeLine, PodLine, Rollouts, WorkloadFacts};
 use nightshift_model::{Evidence, FieldChange, Got, Observed};
 use std::fmt::Write as _;
 
@@ -96,6 +96,17 @@ fn lines(screen: &Screen, facts: &Observed) -> Vec<String> {
                 format!("{} {reverts}", git.owner),
                 format!("repository {}, path {}, revision {}", git.repository, git.path, git.revision),
             ]
+        }
+        Observed::Changes(c) if c.lines.is_empty() && c.unread.is_empty() => {
+            vec!["nothing changed".to_owned()]
+        }
+        Observed::Changes(c) => {
+            let line = |l: &ChangeLine| {
+                let by = l.by.as_ref().map_or_else(String::new, |by| format!(", by {by}"));
+                format!("{} {} {}{by}", screen.clock(l.at), l.object, l.what)
+            };
+            let unread = c.unread.iter().map(|what| format!("not seen: {what}"));
+            c.lines.iter().map(line).chain(unread).collect()
         }
         Observed::Healthy(seen) if seen.is_empty() => vec!["no revision was seen healthy".to_owned()],
         Observed::Healthy(seen) => seen

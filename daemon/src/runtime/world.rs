@@ -4,7 +4,7 @@ use crate::clock::Clock;
 use crate::cluster::events::{Notice, publish};
 use crate::cluster::{Reader, Writer, actuate};
 use crate::prometheus::{self, Prometheus};
-use crate::store::{HistoryStore as _, SqliteStore};
+use crate::store::{Filter, HistoryStore as _, SqliteStore};
 use crate::telemetry::Metrics;
 use nightshift_engine::actions;
 use nightshift_engine::evidence::{BUDGET, Budget};
@@ -12,6 +12,7 @@ use nightshift_engine::since::{self, Look};
 use nightshift_engine::wire::{HttpWrite, Wire};
 use nightshift_engine::{Shell, World};
 use nightshift_model::effect::{RawPart, Read};
+use nightshift_model::evidence::OtherIncident;
 use nightshift_model::{Answer, Ask, NotChecked, ObjectRef, Plan, Role, Seconds, Sent, Timestamp, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +20,8 @@ use std::time::Duration;
 
 /// Bytes of one answer.
 pub const READ_BYTES_CAP: usize = 2 << 20;
+/// Other incidents that an investigation looks at, the newest.
+const INCIDENTS: u32 = 50;
 /// A read that takes longer counts as not answered.
 const READ_DEADLINE: Duration = Duration::from_secs(10);
 /// A write that takes longer may or may not have been carried out.
@@ -127,6 +130,22 @@ impl RoleWire {
         }
     }
 
+    /// What else is broken: a bounded list.
+    async fn incidents(&self) -> RawPart {
+        let some = Filter { limit: INCIDENTS, ..Filter::open() };
+        let open = match self.outside.store.snapshots(&some).await {
+            Ok(open) => open,
+            Err(error) => {
+                return RawPart::Failed { why: NotChecked::Unreachable, detail: error.to_string() };
+            }
+        };
+        let seen: Vec<OtherIncident> = open.iter().filter_map(OtherIncident::of).collect();
+        match serde_json::to_vec(&seen) {
+            Ok(body) => RawPart::Body { status: 200, body, cut: false },
+            Err(error) => RawPart::Failed { why: NotChecked::Unreadable, detail: error.to_string() },
+        }
+    }
+
     /// One Kubernetes Event per action: `kubectl describe` of the workload tells what was done.
     async fn announce(&self, write: &Write) {
         let Some(writer) = &self.outside.writer else { return };
@@ -158,6 +177,7 @@ impl Wire for RoleWire {
                 prometheus::query(outside.prometheus.as_deref(), promql, None, READ_DEADLINE).await
             }
             Read::Healthy { workload } => self.healthy(workload).await,
+            Read::Incidents => self.incidents().await,
         };
         if let RawPart::Body { body, .. } = &part {
             self.bytes.fetch_add(u64::try_from(body.len()).unwrap_or(u64::MAX), Ordering::Relaxed);

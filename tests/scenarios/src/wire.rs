@@ -2,6 +2,7 @@
 
 use crate::world::World;
 use nightshift_engine::{HttpWrite, Wire};
+use nightshift_model::evidence::OtherIncident;
 use nightshift_model::{NotChecked, RawPart, Read, Role, Timestamp};
 use nightshift_sim::{ApiRequest, ApiResponse, Method, Reply};
 use std::sync::Arc;
@@ -33,6 +34,13 @@ impl Wire for SimWire {
                 let mut cluster = self.world.cluster();
                 let now = cluster.now;
                 crate::metrics::answer(&mut cluster, promql, now)
+            }
+            Read::Incidents => {
+                let log = self.world.log();
+                let all = log.incidents.values();
+                let open: Vec<_> = all.filter_map(|p| OtherIncident::of(&p.incident)).collect();
+                let body = serde_json::to_vec(&open).unwrap_or_default();
+                RawPart::Body { status: 200, body, cut: false }
             }
             Read::Healthy { workload } => {
                 let log = self.world.log();

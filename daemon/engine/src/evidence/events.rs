@@ -45,7 +45,7 @@ fn line(event: &Value) -> EventLine {
 }
 
 /// When it was last seen, by whichever of the two event interfaces wrote it.
-fn seen(event: &Value) -> Option<Timestamp> {
+pub(super) fn seen(event: &Value) -> Option<Timestamp> {
     [
         "/series/lastObservedTime",
         "/lastTimestamp",

@@ -5,6 +5,7 @@
 //! here, before anything else sees it.
 
 mod answer;
+mod changes;
 mod disruption;
 mod events;
 mod gitops;
@@ -18,6 +19,7 @@ mod rollouts;
 pub(crate) mod selector;
 mod template;
 mod workload;
+mod writer;
 
 use answer::{Refusal, clean};
 use nightshift_model::effect::Accept;
@@ -54,6 +56,7 @@ pub fn reads(request: &EvidenceRequest) -> Vec<Read> {
         Tool::Disruption { target } => disruption::reads(target),
         Tool::Memory { target, .. } => memory::reads(target),
         Tool::GitOps { owner } => gitops::reads(owner),
+        Tool::Changes { target, config_maps } => changes::reads(target, config_maps),
         Tool::Healthy { target } => healthy::reads(target),
         Tool::Query { promql, .. } => query::reads(promql),
     }
@@ -94,6 +97,7 @@ fn observe(tool: &Tool, raw: &Raw) -> Result<Observed, Refusal> {
         Tool::Disruption { target } => disruption::observe(parts, target),
         Tool::Memory { target, container } => memory::observe(parts, target, container),
         Tool::GitOps { owner } => gitops::observe(parts, owner),
+        Tool::Changes { target, config_maps } => changes::observe(parts, target, config_maps),
         Tool::Healthy { target } => healthy::observe(parts, target),
         Tool::Query { .. } => query::observe(parts),
     }
@@ -117,6 +121,7 @@ fn one_source(read: &Read) -> String {
         }
         Read::Query { promql } => format!("query {promql}"),
         Read::Healthy { workload } => format!("history of {workload}"),
+        Read::Incidents => "open incidents".to_owned(),
     }
 }
 

@@ -108,5 +108,7 @@ fn line(revision_number: u64, set: &Value, target: &ObjectRef) -> RevisionLine {
         references: template::references(pods),
         migration_hints: template::migration_hints(pods),
         privileges: template::privileges(pods),
+        keys: template::keys(pods),
+        requests: template::requests(pods),
     }
 }

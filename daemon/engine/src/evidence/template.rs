@@ -1,6 +1,8 @@
 //! What a pod template asks for, as far as a rollback could change it.
 
 use super::answer::{clean, entry, flag, list, text, word};
+use crate::quantity;
+use nightshift_model::evidence::Requests;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -60,6 +62,69 @@ pub(super) fn references(template: &Value) -> Vec<String> {
         add("Secret", text(secret, "/name"));
     }
     found.into_iter().take(MOST).collect()
+}
+
+/// Keys of ConfigMaps and Secrets without which a container does not start, as `ConfigMap name key`.
+pub(super) fn keys(template: &Value) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    let mut add = |kind: &str, source: &Value, name: &str, key: &str| {
+        if !flag(source, "/optional") && !name.is_empty() && !key.is_empty() {
+            found.insert(word(&format!("{kind} {name} {key}")));
+        }
+    };
+    for (container, _) in containers(template) {
+        for env in list(container, "/env") {
+            for (kind, at) in
+                [("ConfigMap", "/valueFrom/configMapKeyRef"), ("Secret", "/valueFrom/secretKeyRef")]
+            {
+                let Some(source) = env.pointer(at) else { continue };
+                add(kind, source, text(source, "/name"), text(source, "/key"));
+            }
+        }
+    }
+    for volume in list(template, "/spec/volumes") {
+        for source in std::iter::once(volume).chain(list(volume, "/projected/sources")) {
+            for (kind, at, name) in [
+                ("ConfigMap", "/configMap", "/name"),
+                ("Secret", "/secret", "/secretName"),
+                ("Secret", "/secret", "/name"),
+            ] {
+                let Some(source) = source.pointer(at) else { continue };
+                for item in list(source, "/items") {
+                    add(kind, source, text(source, name), text(item, "/key"));
+                }
+            }
+        }
+    }
+    found.into_iter().take(MOST).collect()
+}
+
+/// What one pod asks of a node: all containers and sidecars at once, or the largest init container, with the overhead.
+/// A request that is not written follows the limit.
+pub(super) fn requests(template: &Value) -> Requests {
+    let amount = |container: &Value, resource: &str| {
+        let written = |of: &str| text(container, &format!("/resources/{of}/{resource}")).to_owned();
+        let said = Some(written("requests")).filter(|t| !t.is_empty()).unwrap_or_else(|| written("limits"));
+        let read = if resource == "cpu" { quantity::millis(&said) } else { quantity::bytes(&said) };
+        read.unwrap_or(0)
+    };
+    let of = |resource: &str| {
+        let (mut together, mut alone) = (0_u64, 0_u64);
+        for (container, init) in containers(template) {
+            let asks = amount(container, resource);
+            if init && text(container, "/restartPolicy") != "Always" {
+                alone = alone.max(together.saturating_add(asks));
+            } else {
+                together = together.saturating_add(asks);
+            }
+        }
+        together.max(alone)
+    };
+    let more = |resource: &str| text(template, &format!("/spec/overhead/{resource}")).to_owned();
+    Requests {
+        cpu_milli: of("cpu").saturating_add(quantity::millis(&more("cpu")).unwrap_or(0)),
+        memory: of("memory").saturating_add(quantity::bytes(&more("memory")).unwrap_or(0)),
+    }
 }
 
 /// Host namespaces, privilege, added capabilities and host paths.

@@ -146,6 +146,7 @@ fn no_question_reaches_a_secret() {
                 target: ObjectRef::new(Kind::Deployment, name, "cart", ""),
                 selector: "app=cart".into(),
             },
+            Tool::Changes { target: object.clone(), config_maps: vec!["env".to_owned()] },
             Tool::Node { name: name.to_owned() },
             Tool::GitOps { owner },
         ];
@@ -155,6 +156,10 @@ fn no_question_reaches_a_secret() {
             assert!(matches!(evidence.got, Got::NotChecked { why: NotChecked::Unreadable, .. }));
         }
     }
+    let target = ObjectRef::new(Kind::Deployment, "shop", "cart", "");
+    let fixed = reads(&ask(Tool::Changes { target: target.clone(), config_maps: Vec::new() }));
+    let names = nasty.map(str::to_owned).to_vec();
+    assert_eq!(reads(&ask(Tool::Changes { target, config_maps: names })), fixed);
     assert!(
         reads(&ask(Tool::Workload { target: ObjectRef::new(Kind::Other("Secret".into()), "shop", "x", "") }))
             .is_empty()
@@ -195,6 +200,7 @@ fn any_tool() -> impl Strategy<Value = Tool> {
         Tool::Node { name: "cart".into() },
         Tool::Disruption { target: target.clone() },
         Tool::Memory { target: target.clone(), container: "app".into() },
+        Tool::Changes { target: target.clone(), config_maps: vec!["cart".into(), "../x".into()] },
         Tool::Healthy { target },
         Tool::Query { name: "q".into(), promql: "up".into() },
     ])

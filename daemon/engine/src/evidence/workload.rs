@@ -1,19 +1,16 @@
 //! The workload itself: strategy, conditions, who owns it and who wrote its template.
 
 use super::answer::{Refusal, clean, entry, flag, list, number, object, text, time, word};
-use super::{get, path_of, segment, selector, template};
+use super::writer::{self, ANNOTATIONS};
+use super::{get, path_of, selector, template};
 use crate::normal::template_digest;
 use nightshift_model::effect::Accept;
-use nightshift_model::evidence::{FieldWriter, GitOpsOwner, Replacing, WorkloadFacts};
-use nightshift_model::{Kind, ObjectRef, Observed, RawPart, Read};
+use nightshift_model::evidence::{FieldWriter, Replacing, WorkloadFacts};
+use nightshift_model::{Kind, ObjectRef, Observed, RawPart, Read, Timestamp};
 use serde_json::Value;
 
-const ANNOTATIONS: &str = "/metadata/annotations";
-const LABELS: &str = "/metadata/labels";
 /// Longest change cause.
 const CAUSE: usize = 200;
-/// Our own field managers begin so.
-const OURS: &str = "nightshift";
 
 pub(super) fn reads(target: &ObjectRef) -> Vec<Read> {
     get(path_of(target), &[], Accept::Json)
@@ -35,14 +32,15 @@ pub(super) fn observe(parts: &[RawPart], target: &ObjectRef) -> Result<Observed,
         strategy: word(text(&live, strategy(&target.kind))),
         service_account: template::service_account(pods),
         template: template_digest(pods),
-        gitops: gitops(&live, target),
-        helm: helm(&live, target),
+        gitops: writer::gitops(&live, target),
+        helm: writer::helm(&live, target),
         operator: operator(&live),
         rollback_floor: said(&live, "nightshift.dev/rollback-floor", 40),
         change_cause: said(&live, "kubernetes.io/change-cause", CAUSE),
         written_by: written_by(&live),
         conditions: list(&live, "/status/conditions").iter().take(20).map(condition).collect(),
         replacing: replacing(&live, &target.kind),
+        unavailable_since: unavailable_since(&live),
     }))
 }
 
@@ -93,44 +91,11 @@ fn condition(condition: &Value) -> String {
     word(format!("{}={} {}", part("/type"), part("/status"), part("/reason")).trim_end())
 }
 
-/// The GitOps object that proves to own it: Argo CD by a tracking id of this very object, Flux by its labels.
-fn gitops(live: &Value, target: &ObjectRef) -> Option<GitOpsOwner> {
-    if let Some(owner) = argo(entry(live, ANNOTATIONS, "argocd.argoproj.io/tracking-id"), target) {
-        return Some(owner);
-    }
-    let labelled = |system: &str| {
-        let name = entry(live, LABELS, &format!("{system}.toolkit.fluxcd.io/name"));
-        let namespace = entry(live, LABELS, &format!("{system}.toolkit.fluxcd.io/namespace"));
-        (segment(name) && segment(namespace)).then(|| (name.to_owned(), namespace.to_owned()))
-    };
-    if let Some((name, namespace)) = labelled("kustomize") {
-        return Some(GitOpsOwner::FluxKustomization { name, namespace });
-    }
-    labelled("helm").map(|(name, namespace)| GitOpsOwner::FluxHelmRelease { name, namespace })
-}
-
-/// Reads `<app>:<group>/<kind>:<namespace>/<name>`. A copied manifest carries a foreign id: that is no proof, and
-/// neither is the label `app.kubernetes.io/instance`.
-fn argo(tracking_id: &str, target: &ObjectRef) -> Option<GitOpsOwner> {
-    let mut fields = tracking_id.splitn(3, ':');
-    let (app, kind, object) = (fields.next()?, fields.next()?, fields.next()?);
-    let this_kind = kind == format!("apps/{}", target.kind);
-    let this_object = object == format!("{}/{}", target.namespace, target.name);
-    // Applications outside Argo CD's own namespace are written `namespace_name`.
-    let (namespace, application) = app.split_once('_').unwrap_or(("", app));
-    let named = segment(application) && (namespace.is_empty() || segment(namespace));
-    (this_kind && this_object && named)
-        .then(|| GitOpsOwner::ArgoCd { application: application.to_owned(), namespace: namespace.to_owned() })
-}
-
-fn helm(live: &Value, target: &ObjectRef) -> Option<String> {
-    let name = entry(live, ANNOTATIONS, "meta.helm.sh/release-name");
-    let managed = entry(live, LABELS, "app.kubernetes.io/managed-by") == "Helm";
-    let namespace = match entry(live, ANNOTATIONS, "meta.helm.sh/release-namespace") {
-        "" => &target.namespace,
-        said => said,
-    };
-    (managed && !name.is_empty()).then(|| word(&format!("{namespace}/{name}")))
+/// Since when condition Available is False. The time is the condition's own: it moves when the status does.
+fn unavailable_since(live: &Value) -> Option<Timestamp> {
+    let conditions = list(live, "/status/conditions");
+    let available = conditions.iter().find(|c| text(c, "/type") == "Available")?;
+    time(available, "/lastTransitionTime").filter(|_| text(available, "/status") == "False")
 }
 
 /// The controlling owner, if it is no built-in workload.
@@ -146,7 +111,7 @@ fn written_by(live: &Value) -> Option<FieldWriter> {
     list(live, "/metadata/managedFields")
         .iter()
         .filter(|entry| entry.pointer("/fieldsV1/f:spec/f:template").is_some())
-        .filter(|entry| !text(entry, "/manager").starts_with(OURS))
+        .filter(|entry| !text(entry, "/manager").starts_with(writer::OURS))
         .max_by_key(|entry| time(entry, "/time"))
         .map(|entry| FieldWriter { manager: word(text(entry, "/manager")), at: time(entry, "/time") })
 }

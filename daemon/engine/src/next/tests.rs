@@ -62,6 +62,7 @@ fn incident(votes: Vec<Vote>, mark: &Mark, state: OperationState) -> Incident {
         opened_at: at(0),
         changed_at: at(20),
         findings_at: at(1),
+        began: None,
         phase: Phase::Executing { proposal: p, votes, grant, baseline: None, operation },
     }
 }

@@ -3,7 +3,8 @@
 //! That its siblings serve shows that neither the template nor what they share is at fault. It does not show that a new
 //! pod would be better: so there must be something that this pod has and a new one has not.
 
-use super::{Case, no_plan, of_the_template};
+use super::rollout::of_the_template;
+use super::{Case, no_plan};
 use crate::actions::{self, delete_pod};
 use crate::rules::Rules;
 use crate::text::visible;

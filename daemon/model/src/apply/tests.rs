@@ -123,6 +123,35 @@ fn an_action_without_a_mark_is_sent_once_it_was_rechecked() {
     assert!(apply(&unlooked, "sending").is_err());
 }
 
+/// A person's change to what is broken leaves it broken: that one pod goes and the next one fails is one trouble.
+#[test]
+fn trouble_begins_with_the_first_broken_pod_and_lasts_over_a_short_pause() {
+    let broken = |hash: &str, since| Finding { template_hash: hash.into(), since: at(since), ..finding() };
+    let after = |before: &Incident, second, findings: Vec<Finding>| {
+        let place = Place { at: at(second), ..place(before) };
+        Incident::apply(Some(before), &place, &IncidentEvent::FindingsChanged { findings }).unwrap()
+    };
+    let began = |i: &Incident| i.began.clone().map(|b| (b.at, b.template_hash));
+    let opened = fold(&["opened"]);
+    assert_eq!(began(&opened), None);
+    let of_no_pod = after(&opened, 50, vec![broken("", 10)]);
+    assert_eq!(began(&of_no_pod), None);
+    let first = after(&of_no_pod, 100, vec![broken("", 10), broken("h1", 95), broken("h1", 90)]);
+    let one = Some((at(90), "h1".to_owned()));
+    assert_eq!(began(&first), one);
+    let other = after(&first, 200, vec![broken("h2", 190)]);
+    let gone = after(&other, 300, Vec::new());
+    assert_eq!((began(&other), began(&gone)), (one.clone(), one.clone()));
+    assert_eq!(began(&after(&gone, 900, vec![broken("h2", 880)])), one);
+    let new = after(&gone, 901, vec![broken("h2", 880)]);
+    assert_eq!(began(&new), Some((at(880), "h2".to_owned())));
+    let proven = ["measured before", "claimed", "rechecked", "marked", "sending", "sent: applied"];
+    let to_granted = ["opened", "findings-changed", "planned", "sealed", "voted", "granted"];
+    let verifying = fold(&[&to_granted[..], &proven[..]].concat());
+    let judged = fold(&[&to_granted[..], &proven[..], &["judged: Successful"]].concat());
+    assert!(verifying.began.is_some() && judged.began.is_none(), "what is proven well is over");
+}
+
 #[test]
 fn a_sealed_proposal_reads_back_byte_for_byte_and_any_other_byte_is_refused() {
     let proposal = samples::proposal();

@@ -227,6 +227,7 @@ fn answers(name: &str) -> Vec<Evidence> {
         written_by: None,
         conditions: Vec::new(),
         replacing: evidence::Replacing::default(),
+        unavailable_since: None,
     };
     let pod = PodLine {
         pod: ObjectRef::new(Kind::Pod, "shop", &format!("{name}-7d4-x"), "u-9"),
@@ -317,6 +318,8 @@ fn revision(name: &str, number: u64, hash: &str, template: &[u8]) -> RevisionLin
         references: Vec::new(),
         migration_hints: Vec::new(),
         privileges: Vec::new(),
+        keys: Vec::new(),
+        requests: evidence::Requests::default(),
     }
 }
 

@@ -69,6 +69,7 @@ fn title(piece: &Evidence) -> &'static str {
         "node" => "The node",
         "disruption" => "Autoscalers and disruption budgets",
         "gitops" => "Who owns it in Git",
+        "changes" => "What changed around it",
         "healthy" => "Revisions seen healthy",
         "query" => "Prometheus",
         _ => "Evidence",
@@ -104,6 +105,22 @@ fn tell(view: &mut EvidenceView, facts: &Observed, now: Timestamp, zone: &jiff::
             view.lines = facts.bounds();
         }
         Observed::GitOps(source) => gitops(view, source),
+        Observed::Changes(changes) => {
+            let lines = u32::try_from(changes.lines.len()).unwrap_or(u32::MAX);
+            view.gist = match lines {
+                0 => "none seen".to_owned(),
+                lines => count(lines, "change", "changes"),
+            };
+            view.lines = changes
+                .lines
+                .iter()
+                .map(|l| {
+                    let by = l.by.as_ref().map_or_else(String::new, |by| format!(", by {by}"));
+                    format!("{} {} {}{by}", clock(l.at, now, zone), l.object, l.what)
+                })
+                .collect();
+            view.lines.extend(changes.unread.iter().map(|what| format!("not seen: {what}")));
+        }
         Observed::Healthy(seen) => {
             view.gist = seen.first().map_or_else(
                 || "none recorded".to_owned(),

@@ -124,6 +124,7 @@ fn incident(phase: Phase) -> Incident {
         alerts: nightshift_model::Alerts::default(),
         symptom: Some(symptom),
         findings_at: at(20),
+        began: None,
         unchecked: Vec::new(),
         coverage: Vec::new(),
         written: None,
