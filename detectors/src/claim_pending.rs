@@ -109,9 +109,17 @@ fn judge(at: &Look<'_>, claim: &ClaimFacts) -> Option<(Cause, Seconds, Arc<str>)
     if class.waits_for_consumer {
         return None;
     }
-    let words =
-        said("FailedBinding").unwrap_or_else(|| format!("class {} brings no volume", class.meta.name).into());
+    let words = said("FailedBinding").unwrap_or_else(|| no_volume(class));
     Some((Cause::NoProvisioner, provisioner, words))
+}
+
+/// Nobody has said a word: the class tells whose work it is.
+fn no_volume(class: &ClassFacts) -> Arc<str> {
+    let name = &class.meta.name;
+    match &*class.provisioner {
+        "" => format!("class {name} brings no volume").into(),
+        who => format!("class {name} brings no volume: its provisioner {who} has made none").into(),
+    }
 }
 
 fn no_class(claim: &ClaimFacts) -> Arc<str> {

@@ -159,7 +159,10 @@ mod tests {
         assert_eq!(comes_and_goes("one", 1000, 1010), [], "once is replaced");
         let found = comes_and_goes("two", 1012, 1022);
         assert_eq!(found.len(), 1);
-        assert_eq!((found[0].reason, found[0].cause, found[0].affected), (Reason::Evicted, Cause::EphemeralStorage, 2));
+        assert_eq!(
+            (found[0].reason, found[0].cause, found[0].affected),
+            (Reason::Evicted, Cause::EphemeralStorage, 2)
+        );
         let later = Timestamp::from_second(1022) + Params::default().evicted_window;
         assert_eq!(look(&view, (later + Seconds(1)).get().as_second()).findings, [], "long ago");
     }

@@ -332,6 +332,7 @@ pub(crate) fn evidence(at: Timestamp) -> Vec<Evidence> {
             Tool::Workload { target: target.clone() },
             "kubectl -n shop get deployment cart",
             facts(Observed::Workload(WorkloadFacts {
+                depends_on: Vec::new(),
                 object: target.clone(),
                 selector: selector.clone(),
                 revision: 42,

@@ -1,5 +1,6 @@
 //! Which questions an incident asks, in rounds: the workload first, then what it points at.
 
+use crate::diagnose;
 use nightshift_model::evidence::{GitOpsOwner, WorkloadFacts};
 use nightshift_model::{
     ActionKind, EvidenceId, EvidenceRequest, ExitClass, Finding, Got, Incident, Kind, ObjectRef, Observed,
@@ -23,9 +24,14 @@ pub fn investigate(incident: &Incident, playbooks: &Catalog, prometheus: bool) -
         }
     }
     if let Some(symptom) = symptom.filter(|s| s.object.kind == Kind::Pod) {
-        wanted.push(Tool::PreviousLog { pod: symptom.object.clone(), container: symptom.container.clone() });
+        // What has not been placed, or waits for a volume, has no container that could have said anything.
+        if !symptom.container.is_empty() {
+            let (pod, container) = (symptom.object.clone(), symptom.container.clone());
+            wanted.push(Tool::PreviousLog { pod, container });
+        }
         wanted.push(Tool::Events { about: symptom.object.clone() });
     }
+    wanted.extend(diagnose::needed(incident));
     if let Some(workload) = workload(incident) {
         if incident.scope.uid.is_empty() && wished {
             wanted.push(Tool::Healthy { target: workload.object.clone() });

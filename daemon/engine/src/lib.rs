@@ -14,6 +14,7 @@ pub mod correlate;
 pub mod inventory;
 
 pub mod changes;
+pub mod diagnose;
 pub mod evidence;
 pub mod investigate;
 pub mod redact;

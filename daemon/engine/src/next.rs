@@ -3,7 +3,7 @@
 use crate::guards::{self, Decision};
 use crate::rules::{KillSwitch, Mode, Rules};
 use crate::tally::{Tally, tally};
-use crate::{investigate, plan, silence, verify};
+use crate::{diagnose, investigate, plan, silence, verify};
 use nightshift_model::effect::MeasureRequest;
 use nightshift_model::measure::Stage;
 use nightshift_model::operation::{Epoch, Operation, OperationState};
@@ -35,6 +35,13 @@ fn step(i: &Incident, rules: &Rules, me: Epoch, now: Timestamp) -> Next {
         {
             let why = i.written.clone().map_or(Closure::Healed, |written| Closure::GoneSince { written });
             record(Role::Responder, IncidentEvent::Closed { why })
+        }
+        // Not while the executor is about to preview: it would not be woken again.
+        Phase::Drafted { .. } if rules.mode == Mode::Observe && outdated(i) => {
+            record(Role::Responder, IncidentEvent::Diagnosed { diagnosis: diagnose::diagnose(i) })
+        }
+        Phase::Proposed { .. } | Phase::Escalated { .. } if outdated(i) => {
+            record(Role::Responder, IncidentEvent::Diagnosed { diagnosis: diagnose::diagnose(i) })
         }
         // Nothing is broken, so nobody is needed: the asker hears why, and may ask anew.
         Phase::Escalated { why } if i.only_asked() && !i.phase.is_unproven() => {
@@ -88,6 +95,13 @@ fn healed(i: &Incident) -> bool {
     gone && (!unproven || after)
 }
 
+/// The cluster names another cause now than when the answers were judged: an Event came late.
+fn outdated(i: &Incident) -> bool {
+    let (Some(judged), Some(first)) = (&i.diagnosis, i.findings.first()) else { return false };
+    let known = first.cause.is_unknown() || judged.causes.iter().any(|c| c.cause == first.cause);
+    !known && diagnose::diagnose(i) != *judged
+}
+
 /// All that ever was wrong is what alerts said, and they are resolved.
 fn told_and_over(i: &Incident) -> bool {
     i.symptom.is_none() && i.alerts.resolved() && i.wished().is_none()
@@ -105,10 +119,14 @@ fn planning(i: &Incident, rules: &Rules, now: Timestamp) -> Next {
     if guards::superseded_twice(i, now) {
         return record(Role::Responder, IncidentEvent::Escalated { why: Escalation::SupersededTwice });
     }
-    match plan::plan(i, rules) {
-        Ok(draft) => record(Role::Responder, IncidentEvent::Planned { draft }),
-        Err(why) => record(Role::Responder, IncidentEvent::Escalated { why }),
-    }
+    let diagnosis = diagnose::diagnose(i);
+    let news = Some(&diagnosis) != i.diagnosis.as_ref() && !diagnosis.is_empty();
+    let diagnosed = news.then_some(IncidentEvent::Diagnosed { diagnosis });
+    let planned = match plan::plan(i, rules) {
+        Ok(draft) => IncidentEvent::Planned { draft },
+        Err(why) => IncidentEvent::Escalated { why },
+    };
+    Next::Record(Role::Responder, diagnosed.into_iter().chain([planned]).collect())
 }
 
 fn drafted(i: &Incident, draft: &Draft, rules: &Rules, now: Timestamp) -> Next {

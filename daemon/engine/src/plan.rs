@@ -160,6 +160,7 @@ impl<'a> Case<'a> {
                 Observed::Node(n) => case.node = Some(n),
                 Observed::Workload(_)
                 | Observed::Log(_)
+                | Observed::Service(_)
                 | Observed::Events(_)
                 | Observed::Changes(_)
                 | Observed::Samples(_) => {}

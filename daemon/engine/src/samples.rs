@@ -1,11 +1,13 @@
 //! What unit tables start from: a registry, rules, a draft, a proposal.
 
 use crate::rules::{Mode, Rules, Standing};
+use nightshift_model::apply::Place;
 use nightshift_model::measure::{Check, ClusterCondition, Comparison};
 use nightshift_model::plan::{Blast, Inverse, PLAN_VERSION, Preconditions};
 use nightshift_model::{
-    Action, Actor, Cluster, Digest, Draft, Finding, IncidentId, Kind, Measure, ObjectRef, OpId, Plan,
-    Proposal, ProposalId, Registry, Request, RevisionRef, Risk, Role, Sealed, Seconds, Severity, Timestamp,
+    Action, Actor, Cluster, Digest, Draft, Evidence, EvidenceId, EvidenceRequest, Finding, Got, Incident,
+    IncidentEvent, IncidentId, Kind, Measure, ObjectRef, Observed, OpId, Plan, Proposal, ProposalId,
+    Registry, Request, Revision, RevisionRef, Risk, Role, Sealed, Seconds, Severity, Timestamp,
     VerificationSpec,
 };
 use nightshift_playbooks::Catalog;
@@ -171,4 +173,34 @@ pub(crate) fn finding(template_hash: &str) -> Finding {
         since: at(0),
         origin: nightshift_model::Origin::Seen,
     }
+}
+
+/// An incident of these findings whose questions are answered.
+pub(crate) fn investigated(findings: Vec<Finding>, got: Vec<(nightshift_model::Tool, Observed)>) -> Incident {
+    let cause = Finding::fingerprint(&target(), nightshift_model::Reason::CrashLoopBackOff);
+    let mut events =
+        vec![IncidentEvent::Opened { scope: target(), cause }, IncidentEvent::FindingsChanged { findings }];
+    let requests: Vec<EvidenceRequest> = (1..)
+        .zip(&got)
+        .map(|(n, (tool, _))| EvidenceRequest { id: EvidenceId(n), tool: tool.clone() })
+        .collect();
+    events.push(IncidentEvent::EvidenceWanted { wanted: requests.clone() });
+    events.extend(requests.into_iter().zip(got).map(|(request, (tool, observed))| {
+        IncidentEvent::EvidenceGot {
+            evidence: Evidence {
+                id: request.id,
+                source: tool.name().to_owned(),
+                tool,
+                at: at(10),
+                got: Got::Facts(observed),
+            },
+        }
+    }));
+    let id = IncidentId::from("inc-a");
+    let mut incident: Option<Incident> = None;
+    for (revision, event) in (1..).zip(&events) {
+        let place = Place { id: id.clone(), revision: Revision(revision), at: at(revision) };
+        incident = Some(Incident::apply(incident.as_ref(), &place, event).expect("a legal sample"));
+    }
+    incident.expect("events")
 }

@@ -59,6 +59,7 @@ impl Incident {
                     unchecked: Vec::new(),
                     coverage: Vec::new(),
                     evidence: Vec::new(),
+                    diagnosis: None,
                     written: None,
                     proposals: Vec::new(),
                     asked_by: None,
@@ -175,6 +176,13 @@ fn step(i: &mut Incident, at: Timestamp, event: &IncidentEvent) -> Option<Phase>
             }
             i.evidence.push(evidence.clone());
             P::Investigating { wanted, asked }
+        }
+        (
+            phase @ (P::Investigating { .. } | P::Drafted { .. } | P::Proposed { .. } | P::Escalated { .. }),
+            E::Diagnosed { diagnosis },
+        ) => {
+            i.diagnosis = Some(diagnosis.clone());
+            phase
         }
         (P::Investigating { wanted, .. }, E::Planned { draft }) if wanted.is_empty() => {
             P::Drafted { draft: draft.clone() }
@@ -413,6 +421,7 @@ fn reopened(i: &mut Incident, why: &Reopening) -> Phase {
 /// A fresh round: old answers are no longer evidence.
 fn investigating(i: &mut Incident) -> Phase {
     i.evidence.clear();
+    i.diagnosis = None;
     i.coverage.clear();
     Phase::Investigating { wanted: Vec::new(), asked: false }
 }

@@ -167,6 +167,30 @@ causes! {
     NoScheduler "the scheduler that is asked for does not run",
     /// The run before has not ended.
     StillRunning "the run before has not ended",
+    /// Something that the program does is not permitted to it.
+    PermissionDenied "something that the program does is not permitted to it",
+    /// The program has no memory left within its own bounds.
+    ProgramMemory "the program has no memory left within its own bounds",
+    /// A file or module that the program needs is not there.
+    MissingFile "a file or module that the program needs is not there",
+    /// An environment variable or setting that the program needs is not there.
+    MissingVariable "an environment variable or setting that the program needs is not there",
+    /// A setting or argument cannot be read.
+    BadSetting "a setting or argument of the program cannot be read",
+    /// Something else listens on its port.
+    PortInUse "something else listens on the port that it wants",
+    /// A certificate has expired.
+    CertificateExpired "a certificate has expired",
+    /// A certificate does not come from an authority that is trusted, or names another host.
+    CertificateUntrusted "a certificate is not trusted, or names another host",
+    /// A migration of its data fails.
+    MigrationFailed "a migration of its data fails",
+    /// A disk that it writes to is full.
+    DiskFull "a disk that it writes to is full",
+    /// The database or broker refuses its user or password.
+    LoginRefused "what it logs in to refuses its user or password",
+    /// What it connects to takes no more connections.
+    TooManyConnections "what it connects to takes no more connections",
 }
 
 impl Cause {

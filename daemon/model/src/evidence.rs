@@ -4,6 +4,8 @@ use crate::action::SeenImage;
 use crate::canonical::Digest;
 use crate::change::FieldChange;
 use crate::ids::EvidenceId;
+pub use crate::memory::{Ceiling, MemoryFacts};
+pub use crate::needs::{Dependency, ServiceFacts};
 use crate::object::ObjectRef;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -39,6 +41,13 @@ pub enum Tool {
         pod: ObjectRef,
         /// The container.
         container: String,
+    },
+    /// Whether the Service of a namespace that something needs has anybody who answers.
+    Service {
+        /// Its namespace: always the incident's own.
+        namespace: String,
+        /// The Service's name, or an IPv4 address that may be its own.
+        host: String,
     },
     /// Events about one object.
     Events {
@@ -103,6 +112,7 @@ impl Tool {
             Self::Workload { .. } => "workload",
             Self::Pods { .. } => "pods",
             Self::PreviousLog { .. } => "previous-log",
+            Self::Service { .. } => "service",
             Self::Events { .. } => "events",
             Self::Rollouts { .. } => "rollouts",
             Self::Node { .. } => "node",
@@ -191,6 +201,8 @@ pub enum Observed {
     Pods(Vec<PodLine>),
     /// Of [`Tool::PreviousLog`].
     Log(LogExcerpt),
+    /// Of [`Tool::Service`]; `None` when there is no such Service.
+    Service(Option<ServiceFacts>),
     /// Of [`Tool::Events`].
     Events(Vec<EventLine>),
     /// Of [`Tool::Rollouts`].
@@ -262,6 +274,9 @@ pub struct WorkloadFacts {
     /// Since when a Deployment has had too few available pods, from its condition; `None` while it has enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unavailable_since: Option<Timestamp>,
+    /// Hosts that its template names in environment and arguments, as far as they look like Services.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub depends_on: Vec<Dependency>,
 }
 
 /// How a controller brings a changed template to its pods, as far as an action depends on it.
@@ -621,59 +636,6 @@ pub struct Disruption {
     /// Those that have fewer healthy pods than they want already: nobody may leave, not even a pod that is not Ready.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub broken: Vec<String>,
-}
-
-/// A container's memory as its template has it, and what bounds a larger limit. Amounts are bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MemoryFacts {
-    /// The container.
-    pub container: String,
-    /// Its place in `spec.containers`, from 0.
-    pub index: u32,
-    /// `resources.limits.memory` as written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit: Option<String>,
-    /// `resources.requests.memory` as written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request: Option<String>,
-    /// Allocatable memory of the largest node that takes pods; 0 when there is none.
-    pub largest_node: u64,
-    /// What a LimitRange or a quota allows the limit at most, with the object that says so.
-    pub ceilings: Vec<Ceiling>,
-    /// VerticalPodAutoscaler that sets the workload's resources.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub vpa: Option<String>,
-}
-
-impl MemoryFacts {
-    /// The container's numbers, as the template has them.
-    pub fn sentence(&self) -> String {
-        let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
-        format!(
-            "container {}: limit {}, request {}",
-            self.container,
-            or_none(&self.limit),
-            or_none(&self.request)
-        )
-    }
-
-    /// What bounds a larger limit, a line each.
-    pub fn bounds(&self) -> Vec<String> {
-        let mib = |bytes: u64| format!("{} MiB", bytes >> 20);
-        let mut lines = vec![format!("largest node: {}", mib(self.largest_node))];
-        lines.extend(self.ceilings.iter().map(|c| format!("{}: at most {}", c.by, mib(c.bytes))));
-        lines.extend(self.vpa.iter().map(|name| format!("VerticalPodAutoscaler {name} sets it")));
-        lines
-    }
-}
-
-/// An upper bound.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ceiling {
-    /// The object that sets it.
-    pub by: String,
-    /// Bytes.
-    pub bytes: u64,
 }
 
 /// A revision that nightshift saw healthy: all wanted replicas available for `healthy_after`.

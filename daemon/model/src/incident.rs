@@ -5,6 +5,7 @@ use crate::alert::Alerts;
 use crate::below::Below;
 use crate::canonical::Digest;
 use crate::coverage::Gap;
+use crate::diagnosis::{Candidate, Diagnosis};
 use crate::evidence::{Evidence, EvidenceRequest};
 use crate::finding::Finding;
 use crate::ids::{Fingerprint, IncidentId, PersonId, ProposalId};
@@ -57,6 +58,9 @@ pub struct Incident {
     pub coverage: Vec<Gap>,
     /// What was asked and answered in the current round.
     pub evidence: Vec<Evidence>,
+    /// Why, as far as the answers of the current round tell; `None` until they were judged. It explains, and decides nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<Diagnosis>,
     /// What became of the last request of ours that took effect, or may have; `None` while nothing was written.
     pub written: Option<Written>,
     /// Proposals so far, oldest first.
@@ -92,6 +96,11 @@ impl Incident {
         let standing = self.phase.proposal().map(Proposal::id);
         let ended = self.proposals.iter().rfind(|past| Some(&past.id) != standing);
         ended.filter(|past| past.withdrawn == Some(Withdrawal::PolicyChanged))
+    }
+
+    /// The likeliest cause, once the answers were judged.
+    pub fn first_cause(&self) -> Option<&Candidate> {
+        self.diagnosis.as_ref().and_then(Diagnosis::first)
     }
 
     /// Everything that was not checked: at detection, then by the investigation.
@@ -341,6 +350,8 @@ pub enum IncidentEvent {
     EvidenceWanted { wanted: Vec<EvidenceRequest> },
     /// One answer, or why there is none.
     EvidenceGot { evidence: Evidence },
+    /// The answers were judged: why it is so. Moves no phase, and decides nothing.
+    Diagnosed { diagnosis: Diagnosis },
     /// A playbook led to a draft.
     Planned { draft: Draft },
     /// The executor previewed and sealed it.
@@ -390,6 +401,7 @@ impl IncidentEvent {
             Self::SilenceOver => "silence-over",
             Self::EvidenceWanted { .. } => "evidence-wanted",
             Self::EvidenceGot { .. } => "evidence-got",
+            Self::Diagnosed { .. } => "diagnosed",
             Self::Planned { .. } => "planned",
             Self::Sealed { .. } => "sealed",
             Self::Voted { .. } => "voted",

@@ -1,5 +1,6 @@
 //! Incidents over HTTP.
 
+use super::diagnosis::CauseLine;
 use nightshift_model::history::HistoryEvent;
 use nightshift_model::{Actor, Incident, IncidentId, ProposalId, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,9 @@ pub struct IncidentLine {
     /// What is wrong, or was when it opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The likeliest cause as one word, once the answers were judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
     /// How much it hurts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<SeverityWord>)]
@@ -154,6 +158,9 @@ pub struct IncidentDetail {
     /// The whole of it: findings, evidence with sources, what could not be checked, proposals so far, phase.
     #[schema(value_type = Object)]
     pub incident: Incident,
+    /// Why, the likeliest first; empty until the answers were judged, and where nothing names a cause.
+    #[serde(default)]
+    pub causes: Vec<CauseLine>,
     /// What happened, oldest first.
     pub history: Vec<HistoryLine>,
 }

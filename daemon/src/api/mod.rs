@@ -4,6 +4,7 @@
 //! renamed. Everything around them is typed here.
 
 pub mod audit;
+pub mod diagnosis;
 pub mod digest;
 pub mod incident;
 pub mod playbook;

@@ -66,6 +66,8 @@ fn lines(screen: &Screen, facts: &Observed) -> Vec<String> {
             lines.extend(log.cut.clone());
             lines
         }
+        Observed::Service(None) => vec!["there is no such Service".to_owned()],
+        Observed::Service(Some(facts)) => vec![facts.sentence()],
         Observed::Events(events) => events
             .iter()
             .map(|e| {
@@ -134,6 +136,7 @@ fn workload(facts: &WorkloadFacts) -> Vec<String> {
     lines.extend(facts.gitops.as_ref().map(|owner| format!("owned by {owner}")));
     lines.extend(facts.helm.as_ref().map(|release| format!("Helm release {release}")));
     lines.extend(facts.operator.as_ref().map(|operator| format!("controlled by {operator}")));
+    lines.extend(facts.depends_on.iter().map(|needs| format!("depends on {needs}")));
     lines.extend(facts.written_by.as_ref().map(|w| format!("template last written by {}", w.manager)));
     lines
 }

@@ -72,6 +72,7 @@ fn event(event: &HistoryEvent) -> String {
         }
         E::EvidenceWanted { wanted } => format!("asked {} questions", wanted.len()),
         E::EvidenceGot { evidence } => format!("evidence {}: {}", evidence.id, evidence.source),
+        E::Diagnosed { diagnosis } => format!("likeliest cause: {}", words::causes(diagnosis)),
         E::Planned { draft } => format!("planned: {}", words::action(&draft.action)),
         E::Sealed { proposal } => format!("sealed {}, digest {}", proposal.id(), proposal.digest().short()),
         E::Voted { vote } => {

@@ -157,8 +157,11 @@ pub(super) fn page(screen: &Screen, course: &Course) -> String {
     alerts.extend((more > 0).then(|| format!("and {more} more")));
     let alerts: String = alerts.iter().map(|line| wrapped(screen, 2, line)).collect();
     section(screen, &mut out, "What Alertmanager says", &alerts);
+    let ranked = i.diagnosis.as_ref().map(words::ranked).unwrap_or_default();
+    let ranked: String = ranked.iter().map(|(depth, line)| wrapped(screen, 2 + 3 * depth, line)).collect();
+    section(screen, &mut out, "Why, the likeliest cause first", &ranked);
     if let Some(draft) = plan(course) {
-        section(screen, &mut out, "Cause", &wrapped(screen, 2, &draft.cause));
+        section(screen, &mut out, "What the plan says", &wrapped(screen, 2, &draft.cause));
     }
     if let Phase::Drafted { draft } = &i.phase {
         let action = wrapped(screen, 2, &words::action(&draft.action));

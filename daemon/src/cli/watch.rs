@@ -57,8 +57,14 @@ impl Watched for IncidentLine {
     }
     fn told(&self, screen: &Screen) -> String {
         let reason = self.reason.as_deref().unwrap_or_default();
-        let text =
-            format!("{} {:<13} {}/{} {reason}", self.id, self.phase.as_str(), self.namespace, self.name);
+        let cause = self.cause.as_deref().map(|word| format!(" ({word})")).unwrap_or_default();
+        let text = format!(
+            "{} {:<13} {}/{} {reason}{cause}",
+            self.id,
+            self.phase.as_str(),
+            self.namespace,
+            self.name
+        );
         format!("{} {}", screen.clock(self.changed_at), visible(&text, 600))
     }
 }

@@ -244,6 +244,11 @@ pub fn notice(incident: &Incident, kind: Kind, around: &Around) -> Notice {
         Phase::Verifying { .. } => under_way(&trouble, "carried out, being proven"),
         Phase::Closed { why } => closed(&trouble, why, incident),
     };
+    if let (Stand::Open, Some(first)) = (stand(incident), incident.first_cause()) {
+        lines.insert(0, format!("Likeliest cause: {}", words::candidate(first)));
+        lines
+            .splice(1..1, first.backing.first().map(|g| format!("It rests on: {}", words::visible(&g.text))));
+    }
     if let Some(holder) = &incident.held_by {
         let person = words::visible(holder.person.as_str());
         if kind == Kind::Progress {
@@ -277,7 +282,9 @@ pub fn notice(incident: &Incident, kind: Kind, around: &Around) -> Notice {
         phase: incident.phase.word(),
         title,
         lines,
-        cause: cause(&incident.phase).map(words::visible),
+        cause: cause(&incident.phase)
+            .map(words::visible)
+            .or_else(|| incident.first_cause().map(words::candidate)),
         risk: sealed.map(|p| p.plan().risk),
         proposal: sealed.map(|p| p.id().clone()),
         digest: sealed.map(|p| p.digest().short()),

@@ -151,6 +151,7 @@ pub(super) fn proposal_of(event: &HistoryEvent) -> Option<ProposalId> {
             | E::SilenceOver
             | E::EvidenceWanted { .. }
             | E::EvidenceGot { .. }
+            | E::Diagnosed { .. }
             | E::Planned { .. }
             | E::Rechecked { .. }
             | E::Sent { .. }

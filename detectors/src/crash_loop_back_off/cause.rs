@@ -85,7 +85,8 @@ fn killed(at: &Look<'_>, pod: &PodFacts, c: &Container, end: &Termination) -> Op
     let mut found = None;
     for (has, word, answer, cause) in probes {
         // A sidecar among the init containers has another sentence.
-        let sentences = ["Container", "Init container"].map(|what| format!("{what} {} failed {word} probe", c.name));
+        let sentences =
+            ["Container", "Init container"].map(|what| format!("{what} {} failed {word} probe", c.name));
         let kills = events(at, pod, &["Killing"])
             .filter(|e| sentences.iter().any(|sentence| e.message.starts_with(sentence)));
         let kill = newest(kills).and_then(|event| event.last);

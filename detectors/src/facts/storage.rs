@@ -29,6 +29,8 @@ pub struct ClassFacts {
     pub waits_for_consumer: bool,
     /// Annotation `storageclass.kubernetes.io/is-default-class`.
     pub default: bool,
+    /// Who makes its volumes.
+    pub provisioner: Arc<str>,
 }
 
 /// What is kept of a ResourceQuota.
@@ -110,6 +112,8 @@ struct ClassWire {
     metadata: Meta,
     #[serde(deserialize_with = "lenient")]
     volume_binding_mode: Arc<str>,
+    #[serde(deserialize_with = "lenient")]
+    provisioner: Arc<str>,
 }
 
 #[derive(Default, Deserialize)]
@@ -172,6 +176,7 @@ impl From<ClassWire> for ClassFacts {
             default: wire.metadata.annotations.default_class,
             meta: wire.metadata,
             waits_for_consumer: &*wire.volume_binding_mode == "WaitForFirstConsumer",
+            provisioner: wire.provisioner,
         }
     }
 }

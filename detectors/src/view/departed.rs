@@ -71,7 +71,10 @@ mod tests {
         for (owner, at) in (0..OWNERS).zip(10..) {
             departed.add(pod(&owner.to_string(), "a", Phase::Succeeded), Timestamp::from_second(at));
         }
-        assert_eq!((departed.of("set").count(), departed.of("999").count(), departed.0.len()), (0, 1, OWNERS));
+        assert_eq!(
+            (departed.of("set").count(), departed.of("999").count(), departed.0.len()),
+            (0, 1, OWNERS)
+        );
     }
 
     #[test]

@@ -43,6 +43,12 @@ impl Told {
             says.extend(first.blames.as_ref().map(ToString::to_string));
         }
         says.extend(draft.map(|d| d.cause.clone()));
+        let likeliest = incident.first_cause();
+        if let Some(likeliest) = likeliest {
+            says.push(likeliest.sentence());
+            says.extend(likeliest.backing.iter().map(|ground| ground.text.clone()));
+        }
+        let cause = likeliest.map(|c| c.cause).or(first.map(|f| f.cause)).filter(|c| !c.is_unknown());
         let action = match &incident.phase {
             Phase::Drafted { draft } => draft.action.kind().to_string(),
             Phase::Escalated { why } => {
@@ -67,7 +73,7 @@ impl Told {
             namespace: incident.scope.namespace.clone(),
             reason,
             further,
-            cause: first.filter(|f| !f.cause.is_unknown()).map(|f| f.cause.to_string()).unwrap_or_default(),
+            cause: cause.map(|cause| cause.to_string()).unwrap_or_default(),
             says: says.join(" "),
             action,
             at: incident.opened_at,

@@ -194,6 +194,12 @@ fn needs(stories: &Stories<'_>, night: &Night<'_>, window: &Window, registry: &R
     needs
 }
 
+/// The likeliest cause, to stand behind what is wrong.
+fn likely(story: &Story<'_>) -> String {
+    let first = story.diagnosis.and_then(nightshift_model::Diagnosis::first);
+    first.map_or_else(String::new, |first| format!(" because {}", visible(&first.sentence())))
+}
+
 fn need(story: &Story<'_>, window: &Window, registry: &Registry) -> Option<Need> {
     let trouble = story.trouble();
     let (kind, what, next, proposal) = match &story.standing {
@@ -211,7 +217,7 @@ fn need(story: &Story<'_>, window: &Window, registry: &Registry) -> Option<Need>
         ),
         Standing::Escalated(why) => (
             NeedKind::Escalated,
-            format!("{trouble}: {}", words::escalation(why)),
+            format!("{trouble}{}: {}", likely(story), words::escalation(why)),
             words::next_step(why),
             None,
         ),

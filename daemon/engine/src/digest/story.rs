@@ -7,9 +7,9 @@ use crate::digest::words::{self, visible};
 use nightshift_model::incident::Reopening;
 use nightshift_model::measure::Stage;
 use nightshift_model::{
-    Alerts, Below, Closure, Draft, Escalation, Evidence, Finding, Gap, Got, Grant, Incident, IncidentEvent,
-    IncidentId, Measurement, ObjectRef, OperationState, Outcome, PersonId, Phase, Proposal, Recovered, Sent,
-    Timestamp, Wish, Withdrawal,
+    Alerts, Below, Closure, Diagnosis, Draft, Escalation, Evidence, Finding, Gap, Got, Grant, Incident,
+    IncidentEvent, IncidentId, Measurement, ObjectRef, OperationState, Outcome, PersonId, Phase, Proposal,
+    Recovered, Sent, Timestamp, Wish, Withdrawal,
 };
 use std::borrow::Cow;
 
@@ -22,6 +22,8 @@ pub(super) struct Story<'a> {
     pub(super) name: String,
     pub(super) symptom: Option<&'a Finding>,
     pub(super) alerts: Option<&'a Alerts>,
+    /// Why, as it was judged last.
+    pub(super) diagnosis: Option<&'a Diagnosis>,
     /// What other scopes showed of it last.
     pub(super) below: Option<&'a Below>,
     /// What a person asked for last.
@@ -160,6 +162,7 @@ impl<'a> Story<'a> {
             scope: &fold.scope,
             name: visible(&fold.scope.to_string()),
             symptom: fold.symptom.as_ref(),
+            diagnosis: fold.diagnosis.as_ref(),
             below: Some(&fold.below),
             alerts: Some(&fold.alerts).filter(|a| !a.is_empty()),
             wish: fold.wish.as_ref(),
@@ -196,6 +199,7 @@ impl<'a> Story<'a> {
             name: visible(&scope.to_string()),
             symptom: None,
             alerts: None,
+            diagnosis: None,
             below: None,
             wish: None,
             standing: Standing::Investigating,
@@ -242,6 +246,7 @@ impl<'a> Story<'a> {
             }
             E::Silenced { until, .. } => self.silenced = Some(*until),
             E::SilenceOver => self.silenced = None,
+            E::Diagnosed { diagnosis } => self.diagnosis = Some(diagnosis),
             E::Opened { .. }
             | E::EvidenceWanted { .. }
             | E::Rechecked { .. }

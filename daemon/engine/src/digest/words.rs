@@ -3,8 +3,8 @@
 use crate::digest::schema::NotDoneReason;
 use nightshift_model::measure::Value;
 use nightshift_model::{
-    Action, Actor, Alert, Alerts, Below, Closure, Escalation, Finding, Incident, Listed, ObjectRef, Outcome,
-    Phase, Plan, Timestamp, Wish, Withdrawal, Written,
+    Action, Actor, Alert, Alerts, Below, Candidate, Cause, Closure, Diagnosis, Escalation, Finding, Incident,
+    Listed, ObjectRef, Outcome, Phase, Plan, Timestamp, Wish, Withdrawal, Written,
 };
 
 /// Longest text of foreign origin in one place.
@@ -54,6 +54,30 @@ pub fn trouble_of(incident: &Incident) -> String {
         (None, None) => incident.wish.as_ref().map_or(scope, asked),
         (symptom, _) => trouble(&incident.scope, symptom.as_ref()),
     }
+}
+
+/// One cause in one line: the word, and the clause about this very case.
+pub fn candidate(candidate: &Candidate) -> String {
+    format!("{}: {}", candidate.cause, visible(&candidate.sentence()))
+}
+
+/// The likeliest cause, and the words of the others.
+pub fn causes(diagnosis: &Diagnosis) -> String {
+    let Some(first) = diagnosis.first() else { return Cause::Unknown.clause().to_owned() };
+    let others: Vec<&str> = diagnosis.causes.iter().skip(1).map(|c| c.cause.as_str()).collect();
+    let others = if others.is_empty() { String::new() } else { format!("; or {}", others.join(", ")) };
+    format!("{}{others}", candidate(first))
+}
+
+/// Every cause with what speaks for and against it, a line each: (how far it is indented, text).
+pub fn ranked(diagnosis: &Diagnosis) -> Vec<(usize, String)> {
+    let mut lines = Vec::new();
+    for (cause, number) in diagnosis.causes.iter().zip(1..) {
+        lines.push((0, format!("{number}. {}", candidate(cause))));
+        lines.extend(cause.backing.iter().map(|g| (1, format!("for: {}", visible(&g.to_string())))));
+        lines.extend(cause.against.iter().map(|g| (1, format!("against: {}", visible(&g.to_string())))));
+    }
+    lines
 }
 
 /// Who asked for what.

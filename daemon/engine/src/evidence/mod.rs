@@ -6,6 +6,7 @@
 
 mod answer;
 mod changes;
+pub(crate) mod dependencies;
 mod disruption;
 mod events;
 mod gitops;
@@ -17,6 +18,7 @@ mod previous_log;
 mod query;
 mod rollouts;
 pub(crate) mod selector;
+mod service;
 mod template;
 mod workload;
 mod writer;
@@ -50,6 +52,7 @@ pub fn reads(request: &EvidenceRequest) -> Vec<Read> {
         Tool::Workload { target } => workload::reads(target),
         Tool::Pods { target, selector } => pods::reads(target, selector),
         Tool::PreviousLog { pod, container } => previous_log::reads(pod, container),
+        Tool::Service { namespace, host } => service::reads(namespace, host),
         Tool::Events { about } => events::reads(about),
         Tool::Rollouts { target, selector } => rollouts::reads(target, selector),
         Tool::Node { name } => node::reads(name),
@@ -91,6 +94,7 @@ fn observe(tool: &Tool, raw: &Raw) -> Result<Observed, Refusal> {
         Tool::Workload { target } => workload::observe(parts, target),
         Tool::Pods { target, .. } => pods::observe(parts, target),
         Tool::PreviousLog { .. } => previous_log::observe(parts),
+        Tool::Service { namespace, host } => service::observe(parts, namespace, host),
         Tool::Events { .. } => events::observe(parts),
         Tool::Rollouts { target, .. } => rollouts::observe(parts, target),
         Tool::Node { name } => node::observe(parts, name),

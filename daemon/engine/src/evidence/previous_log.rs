@@ -1,4 +1,5 @@
-//! The tail of the previous container's log: what it said before it ended.
+//! The tail of the previous container's log: what it said before it ended. Kubelets throw the previous container away after
+//! a while, and say so with status 200; between two restarts the present log is then that of the run that has just ended.
 
 use super::answer::{Refusal, body};
 use super::{get, path_of, segment};
@@ -6,7 +7,7 @@ use crate::redact::{MARK, redactor};
 use crate::text::{ELLIPSIS, visible};
 use nightshift_model::effect::Accept;
 use nightshift_model::evidence::LogExcerpt;
-use nightshift_model::{ObjectRef, Observed, RawPart, Read};
+use nightshift_model::{NotChecked, ObjectRef, Observed, RawPart, Read};
 
 /// Lines asked for.
 const TAIL: &str = "200";
@@ -20,18 +21,37 @@ const LINE: usize = 400;
 pub(super) fn reads(pod: &ObjectRef, container: &str) -> Vec<Read> {
     let path = path_of(pod).filter(|_| segment(container)).map(|path| format!("{path}/log"));
     let bytes = BYTES.to_string();
-    let query =
-        [("container", container), ("previous", "true"), ("tailLines", TAIL), ("limitBytes", bytes.as_str())];
-    get(path, &query, Accept::Text)
+    let (whose, tail, limit) =
+        (("container", container), ("tailLines", TAIL), ("limitBytes", bytes.as_str()));
+    let previous = [whose, ("previous", "true"), tail, limit];
+    [get(path.clone(), &previous, Accept::Text), get(path, &[whose, tail, limit], Accept::Text)].concat()
+}
+
+/// How a kubelet says that a container's log is gone.
+const GONE: &[u8] = b"unable to retrieve container logs for ";
+
+/// A log that is there.
+fn told(parts: &[RawPart], index: usize) -> Result<(&[u8], bool), Refusal> {
+    let (bytes, cut) = body(parts, index)?;
+    if bytes.starts_with(GONE) && bytes.len() < 400 {
+        return Err((NotChecked::NotFound, "the kubelet has thrown this container's log away".to_owned()));
+    }
+    Ok((bytes, cut))
 }
 
 pub(super) fn observe(parts: &[RawPart]) -> Result<Observed, Refusal> {
-    let (bytes, cut) = body(parts, 0)?;
+    let previous = told(parts, 0);
+    let present = previous.is_err();
+    // Whoever may not read the one may not read the other: then the first refusal tells.
+    let (bytes, cut) = previous.or_else(|refusal| told(parts, 1).map_err(|_| refusal))?;
     // Redacted before it is split: a key may go over lines.
     let text = redactor().redact(&String::from_utf8_lossy(bytes)).text;
     let all: Vec<&str> = text.lines().collect();
     let kept = all.get(all.len().saturating_sub(LINES)..).unwrap_or_default();
     let mut reasons = Vec::new();
+    if present {
+        reasons.push("the present log, for the previous one is not there".to_owned());
+    }
     if kept.len() < all.len() {
         reasons.push(format!("only the last {} of {} lines", kept.len(), all.len()));
     }

@@ -2,7 +2,7 @@
 
 use super::answer::{Refusal, clean, entry, flag, list, number, object, text, time, word};
 use super::writer::{self, ANNOTATIONS};
-use super::{get, path_of, selector, template};
+use super::{dependencies, get, path_of, selector, template};
 use crate::normal::template_digest;
 use nightshift_model::effect::Accept;
 use nightshift_model::evidence::{FieldWriter, Replacing, WorkloadFacts};
@@ -41,6 +41,7 @@ pub(super) fn observe(parts: &[RawPart], target: &ObjectRef) -> Result<Observed,
         conditions: list(&live, "/status/conditions").iter().take(20).map(condition).collect(),
         replacing: replacing(&live, &target.kind),
         unavailable_since: unavailable_since(&live),
+        depends_on: dependencies::of(pods, &target.namespace),
     }))
 }
 

@@ -49,6 +49,7 @@ fn incident(votes: Vec<Vote>, mark: &Mark, state: OperationState) -> Incident {
         findings: vec![finding("h")],
         symptom: Some(finding("h")),
         evidence: Vec::new(),
+        diagnosis: None,
         below: nightshift_model::Below::default(),
         alerts: nightshift_model::Alerts::default(),
         coverage: Vec::new(),

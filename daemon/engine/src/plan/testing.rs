@@ -93,6 +93,7 @@ pub(crate) fn known() -> Known {
             conditions: Vec::new(),
             replacing: Replacing::default(),
             unavailable_since: None,
+            depends_on: Vec::new(),
         },
         revisions: vec![revision(2, 1000), revision(1, 0)],
         changes: vec![change("/spec/template/spec/containers/app/image")],

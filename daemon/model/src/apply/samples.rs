@@ -229,6 +229,7 @@ pub(super) fn events() -> Vec<(&'static str, IncidentEvent)> {
         ("silence-over", E::SilenceOver),
         ("evidence-wanted", E::EvidenceWanted { wanted: vec![request] }),
         ("evidence-got", E::EvidenceGot { evidence }),
+        ("diagnosed", E::Diagnosed { diagnosis: crate::diagnosis::Diagnosis::default() }),
         ("planned", E::Planned { draft: draft() }),
         ("sealed", E::Sealed { proposal: proposal() }),
         ("voted", E::Voted { vote }),

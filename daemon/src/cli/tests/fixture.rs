@@ -208,6 +208,7 @@ fn answers(name: &str) -> Vec<Evidence> {
     let target = deployment(name);
     let selector = format!("app={name}");
     let workload = WorkloadFacts {
+        depends_on: Vec::new(),
         object: target.clone(),
         selector: selector.clone(),
         revision: 2,

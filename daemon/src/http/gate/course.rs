@@ -13,8 +13,8 @@ use askama::Template;
 use nightshift_engine::digest::words;
 use nightshift_model::incident::PastProposal;
 use nightshift_model::{
-    Actor, Closure, Ending, HistoryEvent, Incident, IncidentEvent, Operation, OperationState, Phase, Role,
-    Sealed, Sent, Timestamp,
+    Actor, Candidate, Closure, Ending, Ground, HistoryEvent, Incident, IncidentEvent, Operation,
+    OperationState, Phase, Role, Sealed, Sent, Timestamp,
 };
 
 /// One proposal in a list.
@@ -49,10 +49,32 @@ pub(super) struct IncidentPage {
     pub(super) evidence: Vec<EvidenceView>,
     pub(super) coverage: Vec<String>,
     pub(super) cause: String,
+    /// Causes, the likeliest first: the line, what speaks for it, what against.
+    pub(super) causes: Vec<CauseView>,
     pub(super) changed: Option<ChangedView>,
     pub(super) results: Vec<String>,
     pub(super) charts: Vec<ChartView>,
     pub(super) moments: Vec<MomentView>,
+}
+
+/// One cause and its grounds.
+pub(super) struct CauseView {
+    line: String,
+    backing: Vec<String>,
+    against: Vec<String>,
+}
+
+impl CauseView {
+    fn all(incident: &Incident) -> Vec<Self> {
+        let grounds = |list: &[Ground]| list.iter().map(|g| words::visible(&g.to_string())).collect();
+        let causes = incident.diagnosis.iter().flat_map(|d| &d.causes);
+        let view = |c: &Candidate| Self {
+            line: words::candidate(c),
+            backing: grounds(&c.backing),
+            against: grounds(&c.against),
+        };
+        causes.map(view).collect()
+    }
 }
 
 /// What would have been proposed, in `mode: observe`.
@@ -208,6 +230,7 @@ pub(super) fn incident(
         evidence: evidence::views(&i.evidence, now, zone),
         coverage: evidence::gaps(i),
         cause: before::cause(course),
+        causes: CauseView::all(i),
         changed: before::changed(i, now, zone),
         results: before::results(course, now, zone),
         charts: trend::charts(course, zone),
@@ -264,6 +287,9 @@ pub(super) fn told(event: &HistoryEvent) -> String {
     let HistoryEvent::Incident(event) = event else { return event.kind().to_owned() };
     match event {
         IncidentEvent::EvidenceGot { evidence } => format!("evidence {}: {}", evidence.id, evidence.source),
+        IncidentEvent::Diagnosed { diagnosis } => {
+            format!("likeliest cause: {}", words::causes(diagnosis))
+        }
         IncidentEvent::Sealed { proposal } => match &proposal.plan().request.body {
             Sealed::Bytes(_) | Sealed::Reference { .. } => {
                 format!("sealed {}, digest {}", proposal.id(), proposal.digest().short())

@@ -3,7 +3,7 @@
 use super::render::clock;
 use nightshift_model::evidence::{
     ContainerLine, Disruption, EventLine, GitSource, NodeFacts, PodLine, RevisionLine, Rollouts,
-    WorkloadFacts,
+    ServiceFacts, WorkloadFacts,
 };
 use nightshift_model::{Evidence, Got, Incident, Observed, Timestamp};
 
@@ -64,6 +64,7 @@ fn title(piece: &Evidence) -> &'static str {
         "workload" => "The workload",
         "pods" => "Its pods",
         "previous-log" => "Last words of the container",
+        "service" => "What it needs",
         "events" => "Events",
         "rollouts" => "Revisions and what changed",
         "node" => "The node",
@@ -90,6 +91,10 @@ fn tell(view: &mut EvidenceView, facts: &Observed, now: Timestamp, zone: &jiff::
             let redacted =
                 (log.redacted > 0).then(|| count(log.redacted, "place redacted", "places redacted"));
             view.note = [log.cut.clone(), redacted].into_iter().flatten().collect::<Vec<_>>().join("; ");
+        }
+        Observed::Service(facts) => {
+            let none = || "there is no such Service".to_owned();
+            view.gist = facts.as_ref().map_or_else(none, ServiceFacts::sentence);
         }
         Observed::Events(events) => {
             let warnings = events.iter().filter(|e| e.kind == "Warning").count();
@@ -165,6 +170,7 @@ fn workload(view: &mut EvidenceView, facts: &WorkloadFacts) {
     view.lines.extend(owner("controlled by", &facts.operator));
     view.lines.extend(owner("rollback floor: revision", &facts.rollback_floor));
     view.lines.extend(owner("change cause:", &facts.change_cause));
+    view.lines.extend(facts.depends_on.iter().map(|needs| format!("depends on {needs}")));
     view.lines.extend(facts.written_by.as_ref().map(|w| format!("template last written by {}", w.manager)));
 }
 

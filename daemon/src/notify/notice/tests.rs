@@ -129,6 +129,7 @@ fn incident(phase: Phase) -> Incident {
         coverage: Vec::new(),
         written: None,
         evidence: Vec::new(),
+        diagnosis: None,
         proposals: Vec::new(),
         asked_by: None,
         wish: None,

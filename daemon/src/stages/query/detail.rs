@@ -3,6 +3,7 @@
 
 use super::listing::{incident_line, proposal_line};
 use super::{Course, End, Reader, Reads, Story};
+use crate::api::diagnosis::CauseLine;
 use crate::api::incident::{HistoryLine, IncidentDetail};
 use crate::api::proposal::{ProposalDetail, ProposalEnd, VoteList};
 use crate::store::StoreError;
@@ -44,6 +45,7 @@ impl From<Course> for IncidentDetail {
         };
         Self {
             summary: incident_line(&course.incident),
+            causes: course.incident.diagnosis.as_ref().map(CauseLine::all).unwrap_or_default(),
             incident: course.incident,
             history: course.rows.into_iter().map(line).collect(),
         }

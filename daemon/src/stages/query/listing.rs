@@ -142,6 +142,7 @@ pub(super) fn incident_line(i: &Incident) -> IncidentLine {
             (Some(found), _) => Some(found.reason.to_string()),
             (None, alert) => alert.map(|name| format!("alert {name}")),
         },
+        cause: i.first_cause().map(|first| first.cause.to_string()),
         severity: i.symptom.as_ref().map(|f| f.severity),
         opened_at: i.opened_at,
         changed_at: i.changed_at,

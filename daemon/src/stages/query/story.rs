@@ -117,6 +117,7 @@ impl Story {
             | E::SilenceOver
             | E::EvidenceWanted { .. }
             | E::EvidenceGot { .. }
+            | E::Diagnosed { .. }
             | E::Planned { .. }
             | E::Sealed { .. }
             | E::Claimed { .. }

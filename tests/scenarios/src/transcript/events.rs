@@ -4,8 +4,8 @@ use super::look;
 use nightshift_model::change::Shown;
 use nightshift_model::incident::Reopening;
 use nightshift_model::{
-    Actor, Alert, Alerts, Closure, Draft, Escalation, Evidence, Finding, Got, IncidentEvent as E, Recovered,
-    Sent, SystemEvent as S, Withdrawal, Written,
+    Actor, Alert, Alerts, Closure, Diagnosis, Draft, Escalation, Evidence, Finding, Got, IncidentEvent as E,
+    Recovered, Sent, SystemEvent as S, Withdrawal, Written,
 };
 
 /// An event of an incident.
@@ -26,6 +26,7 @@ pub(super) fn incident(event: &E) -> String {
         }
         E::EvidenceWanted { wanted } => wanted.iter().map(|w| w.tool.name()).collect::<Vec<_>>().join(", "),
         E::EvidenceGot { evidence } => got(evidence),
+        E::Diagnosed { diagnosis } => diagnosed(diagnosis),
         E::Planned { draft } => draft_of(draft),
         E::Sealed { proposal } => {
             let plan = proposal.plan();
@@ -112,6 +113,11 @@ fn got(evidence: &Evidence) -> String {
             format!("{} {} NOT CHECKED: {} ({detail})", evidence.id, evidence.tool.name(), why.clause())
         }
     }
+}
+
+fn diagnosed(diagnosis: &Diagnosis) -> String {
+    let lines = nightshift_engine::digest::words::ranked(diagnosis).into_iter();
+    lines.map(|(depth, line)| format!("\n  {}{line}", "  ".repeat(depth))).collect()
 }
 
 fn draft_of(draft: &Draft) -> String {
