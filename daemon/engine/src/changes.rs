@@ -32,6 +32,8 @@ struct Known<'a> {
     pods: &'a [PodLine],
     disruption: Option<&'a Disruption>,
     fault: Timestamp,
+    /// What pods of the revisions bear that are broken.
+    broken: Vec<&'a str>,
 }
 
 /// What changed in the window before the fault of an incident's workload began, newest first; at most twenty.
@@ -58,12 +60,15 @@ impl<'a> Known<'a> {
     fn of(incident: &'a Incident) -> Option<Self> {
         let symptom = incident.symptom.as_ref()?;
         let began = incident.began.as_ref().map(|b| b.at);
+        let first = incident.began.as_ref().map(|b| b.template_hash.as_str());
+        let hashes = first.into_iter().chain([symptom.template_hash.as_str()]);
         let mut known = Self {
             workload: workload(incident)?,
             rollouts: None,
             changes: observed(incident),
             pods: &[],
             disruption: None,
+            broken: hashes.collect(),
             fault: began.map_or(symptom.since, |at| at.min(symptom.since)),
         };
         for evidence in &incident.evidence {
@@ -167,8 +172,11 @@ impl<'a> Known<'a> {
                 let moves = line.what.ends_with("the cluster");
                 moves || self.pods.iter().any(|p| p.node == name)
             }
+            // Crashes of what is broken are the fault itself, and no change before it.
             ChangeSort::Crashed => self.rollouts.is_some_and(|r| {
-                r.revisions.iter().any(|r| is_of(name, &r.replica_set.name)) || line.object.kind != Kind::Pod
+                let mut sets =
+                    r.revisions.iter().filter(|r| !self.broken.contains(&r.template_hash.as_str()));
+                sets.any(|r| is_of(name, &r.replica_set.name))
             }),
             ChangeSort::Incident => {
                 line.object.kind != Kind::Node || self.pods.iter().any(|p| p.node == name)

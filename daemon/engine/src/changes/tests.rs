@@ -98,6 +98,11 @@ fn only_what_concerns_the_workload_and_came_before_is_told() {
             "Revision 1 was rolled out 17m20s before",
         ]
     );
+    // Crashes of what is broken are the fault itself.
+    let began = Some(Began { at: at(1000), template_hash: "h1".to_owned() });
+    let own = Case { began, ..all };
+    assert!(!told(&own).iter().any(|sentence| sentence.contains("cart-h1-x")));
+    let all = own;
     // Counted from the beginning of the trouble, and no further back than the window.
     let began = Case { began: Some(Began { at: at(805), template_hash: "h2".to_owned() }), ..all };
     let short = before(&incident(&began), Seconds(60));
