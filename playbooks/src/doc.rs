@@ -69,7 +69,7 @@ fn when(playbook: &Playbook) -> String {
         ),
         WantedCause::OnePod => lines.push(
             "- One pod of several is broken by what it alone has: every other one serves, and is of the current \
-             revision, which was seen healthy."
+             revision."
                 .to_owned(),
         ),
         WantedCause::Any => {}

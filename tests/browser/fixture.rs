@@ -284,7 +284,7 @@ pub(crate) fn evidence(at: Timestamp) -> Vec<Evidence> {
         phase: "Running".to_owned(),
         ready: false,
         template_hash: "6c9f7d5b4".to_owned(),
-        created: None,
+        started: None,
         unready_since: None,
         leaving: false,
         keeps: nightshift_model::evidence::Keeps::default(),

@@ -372,10 +372,10 @@ pub struct PodLine {
     pub ready: bool,
     /// `pod-template-hash`, or `controller-revision-hash`.
     pub template_hash: String,
-    /// When it was made.
+    /// When the kubelet took it up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub created: Option<Timestamp>,
-    /// Since when it is not Ready; `None` while it is.
+    pub started: Option<Timestamp>,
+    /// Since when it is not Ready, without a break; `None` while it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unready_since: Option<Timestamp>,
     /// Whether it is being deleted.

@@ -22,12 +22,13 @@ pub static FILE: ActionFile = ActionFile {
     doc: "Deletes one named pod with one DELETE that carries the uid and the resourceVersion that were looked at last, and \
           the pod's own grace period. What else bears that name, or changed in the meantime, is not deleted. No mark is \
           written first: the pod takes it along, and the request guards itself. The exact options are sealed.\n\n\
-          **Proposed only** for one pod of several, while every other one of the workload is Ready and of the current revision, \
-          and that revision was seen healthy. That alone is not enough: the pod must have something that a new one has not. \
-          It hangs, so that its readiness probe fails though it was Ready since its containers were started; or it \
-          crash-loops, was there when the revision was healthy, and keeps an `emptyDir`, which a restart of the container \
-          does not empty, and neither a claim nor a host path, which the new pod would find again; or it was left behind by a \
-          StatefulSet of the policy `OrderedReady`, which went back to another revision and waits for the broken pod.\n\n\
+          **Proposed only** for one pod of several, while every other one of the workload is Ready and of the current revision; of \
+          two pods, only if nightshift has seen both Ready. That alone is not enough: the pod must have something that a new one \
+          has not. It hangs, so that its readiness probe fails though it was Ready since its containers were started; or it \
+          crash-loops, was Ready before, and keeps an `emptyDir`, which a restart of the container does not empty, and neither \
+          a claim nor a host path, which the new pod would find again (and it is no DaemonSet's, whose new pod runs on the same \
+          node); or it was left behind by a StatefulSet of the policy `OrderedReady`, which went back to another revision and \
+          waits for the broken pod.\n\n\
           **A delete asks no disruption budget**, unlike an eviction, so the executor asks: what an eviction would be \
           refused is refused here.\n\n\
           **Refused:** a pod without a ReplicaSet, StatefulSet or DaemonSet that makes a new one (a Job's, a static or a bare one); \

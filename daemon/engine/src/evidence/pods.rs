@@ -55,7 +55,7 @@ fn line(pod: &Value) -> PodLine {
         phase: get("/status/phase"),
         ready,
         template_hash: word(template_hash(pod)),
-        created: time(pod, "/metadata/creationTimestamp"),
+        started: time(pod, "/status/startTime"),
         unready_since: unready_since(pod),
         leaving: pod.pointer("/metadata/deletionTimestamp").is_some(),
         keeps: keeps(pod),
@@ -124,4 +124,41 @@ fn state(status: &Value) -> String {
         }
     }
     if status.pointer("/state/running").is_some() { "running".to_owned() } else { "not started".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_outlives_a_container_and_what_outlives_the_pod_are_told_apart() {
+        let of = |volume: &Value| keeps(&json!({"spec": {"volumes": [volume]}}));
+        let table = [
+            (json!({"name": "a", "emptyDir": {}}), true, false),
+            (json!({"name": "a", "ephemeral": {"volumeClaimTemplate": {}}}), true, false),
+            (json!({"name": "a", "persistentVolumeClaim": {"claimName": "data"}}), false, true),
+            (json!({"name": "a", "hostPath": {"path": "/data"}}), false, true),
+            (json!({"name": "a", "somethingNew": {}}), false, true),
+            (json!({"name": "a", "configMap": {"name": "c"}}), false, false),
+            (json!({"name": "a", "projected": {"sources": []}}), false, false),
+            (json!({"name": "a"}), false, false),
+            (json!("odd"), false, false),
+        ];
+        for (volume, scratch, lasting) in table {
+            assert_eq!(of(&volume), Keeps { scratch, lasting }, "{volume}");
+        }
+        assert!(keeps(&json!({})).is_nothing());
+    }
+
+    #[test]
+    fn since_when_it_is_not_ready_is_said_of_a_pod_that_is_not() {
+        let at = "2026-03-01T10:00:00Z";
+        let ready = |status: &str| json!({"type": "Ready", "status": status, "lastTransitionTime": at});
+        let pod = |status: &str| json!({"status": {"conditions": [ready(status)]}});
+        assert_eq!(unready_since(&pod("False")), at.parse().ok());
+        assert_eq!(unready_since(&pod("Unknown")), at.parse().ok());
+        assert_eq!(unready_since(&pod("True")), None);
+        assert_eq!(unready_since(&json!({})), None);
+    }
 }

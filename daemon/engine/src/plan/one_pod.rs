@@ -16,6 +16,8 @@ use nightshift_playbooks::{Playbook, asked_for};
 
 /// Condition Ready follows the start of a container by some seconds.
 const LAG: Seconds = Seconds(10);
+/// Within this time after it took a pod up the kubelet says first that it is not Ready.
+const FIRST_WORD: Seconds = Seconds(2);
 /// Pods that a refusal names.
 const NAMED: usize = 20;
 
@@ -23,7 +25,7 @@ const NAMED: usize = 20;
 pub(super) enum Own {
     /// It runs, was Ready in this run, and is so no more.
     Hangs,
-    /// It crash-loops, and served before with the same template: what survives its restarts is an `emptyDir`.
+    /// It crash-loops, and was Ready before with the same template: what survives its restarts is an `emptyDir`.
     Keeps,
     /// It is of a revision that its StatefulSet has left, and the controller waits for it.
     Left,
@@ -36,7 +38,7 @@ impl Own {
                 "It was Ready since its containers were started and is not any more: it hangs".to_owned()
             }
             Self::Keeps => {
-                "It served before, and starting its containers again does not help: they find the same \
+                "It was Ready before, and starting its containers again does not help: they find the same \
                             emptyDir each time, a new pod begins with an empty one"
                     .to_owned()
             }
@@ -56,22 +58,25 @@ impl<'a> Case<'a> {
         let same = |p: &&PodLine| p.pod.name == symptom.object.name && p.pod.uid == symptom.object.uid;
         let pod = self.pods.iter().find(same)?;
         let current = self.current()?;
-        let seen =
-            self.healthy.iter().filter(|h| h.template_hash == current.template_hash).max_by_key(|h| h.at)?;
-        let mut others = self.siblings(pod).peekable();
-        others.peek()?;
-        let fine = others.all(|p| p.ready && !p.leaving && p.template_hash == current.template_hash);
+        let ended = |p: &&PodLine| matches!(p.phase.as_str(), "Succeeded" | "Failed");
+        let others: Vec<&PodLine> = self.siblings(pod).filter(|p| !ended(p)).collect();
+        let fine = others.iter().all(|p| p.ready && !p.leaving && p.template_hash == current.template_hash);
         // As many as there should be: nothing is rolled out, scaled or drained at the moment, and no page was cut.
-        let complete = u32::try_from(self.pods.len()).ok() == Some(self.workload.replicas);
-        if !fine || !complete || pod.leaving {
+        let complete = u32::try_from(others.len() + 1).ok() == Some(self.workload.replicas);
+        if !fine || !complete || others.is_empty() || pod.leaving {
             return None;
         }
-        let own = if pod.template_hash == current.template_hash {
-            self.hangs(pod).then_some(Own::Hangs).or_else(|| self.keeps(pod, seen).then_some(Own::Keeps))
-        } else {
-            self.is_left_behind().then_some(Own::Left)
-        };
-        own.map(|own| (pod, own))
+        if pod.template_hash != current.template_hash {
+            return self.is_left_behind().then_some((pod, Own::Left));
+        }
+        // Of two pods one may be meant to stand by: then they were never Ready at once.
+        let seen =
+            self.healthy.iter().filter(|h| h.template_hash == current.template_hash).max_by_key(|h| h.at);
+        if seen.is_none() && others.len() < 2 {
+            return None;
+        }
+        let own = self.hangs(pod).then_some(Own::Hangs);
+        own.or_else(|| self.keeps(pod, seen).then_some(Own::Keeps)).map(|own| (pod, own))
     }
 
     fn siblings(&self, pod: &'a PodLine) -> impl Iterator<Item = &'a PodLine> {
@@ -90,13 +95,26 @@ impl<'a> Case<'a> {
         probe && matches!((started, pod.unready_since), (Some(run), Some(since)) if since > run + LAG)
     }
 
-    /// A crash loop of a pod that was one of the healthy ones, whose volumes come and go with it.
-    fn keeps(&self, pod: &PodLine, seen: &HealthyRevision) -> bool {
+    /// A crash loop of a pod that was Ready once, whose volumes come and go with it. A DaemonSet's new pod would run on the
+    /// same node, and find what the node has.
+    fn keeps(&self, pod: &PodLine, seen: Option<&HealthyRevision>) -> bool {
         let own = self.symptom.is_some_and(|s| {
             s.reason == Reason::CrashLoopBackOff && matches!(s.cause, Why::Unknown | Why::ProgramError)
         });
-        let served = pod.created.is_some_and(|created| created <= seen.since);
-        own && served && pod.keeps.scratch && !pod.keeps.lasting
+        let of_a_node = self.workload.object.kind == Kind::DaemonSet;
+        let among_the_healthy = pod.started.zip(seen).is_some_and(|(started, seen)| started <= seen.since);
+        let served = among_the_healthy || self.was_ready_once(pod);
+        own && !of_a_node && served && pod.keeps.scratch && !pod.keeps.lasting
+    }
+
+    /// Whether it was Ready in an earlier run of the container that crashes and in no later one: condition Ready became
+    /// False after the kubelet had taken the pod up, and did not move when the last run began.
+    fn was_ready_once(&self, pod: &PodLine) -> bool {
+        let last = pod.containers.iter().find(|c| c.name == self.container()).and_then(|c| c.last_started);
+        let (Some(started), Some(since), Some(last)) = (pod.started, pod.unready_since, last) else {
+            return false;
+        };
+        started + FIRST_WORD < since && since < last
     }
 
     fn is_left_behind(&self) -> bool {

@@ -236,7 +236,7 @@ fn answers(name: &str) -> Vec<Evidence> {
         phase: "Running".to_owned(),
         ready: false,
         template_hash: "7d4".to_owned(),
-        created: None,
+        started: None,
         unready_since: None,
         leaving: false,
         keeps: nightshift_model::evidence::Keeps::default(),
