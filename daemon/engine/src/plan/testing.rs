@@ -56,7 +56,7 @@ pub(crate) fn pod(name: &str, hash: &str, ready: bool) -> PodLine {
         phase: "Running".to_owned(),
         ready,
         template_hash: hash.to_owned(),
-        created: None,
+        started: None,
         unready_since: None,
         leaving: false,
         keeps: nightshift_model::evidence::Keeps::default(),
