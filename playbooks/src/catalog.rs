@@ -12,7 +12,18 @@ pub(crate) const FALLBACK: Source<'static> =
 pub const EMBEDDED: &[Source<'static>] = &[
     Source { file: "delete-pod.yaml", text: include_str!("../catalog/delete-pod.yaml") },
     FALLBACK,
+    Source {
+        file: "raise-memory-limit-daemon-set.yaml",
+        text: include_str!("../catalog/raise-memory-limit-daemon-set.yaml"),
+    },
+    Source {
+        file: "raise-memory-limit-stateful-set.yaml",
+        text: include_str!("../catalog/raise-memory-limit-stateful-set.yaml"),
+    },
     Source { file: "raise-memory-limit.yaml", text: include_str!("../catalog/raise-memory-limit.yaml") },
+    Source { file: "restart-daemon-set.yaml", text: include_str!("../catalog/restart-daemon-set.yaml") },
+    Source { file: "restart-deployment.yaml", text: include_str!("../catalog/restart-deployment.yaml") },
+    Source { file: "restart-stateful-set.yaml", text: include_str!("../catalog/restart-stateful-set.yaml") },
     Source { file: "rollback-daemon-set.yaml", text: include_str!("../catalog/rollback-daemon-set.yaml") },
     Source { file: "rollback-deployment.yaml", text: include_str!("../catalog/rollback-deployment.yaml") },
     Source {

@@ -72,6 +72,9 @@ fn when(playbook: &Playbook) -> String {
              revision."
                 .to_owned(),
         ),
+        WantedCause::Hang => {
+            lines.push("- Every pod was Ready and hangs, and no rollout brought that.".to_owned());
+        }
         WantedCause::Any => {}
     }
     lines.join("\n")

@@ -24,6 +24,7 @@ pub(crate) fn own_write_satisfies(action: ActionKind) -> &'static [Condition] {
         }
         ActionKind::RaiseMemoryLimit => &[Condition::NoRestarts, Condition::LimitIs],
         ActionKind::DeletePod => &[Condition::NoRestarts, Condition::PodReplaced],
+        ActionKind::Restart => &[Condition::NoRestarts, Condition::RestartIs],
     }
 }
 
@@ -33,7 +34,7 @@ pub(crate) fn writes(action: ActionKind) -> &'static [Kind] {
         ActionKind::RollbackDaemonSet => &[Kind::DaemonSet],
         ActionKind::RollbackDeployment => &[Kind::Deployment],
         ActionKind::RollbackStatefulSet => &[Kind::StatefulSet],
-        ActionKind::RaiseMemoryLimit | ActionKind::DeletePod => {
+        ActionKind::RaiseMemoryLimit | ActionKind::DeletePod | ActionKind::Restart => {
             &[Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet]
         }
     }
@@ -43,7 +44,7 @@ pub(crate) fn writes(action: ActionKind) -> &'static [Kind] {
 fn fits(action: ActionKind, condition: Condition) -> bool {
     match condition {
         Condition::RolledOut | Condition::NoRestarts => true,
-        Condition::TemplateIs | Condition::LimitIs | Condition::PodReplaced => {
+        Condition::TemplateIs | Condition::LimitIs | Condition::PodReplaced | Condition::RestartIs => {
             own_write_satisfies(action).contains(&condition)
         }
     }

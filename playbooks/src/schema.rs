@@ -76,6 +76,8 @@ pub enum WantedCause {
     MemoryLimit,
     /// One pod of several is broken by what it alone has: its siblings of the same revision serve.
     OnePod,
+    /// Every pod was Ready and hangs, and no rollout brought that.
+    Hang,
 }
 
 /// What a playbook allows: one action, or a person.
@@ -204,6 +206,8 @@ pub enum Condition {
     LimitIs,
     /// The pod that was deleted is gone.
     PodReplaced,
+    /// The live template still says that it was restarted then, and is otherwise the one that was sealed.
+    RestartIs,
 }
 
 impl Condition {
@@ -215,6 +219,7 @@ impl Condition {
             Self::TemplateIs => "template-is",
             Self::LimitIs => "limit-is",
             Self::PodReplaced => "pod-replaced",
+            Self::RestartIs => "restart-is",
         }
     }
 
@@ -232,6 +237,9 @@ impl Condition {
                 "The container's memory limit in the live template is still the one that was sealed."
             }
             Self::PodReplaced => "The pod that was deleted is gone.",
+            Self::RestartIs => {
+                "The live template still says that it was restarted then, and is otherwise the one that was sealed."
+            }
         }
     }
 }
@@ -328,6 +336,7 @@ mod tests {
             Condition::TemplateIs,
             Condition::LimitIs,
             Condition::PodReplaced,
+            Condition::RestartIs,
         ] {
             assert_eq!(serde_json::to_value(condition).unwrap(), condition.as_str());
         }

@@ -15,6 +15,8 @@ pub enum Cause {
     MemoryLimit,
     /// One pod of several is broken by what it alone has.
     OnePod,
+    /// Every pod was Ready and hangs, and no rollout brought that.
+    Hang,
     /// Evidence names none.
     Unknown,
 }
@@ -53,6 +55,8 @@ pub enum WhyNot {
     NoMemoryLimit,
     /// It asks for one broken pod among healthy siblings.
     NotOnePod,
+    /// It asks for pods that hang.
+    NoHang,
     /// It fits, but the chosen one asks for more or comes first by name.
     LessSpecific,
 }
@@ -66,6 +70,7 @@ impl WhyNot {
             Self::NoRollout => "no-rollout",
             Self::NoMemoryLimit => "no-memory-limit",
             Self::NotOnePod => "not-one-pod",
+            Self::NoHang => "no-hang",
             Self::LessSpecific => "less-specific",
         }
     }
@@ -85,6 +90,9 @@ impl fmt::Display for WhyNot {
             Self::NotOnePod => f.write_str(
                 "it is for one pod that is broken by itself among healthy ones, and evidence shows none",
             ),
+            Self::NoHang => {
+                f.write_str("it is for workloads of which every pod hangs, and evidence shows none")
+            }
             Self::LessSpecific => f.write_str("it fits too, but is less specific"),
         }
     }
@@ -109,15 +117,19 @@ impl When {
             (WantedCause::Any, _)
             | (WantedCause::Rollout, Cause::Rollout)
             | (WantedCause::MemoryLimit, Cause::MemoryLimit)
-            | (WantedCause::OnePod, Cause::OnePod) => None,
-            (WantedCause::Rollout, Cause::MemoryLimit | Cause::OnePod | Cause::Unknown) => {
+            | (WantedCause::OnePod, Cause::OnePod)
+            | (WantedCause::Hang, Cause::Hang) => None,
+            (WantedCause::Rollout, Cause::MemoryLimit | Cause::OnePod | Cause::Hang | Cause::Unknown) => {
                 Some(WhyNot::NoRollout)
             }
-            (WantedCause::MemoryLimit, Cause::Rollout | Cause::OnePod | Cause::Unknown) => {
+            (WantedCause::MemoryLimit, Cause::Rollout | Cause::OnePod | Cause::Hang | Cause::Unknown) => {
                 Some(WhyNot::NoMemoryLimit)
             }
-            (WantedCause::OnePod, Cause::Rollout | Cause::MemoryLimit | Cause::Unknown) => {
+            (WantedCause::OnePod, Cause::Rollout | Cause::MemoryLimit | Cause::Hang | Cause::Unknown) => {
                 Some(WhyNot::NotOnePod)
+            }
+            (WantedCause::Hang, Cause::Rollout | Cause::MemoryLimit | Cause::OnePod | Cause::Unknown) => {
+                Some(WhyNot::NoHang)
             }
         }
     }

@@ -121,6 +121,7 @@ pub fn asked_for(
         let name = match &condition {
             ClusterCondition::MemoryLimitIs { .. } => Condition::LimitIs,
             ClusterCondition::PodReplaced { .. } => Condition::PodReplaced,
+            ClusterCondition::RestartIs { .. } => Condition::RestartIs,
             ClusterCondition::RolledOut
             | ClusterCondition::NoRestarts
             | ClusterCondition::TemplateIs { .. } => Condition::TemplateIs,
@@ -154,7 +155,10 @@ fn check(measure: &Written, target: &ObjectRef, written: &ClusterCondition) -> R
                 Condition::RolledOut => ClusterCondition::RolledOut,
                 Condition::NoRestarts => ClusterCondition::NoRestarts,
                 // The loader lets a playbook name only the one that its action leaves.
-                Condition::TemplateIs | Condition::LimitIs | Condition::PodReplaced => written.clone(),
+                Condition::TemplateIs
+                | Condition::LimitIs
+                | Condition::PodReplaced
+                | Condition::RestartIs => written.clone(),
             };
             Check::Cluster { condition, target: target.clone() }
         }

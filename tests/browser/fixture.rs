@@ -356,6 +356,7 @@ pub(crate) fn evidence(at: Timestamp) -> Vec<Evidence> {
                 ],
                 replacing: Replacing::default(),
                 unavailable_since: None,
+                restarting: None,
             })),
         ),
         piece(

@@ -10,10 +10,11 @@
 use anyhow::{Context as _, ensure};
 use nightshift::store::{Filter, HistoryStore as _, OpenMode, SqliteStore, audit};
 use nightshift_engine::Store as _;
+use nightshift_engine::actions::restart;
 use nightshift_engine::normal::template_digest;
 use nightshift_model::history::Row;
 use nightshift_model::{
-    Grant, HistoryEvent, Incident, IncidentEvent, IncidentId, Mark, MessageBody, Phase, Plan, Sealed,
+    Action, Grant, HistoryEvent, Incident, IncidentEvent, IncidentId, Mark, MessageBody, Phase, Plan, Sealed,
     Seconds, Stream, SystemEvent, Timestamp,
 };
 use nightshift_sim::{Accepted, Method};
@@ -158,6 +159,11 @@ fn current(granted: &Granted, mark: &Mark, at: Timestamp) -> anyhow::Result<()> 
 /// I1: the one value that is written is the one whose hash was sealed.
 fn content(plan: &Plan, patch: &[Value]) -> anyhow::Result<()> {
     let Sealed::Reference { value, .. } = &plan.request.body else { return Ok(()) };
+    if let Action::Restart { at, .. } = &plan.action {
+        let same = restart::is_sealed(patch, *at, *value);
+        ensure!(same, "I1: another restart than the sealed one was written");
+        return Ok(());
+    }
     let changes: Vec<&Value> =
         patch.iter().filter(|op| text(op, "op") != "test" && text(op, "path") != CLAIM).collect();
     let [change] = changes.as_slice() else { anyhow::bail!("I1: {} changes in one write", changes.len()) };

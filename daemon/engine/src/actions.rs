@@ -3,6 +3,7 @@
 pub mod delete_pod;
 pub mod doc;
 pub mod raise_memory_limit;
+pub mod restart;
 pub mod revision;
 pub mod rollback_daemon_set;
 pub mod rollback_deployment;
@@ -55,6 +56,7 @@ pub static ACTIONS: &[&ActionFile] = &[
     &rollback_deployment::FILE,
     &rollback_stateful_set::FILE,
     &delete_pod::FILE,
+    &restart::FILE,
 ];
 
 /// The file of an action.
@@ -65,6 +67,7 @@ pub fn file(kind: ActionKind) -> &'static ActionFile {
         ActionKind::RaiseMemoryLimit => &raise_memory_limit::FILE,
         ActionKind::RollbackStatefulSet => &rollback_stateful_set::FILE,
         ActionKind::DeletePod => &delete_pod::FILE,
+        ActionKind::Restart => &restart::FILE,
     }
 }
 
@@ -74,7 +77,7 @@ pub fn source(action: &Action) -> Option<&ObjectRef> {
         Action::RollbackDaemonSet { to, .. }
         | Action::RollbackDeployment { to, .. }
         | Action::RollbackStatefulSet { to, .. } => Some(&to.replica_set),
-        Action::RaiseMemoryLimit { .. } | Action::DeletePod { .. } => None,
+        Action::RaiseMemoryLimit { .. } | Action::DeletePod { .. } | Action::Restart { .. } => None,
     }
 }
 
@@ -85,7 +88,8 @@ pub fn around(action: &Action, selector: &str) -> Vec<Read> {
         Action::RollbackDaemonSet { .. }
         | Action::RollbackDeployment { .. }
         | Action::RollbackStatefulSet { .. }
-        | Action::RaiseMemoryLimit { .. } => Vec::new(),
+        | Action::RaiseMemoryLimit { .. }
+        | Action::Restart { .. } => Vec::new(),
     }
 }
 
@@ -101,7 +105,8 @@ pub fn fits(action: &Action, live: &Value, source: Option<&Value>, around: &[Raw
         Action::RollbackDaemonSet { .. }
         | Action::RollbackDeployment { .. }
         | Action::RollbackStatefulSet { .. }
-        | Action::RaiseMemoryLimit { .. } => body(action, live, source).map(drop),
+        | Action::RaiseMemoryLimit { .. }
+        | Action::Restart { .. } => body(action, live, source).map(drop),
     }
 }
 
@@ -112,7 +117,8 @@ pub fn answers(action: &Action, after: &Value) -> bool {
         Action::RollbackDaemonSet { .. }
         | Action::RollbackDeployment { .. }
         | Action::RollbackStatefulSet { .. }
-        | Action::RaiseMemoryLimit { .. } => stands(action, after),
+        | Action::RaiseMemoryLimit { .. }
+        | Action::Restart { .. } => stands(action, after),
     }
 }
 
@@ -123,7 +129,8 @@ pub fn change(action: &Action, live: Value, after: Value) -> (Value, Value) {
         Action::RollbackDaemonSet { .. }
         | Action::RollbackDeployment { .. }
         | Action::RollbackStatefulSet { .. }
-        | Action::RaiseMemoryLimit { .. } => (live, after),
+        | Action::RaiseMemoryLimit { .. }
+        | Action::Restart { .. } => (live, after),
     }
 }
 
@@ -134,7 +141,8 @@ pub fn scaled(action: &Action) -> bool {
         Action::RollbackDaemonSet { .. }
         | Action::RollbackDeployment { .. }
         | Action::RollbackStatefulSet { .. }
-        | Action::RaiseMemoryLimit { .. } => true,
+        | Action::RaiseMemoryLimit { .. }
+        | Action::Restart { .. } => true,
     }
 }
 
@@ -149,6 +157,7 @@ pub fn body(action: &Action, live: &Value, source: Option<&Value>) -> Result<Vec
         | Action::RollbackStatefulSet { target, to } => revision::body(target, to, live, source),
         Action::RaiseMemoryLimit { target, memory } => raise_memory_limit::body(target, memory, live),
         Action::DeletePod { .. } => Err("a pod is deleted by no patch".to_owned()),
+        Action::Restart { target, at, template } => restart::body(target, *at, *template, live),
     }
 }
 
@@ -160,10 +169,11 @@ pub fn stands(action: &Action, live: &Value) -> bool {
         | Action::RollbackStatefulSet { to, .. } => revision::stands(to, live),
         Action::RaiseMemoryLimit { memory, .. } => raise_memory_limit::stands(memory, live),
         Action::DeletePod { .. } => live.pointer("/metadata/deletionTimestamp").is_some(),
+        Action::Restart { at, template, .. } => restart::stands(*at, *template, live),
     }
 }
 
-/// JSON pointers of the fields that the action writes.
+/// JSON pointers of the fields within which the action writes: their old values are tested.
 pub fn pointers(action: &Action) -> &'static [&'static str] {
     match action {
         Action::RollbackDaemonSet { .. }
@@ -171,6 +181,7 @@ pub fn pointers(action: &Action) -> &'static [&'static str] {
         | Action::RollbackStatefulSet { .. } => revision::POINTERS,
         Action::RaiseMemoryLimit { .. } => raise_memory_limit::POINTERS,
         Action::DeletePod { .. } => &[],
+        Action::Restart { .. } => restart::POINTERS,
     }
 }
 
@@ -182,6 +193,7 @@ pub fn managed(action: &Action) -> Vec<String> {
         | Action::RollbackStatefulSet { .. } => ["f:spec", "f:template"].map(str::to_owned).to_vec(),
         Action::RaiseMemoryLimit { memory, .. } => raise_memory_limit::managed(memory),
         Action::DeletePod { .. } => Vec::new(),
+        Action::Restart { .. } => restart::managed(),
     }
 }
 
@@ -193,6 +205,7 @@ pub fn written(action: &Action) -> ClusterCondition {
         | Action::RollbackStatefulSet { to, .. } => ClusterCondition::TemplateIs { template: to.template },
         Action::RaiseMemoryLimit { memory, .. } => raise_memory_limit::written(memory),
         Action::DeletePod { target, .. } => ClusterCondition::PodReplaced { pod: target.clone() },
+        Action::Restart { at, template, .. } => restart::written(*at, *template),
     }
 }
 
@@ -204,6 +217,7 @@ pub fn subject(action: &Action) -> &'static str {
         | Action::RollbackStatefulSet { .. } => "the earlier revision",
         Action::RaiseMemoryLimit { .. } => "the new memory limit",
         Action::DeletePod { .. } => "the end of the pod",
+        Action::Restart { .. } => "the restart",
     }
 }
 
@@ -224,6 +238,11 @@ pub fn sealed(action: &Action) -> Result<Sealed, String> {
             plain(&raise_memory_limit::operations(target, memory)?.into())
         }
         Action::DeletePod { target, .. } => plain(&delete_pod::options(target)),
+        Action::Restart { target, template, .. } => Ok(Sealed::Reference {
+            source: target.clone(),
+            value: *template,
+            pointers: vec![restart::POINTER.to_owned()],
+        }),
     }
 }
 

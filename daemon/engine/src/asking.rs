@@ -96,7 +96,10 @@ pub fn judge(known: &[Incident], wish: &Wish, rules: &Rules, now: Timestamp) -> 
     may(&rules.registry, &wish.person, &target.namespace)?;
     let pod = match &wish.wanted {
         Wanted::DeletePod { pod } => segment(pod),
-        Wanted::RollbackTo { .. } | Wanted::RollbackToSet { .. } | Wanted::MemoryBack { .. } => true,
+        Wanted::RollbackTo { .. }
+        | Wanted::RollbackToSet { .. }
+        | Wanted::MemoryBack { .. }
+        | Wanted::Restart => true,
     };
     let named = segment(&target.namespace) && segment(&target.name) && !target.namespace.contains('.') && pod;
     if wish.action().is_none() || !named {
@@ -159,6 +162,7 @@ pub fn inverse(
         Action::RaiseMemoryLimit { memory, .. } => Wanted::MemoryBack { memory: memory.clone() },
         // It is the inverse of nothing.
         Action::DeletePod { .. } => return None,
+        Action::Restart { .. } => Wanted::Restart,
     };
     (written && !under_way).then(|| Wish {
         person: person.clone(),

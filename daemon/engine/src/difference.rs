@@ -167,7 +167,7 @@ fn join(pointer: &str, name: &str) -> String {
 
 /// The form that may be stored and shown: at most 100 fields, then one entry that says how many more.
 ///
-/// Values of `env`, `args`, `command`, annotations, probe headers and volume attributes are never shown, nor
+/// Values of `env`, `args`, `command`, annotations (but for that of a restart), probe headers and volume attributes are never shown, nor
 /// anything in which the redactor finds a secret.
 pub fn shown(changes: &[RawChange]) -> Vec<FieldChange> {
     let mut fields: Vec<FieldChange> = changes.iter().take(FIELDS).map(field).collect();
@@ -198,8 +198,11 @@ fn field(change: &RawChange) -> FieldChange {
     FieldChange { path: visible(&redactor().redact(&change.pointer).text, PATH), before, after }
 }
 
-/// Whether a field may hold a secret by what it is.
+/// Whether a field may hold a secret by what it is. When a workload was restarted is none.
 fn never_shown(pointer: &str) -> bool {
+    if pointer == crate::actions::restart::POINTER {
+        return false;
+    }
     let parts: Vec<&str> = pointer.split('/').collect();
     let within = |name: &str| parts.contains(&name);
     let under = |parent: &str, child: &str| parts.windows(2).any(|pair| pair == [parent, child]);

@@ -155,14 +155,15 @@ fn look(plan: &Plan, stale: &Mark, part: &RawPart) -> Look {
         return Look::Reclaim(live);
     }
     let why = match (mark, stands) {
-        (None, true) => {
-            "the earlier revision stands there, but our mark is gone: somebody else may have written it"
-        }
-        (None, false) => "our mark is gone: somebody replaced the object",
-        (Some(_), _) if old => "the target carries a mark that this operation did not set",
-        (Some(_), _) => "the target was changed by somebody else",
+        (None, true) => format!(
+            "{} stands there, but our mark is gone: somebody else may have written it",
+            actions::subject(&plan.action)
+        ),
+        (None, false) => "our mark is gone: somebody replaced the object".to_owned(),
+        (Some(_), _) if old => "the target carries a mark that this operation did not set".to_owned(),
+        (Some(_), _) => "the target was changed by somebody else".to_owned(),
     };
-    Look::Found(Recovered::Unknown { why: why.to_owned() })
+    Look::Found(Recovered::Unknown { why })
 }
 
 /// LIST of a workload's pods.
@@ -257,7 +258,8 @@ fn query(action: &Action) -> Vec<(String, String)> {
         Action::RollbackDaemonSet { .. }
         | Action::RollbackDeployment { .. }
         | Action::RollbackStatefulSet { .. }
-        | Action::RaiseMemoryLimit { .. } => {
+        | Action::RaiseMemoryLimit { .. }
+        | Action::Restart { .. } => {
             vec![("fieldManager".to_owned(), actions::FIELD_MANAGER.to_owned())]
         }
     }

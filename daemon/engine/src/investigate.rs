@@ -4,7 +4,7 @@ use crate::diagnose;
 use nightshift_model::evidence::{GitOpsOwner, WorkloadFacts};
 use nightshift_model::{
     ActionKind, EvidenceId, EvidenceRequest, ExitClass, Finding, Got, Incident, Kind, ObjectRef, Observed,
-    Tool, Wanted,
+    Reason, Tool, Wanted,
 };
 use nightshift_playbooks::{Catalog, Cause, Situation};
 
@@ -73,7 +73,10 @@ fn short_of_memory(symptom: Option<&Finding>) -> Option<&str> {
 fn wished_back(incident: &Incident) -> Option<&str> {
     match &incident.wished()?.wanted {
         Wanted::MemoryBack { memory } => Some(&memory.container),
-        Wanted::RollbackTo { .. } | Wanted::RollbackToSet { .. } | Wanted::DeletePod { .. } => None,
+        Wanted::RollbackTo { .. }
+        | Wanted::RollbackToSet { .. }
+        | Wanted::DeletePod { .. }
+        | Wanted::Restart => None,
     }
 }
 
@@ -82,6 +85,7 @@ fn queries(playbooks: &Catalog, symptom: &Finding, scope: &ObjectRef) -> Vec<Too
     let causes = [
         Some(Cause::Rollout),
         Some(Cause::OnePod),
+        (symptom.reason == Reason::Unhealthy).then_some(Cause::Hang),
         short_of_memory(Some(symptom)).map(|_| Cause::MemoryLimit),
     ];
     let mut asked: Vec<Tool> = Vec::new();

@@ -3,6 +3,7 @@
 mod asked;
 mod memory;
 mod one_pod;
+mod restart;
 mod rollout;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -68,6 +69,7 @@ pub fn plan(incident: &Incident, rules: &Rules) -> Result<Draft, Escalation> {
             case.raise_memory(selected.playbook, rules)
         }
         (Allowed::Action(ActionKind::DeletePod), Some(case)) => case.delete_pod(selected.playbook, rules),
+        (Allowed::Action(ActionKind::Restart), Some(case)) => case.restart(selected.playbook, rules),
         (Allowed::Action(_), None) => Err(no_plan(reasons(), None)),
         (Allowed::Escalate(advice), case) => {
             let by_hand = case.as_ref().and_then(Case::handover);
@@ -306,8 +308,8 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Who else sets the template, or keeps a change of it from coming about.
-    fn others(&self) -> Vec<String> {
+    /// What keeps a change of the template from reaching every pod.
+    fn held(&self) -> Vec<String> {
         let w = self.workload;
         let mut no = Vec::new();
         if w.paused {
@@ -317,6 +319,19 @@ impl<'a> Case<'a> {
             no.push(format!("the template would not reach every pod: {held}"));
         }
         no.extend(self.waits_for_a_broken_pod());
+        no
+    }
+
+    fn operated(&self) -> Option<String> {
+        let w = self.workload;
+        let operator = w.operator.as_ref()?;
+        Some(format!("{operator} controls the {} and would put the fields back", w.object.kind))
+    }
+
+    /// Who else sets the template, or keeps a change of it from coming about.
+    fn others(&self) -> Vec<String> {
+        let w = self.workload;
+        let mut no = self.held();
         match (&w.gitops, self.git) {
             (Some(owner @ GitOpsOwner::FluxKustomization { .. }), _) => {
                 no.push(format!("{owner} owns the fields and would put them back"));
@@ -329,9 +344,7 @@ impl<'a> Case<'a> {
             }
             (Some(GitOpsOwner::ArgoCd { .. } | GitOpsOwner::FluxHelmRelease { .. }) | None, _) => {}
         }
-        if let Some(operator) = &w.operator {
-            no.push(format!("{operator} controls the {} and would put the fields back", w.object.kind));
-        }
+        no.extend(self.operated());
         no
     }
 

@@ -95,7 +95,8 @@ pub fn request(action: &Action) -> Result<Request, String> {
         Action::RollbackDaemonSet { .. }
         | Action::RollbackDeployment { .. }
         | Action::RollbackStatefulSet { .. }
-        | Action::RaiseMemoryLimit { .. } => ("PATCH", "application/json-patch+json"),
+        | Action::RaiseMemoryLimit { .. }
+        | Action::Restart { .. } => ("PATCH", "application/json-patch+json"),
     };
     Ok(Request {
         method: method.to_owned(),

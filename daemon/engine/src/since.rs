@@ -116,6 +116,7 @@ fn target(plan: &Plan, part: &RawPart, since: &mut Since) {
             }
             // Said above.
             Action::DeletePod { .. } => return,
+            Action::Restart { at, .. } => format!("It says already that it was restarted at {at}."),
         });
     }
 }

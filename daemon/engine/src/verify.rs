@@ -24,7 +24,8 @@ pub fn reads(measure: &Measure, selector: &str) -> Vec<Read> {
         Check::Cluster { condition, target } => match condition {
             ClusterCondition::RolledOut
             | ClusterCondition::TemplateIs { .. }
-            | ClusterCondition::MemoryLimitIs { .. } => crate::actions::get(target).into_iter().collect(),
+            | ClusterCondition::MemoryLimitIs { .. }
+            | ClusterCondition::RestartIs { .. } => crate::actions::get(target).into_iter().collect(),
             ClusterCondition::NoRestarts | ClusterCondition::PodReplaced { .. } => {
                 vec![crate::execute::pods_of(&target.namespace, selector)]
             }
@@ -73,13 +74,17 @@ fn said(
                 ClusterCondition::NoRestarts => no_restarts(&answer, request.since, now),
                 ClusterCondition::TemplateIs { template } => {
                     let live = answer.pointer("/spec/template").map(template_digest);
-                    stays(live == Some(*template), "as approved", "another template", request.stage, &answer)
+                    stays(live == Some(*template), "as approved", "another template", request, &answer)
                 }
                 ClusterCondition::MemoryLimitIs { container, limit } => {
                     let now = memory_limit(&answer, container);
                     let same = now.and_then(bytes).is_some_and(|b| Some(b) == bytes(limit));
                     let shown = crate::text::visible(now.unwrap_or("none"), 40);
-                    stays(same, &shown, &shown, request.stage, &answer)
+                    stays(same, &shown, &shown, request, &answer)
+                }
+                ClusterCondition::RestartIs { at, template } => {
+                    let same = crate::actions::restart::stands(*at, *template, &answer);
+                    stays(same, "as approved", "not restarted then", request, &answer)
                 }
                 ClusterCondition::PodReplaced { pod } => replaced(&answer, &pod.uid),
             }
@@ -88,11 +93,11 @@ fn said(
 }
 
 /// What was written must stand; once it stood, another writer is named.
-fn stays(stands: bool, as_written: &str, otherwise: &str, stage: Stage, live: &Value) -> Said {
-    match (stands, stage) {
+fn stays(stands: bool, as_written: &str, otherwise: &str, request: &MeasureRequest, live: &Value) -> Said {
+    match (stands, request.stage) {
         (true, _) => Said::Holds(as_written.to_owned()),
         (false, Stage::Before) => Said::Fails(otherwise.to_owned()),
-        (false, Stage::After) => Said::Reverted(writer(live)),
+        (false, Stage::After) => Said::Reverted(writer(live, request.since)),
     }
 }
 
@@ -258,15 +263,23 @@ fn no_restarts(list: &Value, since: Option<Timestamp>, now: Timestamp) -> Said {
     Said::Holds(format!("{} pods, no restart", live.len()))
 }
 
-/// Who wrote the template last, beside ourselves.
-fn writer(deployment: &Value) -> String {
+/// How far the clocks of this machine and of the API server may be apart before a writer goes unnamed.
+const LAG: Seconds = Seconds(2);
+
+/// Who wrote the template last, beside ourselves, and not before the write. Whoever takes a field away owns nothing
+/// afterwards: then nobody is named, rather than the one who made the object.
+fn writer(deployment: &Value, since: Option<Timestamp>) -> String {
+    // Entries have whole seconds of the API server's clock.
+    let since = since.map(|at| (at - LAG).get().as_second());
+    let time = |e: &Value| e.get("time")?.as_str()?.parse::<Timestamp>().ok().map(|at| at.get().as_second());
     let entries =
         deployment.pointer("/metadata/managedFields").and_then(Value::as_array).cloned().unwrap_or_default();
     entries
         .iter()
         .filter(|e| e.pointer("/fieldsV1/f:spec/f:template").is_some())
         .filter(|e| e.get("manager").and_then(Value::as_str) != Some(crate::actions::FIELD_MANAGER))
-        .max_by_key(|e| e.get("time").and_then(Value::as_str).unwrap_or_default().to_owned())
+        .filter(|e| since.is_none() || time(e) >= since)
+        .max_by_key(|e| time(e))
         .and_then(|e| e.get("manager").and_then(Value::as_str))
         .map_or_else(|| "an unknown writer".to_owned(), |m| crate::text::visible(m, 80))
 }

@@ -50,6 +50,15 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         alone: bool,
     },
+    /// Replaces every pod of a workload by one of the same template, as `kubectl rollout restart` does.
+    Restart {
+        /// The Deployment, StatefulSet or DaemonSet.
+        target: ObjectRef,
+        /// What the annotation will say: fixed when it is planned, so that a repeat changes nothing.
+        at: Timestamp,
+        /// SHA-256 of the template's normal form without that annotation: compared.
+        template: Digest,
+    },
 }
 
 impl Action {
@@ -60,7 +69,8 @@ impl Action {
             | Self::DeletePod { target, .. }
             | Self::RollbackDaemonSet { target, .. }
             | Self::RollbackDeployment { target, .. }
-            | Self::RollbackStatefulSet { target, .. } => target,
+            | Self::RollbackStatefulSet { target, .. }
+            | Self::Restart { target, .. } => target,
         }
     }
 
@@ -72,7 +82,8 @@ impl Action {
             Self::RaiseMemoryLimit { .. }
             | Self::RollbackDaemonSet { .. }
             | Self::RollbackDeployment { .. }
-            | Self::RollbackStatefulSet { .. } => self.target(),
+            | Self::RollbackStatefulSet { .. }
+            | Self::Restart { .. } => self.target(),
         }
     }
 
@@ -84,7 +95,8 @@ impl Action {
             Self::RaiseMemoryLimit { .. }
             | Self::RollbackDaemonSet { .. }
             | Self::RollbackDeployment { .. }
-            | Self::RollbackStatefulSet { .. } => true,
+            | Self::RollbackStatefulSet { .. }
+            | Self::Restart { .. } => true,
         }
     }
 
@@ -96,6 +108,7 @@ impl Action {
             Self::RollbackDaemonSet { .. } => ActionKind::RollbackDaemonSet,
             Self::RollbackDeployment { .. } => ActionKind::RollbackDeployment,
             Self::RollbackStatefulSet { .. } => ActionKind::RollbackStatefulSet,
+            Self::Restart { .. } => ActionKind::Restart,
         }
     }
 
@@ -105,7 +118,7 @@ impl Action {
             Self::RollbackDaemonSet { to, .. }
             | Self::RollbackDeployment { to, .. }
             | Self::RollbackStatefulSet { to, .. } => Some(to),
-            Self::RaiseMemoryLimit { .. } | Self::DeletePod { .. } => None,
+            Self::RaiseMemoryLimit { .. } | Self::DeletePod { .. } | Self::Restart { .. } => None,
         }
     }
 
@@ -115,7 +128,7 @@ impl Action {
             ActionKind::RollbackDaemonSet => Some(Self::RollbackDaemonSet { target, to }),
             ActionKind::RollbackDeployment => Some(Self::RollbackDeployment { target, to }),
             ActionKind::RollbackStatefulSet => Some(Self::RollbackStatefulSet { target, to }),
-            ActionKind::RaiseMemoryLimit | ActionKind::DeletePod => None,
+            ActionKind::RaiseMemoryLimit | ActionKind::DeletePod | ActionKind::Restart => None,
         }
     }
 }
@@ -134,6 +147,8 @@ pub enum ActionKind {
     RollbackStatefulSet,
     /// [`Action::DeletePod`].
     DeletePod,
+    /// [`Action::Restart`].
+    Restart,
 }
 
 impl ActionKind {
@@ -144,6 +159,7 @@ impl ActionKind {
         Self::RollbackDeployment,
         Self::RollbackStatefulSet,
         Self::DeletePod,
+        Self::Restart,
     ];
 
     /// Its name in playbooks, pages and metrics.
@@ -154,6 +170,7 @@ impl ActionKind {
             Self::RollbackDeployment => "rollback-deployment",
             Self::RollbackStatefulSet => "rollback-stateful-set",
             Self::DeletePod => "delete-pod",
+            Self::Restart => "restart",
         }
     }
 
@@ -164,7 +181,8 @@ impl ActionKind {
             Self::RaiseMemoryLimit
             | Self::RollbackDaemonSet
             | Self::RollbackDeployment
-            | Self::RollbackStatefulSet => Risk::Medium,
+            | Self::RollbackStatefulSet
+            | Self::Restart => Risk::Medium,
         }
     }
 

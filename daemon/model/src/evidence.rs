@@ -277,6 +277,26 @@ pub struct WorkloadFacts {
     /// Hosts that its template names in environment and arguments, as far as they look like Services.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<Dependency>,
+    /// What a restart would find; `None` in what was read before there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarting: Option<Restarting>,
+}
+
+/// What a restart rests on and would cost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restarting {
+    /// SHA-256 of the template's normal form without the annotation that a restart sets.
+    pub template: Digest,
+    /// That annotation, as it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<String>,
+    /// Why its last rollout is not over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolling: Option<String>,
+    /// How many pods its strategy lets be missing at once.
+    pub missing: u32,
+    /// Whether `nightshift.dev/restart-downtime: accepted` stands on it: nobody minds that for a while none serves.
+    pub downtime_accepted: bool,
 }
 
 /// How a controller brings a changed template to its pods, as far as an action depends on it.

@@ -118,6 +118,13 @@ pub enum ClusterCondition {
         /// The pod that was deleted.
         pod: ObjectRef,
     },
+    /// The live template still says that it was restarted then, and is otherwise the one that was sealed.
+    RestartIs {
+        /// What the annotation says.
+        at: Timestamp,
+        /// SHA-256 of the template's normal form without the annotation.
+        template: Digest,
+    },
 }
 
 /// One look at all measures.

@@ -53,6 +53,8 @@ pub enum Wanted {
         /// Its name.
         pod: String,
     },
+    /// Every pod replaced by one of the same template.
+    Restart,
 }
 
 impl Wish {
@@ -86,6 +88,7 @@ impl Wish {
             Wanted::DeletePod { .. } => {
                 ActionKind::rollback(&self.target.kind).map(|_| ActionKind::DeletePod)
             }
+            Wanted::Restart => ActionKind::rollback(&self.target.kind).map(|_| ActionKind::Restart),
         }
     }
 
@@ -100,6 +103,7 @@ impl Wish {
                 memory.container, self.target, memory.limit.to
             ),
             Wanted::DeletePod { pod } => format!("delete pod {pod} of {}", self.target),
+            Wanted::Restart => format!("restart {}", self.target),
         }
     }
 }
@@ -127,6 +131,7 @@ mod tests {
             Wish { person: "bob".into(), ..wish() },
             Wish { target: ObjectRef::new(Kind::Deployment, "shop", "cart", ""), ..wish() },
             Wish { wanted: Wanted::RollbackTo { revision: 10 }, ..wish() },
+            Wish { wanted: Wanted::Restart, ..wish() },
             Wish { because: String::new(), ..wish() },
             Wish { at: Timestamp::EPOCH, ..wish() },
         ];
@@ -143,6 +148,10 @@ mod tests {
     fn a_wish_reads_back_and_unknown_fields_are_refused() {
         let text = serde_json::to_string(&wish()).unwrap();
         assert_eq!(serde_json::from_str::<Wish>(&text).unwrap(), wish());
+        let restart = Wish { wanted: Wanted::Restart, ..wish() };
+        let said = serde_json::to_string(&restart).unwrap();
+        assert!(said.contains("\"wanted\":\"restart\""), "{said}");
+        assert_eq!(serde_json::from_str::<Wish>(&said).unwrap(), restart);
         let more = text.replacen('{', "{\"risk\":\"low\",", 1);
         assert!(serde_json::from_str::<Wish>(&more).is_err());
     }

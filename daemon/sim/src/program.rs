@@ -36,6 +36,8 @@ pub enum Behaviour {
     },
     /// Runs and never becomes ready.
     NeverReady,
+    /// What ran already when the program was set hangs and is not ready any more; what starts later serves.
+    Hangs,
     /// The image cannot be pulled.
     MissingImage,
 }

@@ -44,6 +44,8 @@ pub enum AskedFor {
     RollbackTo(u64),
     /// The pod of the workload that is to be deleted, so that its controller makes a new one.
     DeletePod(String),
+    /// Every pod replaced by one of the same template.
+    Restart,
 }
 
 impl SignedWish {
@@ -55,6 +57,7 @@ impl SignedWish {
             wanted: match &self.wanted {
                 AskedFor::RollbackTo(revision) => Wanted::RollbackTo { revision: *revision },
                 AskedFor::DeletePod(pod) => Wanted::DeletePod { pod: pod.clone() },
+                AskedFor::Restart => Wanted::Restart,
             },
             because: self.because.clone(),
             at: self.ts,

@@ -108,6 +108,7 @@ fn when(when: &When) -> String {
         WantedCause::Rollout => Some("by a rollout".to_owned()),
         WantedCause::MemoryLimit => Some("by its memory limit".to_owned()),
         WantedCause::OnePod => Some("one pod of several is broken by itself".to_owned()),
+        WantedCause::Hang => Some("that hangs as a whole".to_owned()),
     };
     let kind = when.kind.as_ref().map(|kind| format!("of a {kind}"));
     let parts: Vec<String> =
@@ -215,6 +216,7 @@ fn explained(screen: &Screen, told: &Explanation) -> String {
         nightshift_playbooks::Cause::Rollout => "a rollout brought it",
         nightshift_playbooks::Cause::MemoryLimit => "its memory limit brought it",
         nightshift_playbooks::Cause::OnePod => "one pod of several is broken by itself",
+        nightshift_playbooks::Cause::Hang => "every pod hangs",
         nightshift_playbooks::Cause::Unknown => "evidence names no cause",
     };
     let _ = writeln!(text, "\n{} of a {}: {cause}", told.situation.reason, told.situation.kind);

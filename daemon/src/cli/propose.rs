@@ -39,6 +39,8 @@ enum What {
     Rollback(RollbackArgs),
     /// Ask to delete one pod of a workload, so that its controller makes a new one
     DeletePod(DeletePodArgs),
+    /// Ask to restart a workload: every pod is replaced by one of the same template
+    Restart(RestartArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -61,6 +63,15 @@ struct DeletePodArgs {
     /// The pod, as `kubectl get pods` names it
     #[arg(long, value_name = "NAME")]
     pod: String,
+    #[command(flatten)]
+    asks: Asks,
+}
+
+#[derive(Debug, clap::Args)]
+struct RestartArgs {
+    /// The workload, as `deploy/payments`, `sts/ledger` or `ds/agent`
+    #[arg(value_name = "KIND/NAME")]
+    workload: String,
     #[command(flatten)]
     asks: Asks,
 }
@@ -100,6 +111,7 @@ pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
         What::DeletePod(args) => {
             ask(&args.workload, AskedFor::DeletePod(args.pod), args.asks, screen, clock).await
         }
+        What::Restart(args) => ask(&args.workload, AskedFor::Restart, args.asks, screen, clock).await,
     }
 }
 

@@ -22,6 +22,11 @@ fn the_shipped_playbooks_load() {
         names,
         [
             "raise-memory-limit",
+            "raise-memory-limit-daemon-set",
+            "raise-memory-limit-stateful-set",
+            "restart-daemon-set",
+            "restart-deployment",
+            "restart-stateful-set",
             "rollback-daemon-set",
             "rollback-deployment",
             "rollback-stateful-set",

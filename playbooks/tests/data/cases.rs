@@ -85,6 +85,10 @@ fn written(plan: &Plan) -> ClusterCondition {
         Plan::Action(ActionKind::DeletePod) => {
             ClusterCondition::PodReplaced { pod: ObjectRef::new(Kind::Pod, "shop", "cart-1", "uid-pod") }
         }
+        Plan::Action(ActionKind::Restart) => {
+            let at = "2026-03-01T02:00:00Z".parse().unwrap();
+            ClusterCondition::RestartIs { at, template: Digest([7; 32]) }
+        }
         Plan::Action(
             ActionKind::RollbackDaemonSet | ActionKind::RollbackDeployment | ActionKind::RollbackStatefulSet,
         )
@@ -114,6 +118,9 @@ fn told(spec: &VerificationSpec) -> Vec<String> {
                         format!("memory limit of {container} is {limit}")
                     }
                     ClusterCondition::PodReplaced { pod } => format!("{pod} is gone"),
+                    ClusterCondition::RestartIs { at, template } => {
+                        format!("restarted at {at}, template {}", template.short())
+                    }
                 };
                 lines.push(format!("  cluster: {said}, {target}"));
             }

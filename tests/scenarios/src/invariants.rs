@@ -3,10 +3,11 @@
 
 use crate::history::Log;
 use crate::wire::{step, user};
+use nightshift_engine::actions::restart;
 use nightshift_engine::normal::template_digest;
 use nightshift_model::measure::Value as Said;
 use nightshift_model::{
-    Closure, Epoch, HistoryEvent, Incident, IncidentEvent, IncidentId, Mark, MessageBody, OpId,
+    Action, Closure, Epoch, HistoryEvent, Incident, IncidentEvent, IncidentId, Mark, MessageBody, OpId,
     OperationState, Phase, Plan, Proposal, Role, Sealed, Stream, Timestamp,
 };
 use nightshift_sim::Accepted;
@@ -129,6 +130,9 @@ fn content(body: &[u8], plan: &Plan) -> bool {
     let changes: Vec<&Value> = patch.iter().filter(|op| field(op, "op") != "test" && !ours(op)).collect();
     match &plan.request.body {
         Sealed::Reference { value, pointers, .. } => {
+            if let Action::Restart { at, .. } = &plan.action {
+                return restart::is_sealed(&patch, *at, *value);
+            }
             matches!(changes.as_slice(), [one] if pointers.contains(&field(one, "path"))
                 && one.get("value").is_some_and(|v| template_digest(v) == *value))
         }

@@ -89,12 +89,12 @@ impl Machine {
         self.by_person(person, IncidentEvent::Reopened { why });
     }
 
-    /// A person asks for a rollback.
+    /// A person asks for a rollback or a restart.
     pub(crate) fn propose(&mut self, step: &Propose) {
         let wish = Wish {
             person: PersonId(step.person.clone()),
             target: crate::objects::named(&step.namespace, &step.deployment),
-            wanted: Wanted::RollbackTo { revision: step.to },
+            wanted: step.to.map_or(Wanted::Restart, |revision| Wanted::RollbackTo { revision }),
             because: step.because.clone(),
             at: self.world.now(),
             undoes: None,

@@ -204,8 +204,10 @@ impl Machine {
             Step::CheckAgain(ask) => self.reopen(&ask.person, false),
             Step::AskFor(ask) => self.reopen(&ask.person, true),
             Step::Propose(propose) => {
+                let (what, to) =
+                    propose.to.map_or(("restart", String::new()), |to| ("rollback", format!(" --to {to}")));
                 tell(&format!(
-                    "{}: nightshift propose rollback {} -n {} --to {}",
+                    "{}: nightshift propose {what} {} -n {}{to}",
                     propose.person,
                     if propose.deployment.starts_with("sts/") || propose.deployment.starts_with("ds/") {
                         propose.deployment.clone()
@@ -213,7 +215,6 @@ impl Machine {
                         format!("deploy/{}", propose.deployment)
                     },
                     propose.namespace,
-                    propose.to
                 ));
                 self.propose(propose);
             }
@@ -408,6 +409,7 @@ fn behaviour(does: Does) -> Behaviour {
         Does::OutOfMemory(after) => Behaviour::Exits { after, code: 137, oom: true },
         Does::NeedsMemory { mib, after } => Behaviour::NeedsMemory { mib, after },
         Does::NeverReady => Behaviour::NeverReady,
+        Does::Hangs => Behaviour::Hangs,
     }
 }
 

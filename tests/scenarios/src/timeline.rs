@@ -123,7 +123,7 @@ pub enum Step {
     AskFor(Ask),
     /// A person asks to delete the afflicted pod, or another one of its workload.
     ProposeDeletePod(ProposeDeletePod),
-    /// A person asks for a rollback, at the door that commands and pages use.
+    /// A person asks for a rollback or a restart, at the door that commands and pages use.
     Propose(Propose),
     /// A person asks to take the newest write back.
     ProposeInverse(Ask),
@@ -282,6 +282,8 @@ pub enum Does {
     },
     /// Never becomes ready.
     NeverReady,
+    /// What runs hangs from now on; what starts later serves.
+    Hangs,
 }
 
 /// `kubectl set image deployment/<deployment> app=<image>`.
@@ -415,8 +417,9 @@ pub struct Propose {
     /// Its namespace.
     #[serde(default = "shop")]
     pub namespace: String,
-    /// The revision that is to return.
-    pub to: u64,
+    /// The revision that is to return; without one, a restart is asked for.
+    #[serde(default)]
+    pub to: Option<u64>,
     /// Why.
     pub because: String,
 }

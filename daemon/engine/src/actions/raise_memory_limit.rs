@@ -14,6 +14,8 @@ pub static FILE: ActionFile = ActionFile {
     event: "MemoryLimitSet",
     rights: &[
         Right { group: "apps", resource: "deployments", verbs: &["get", "list", "patch"] },
+        Right { group: "apps", resource: "statefulsets", verbs: &["get", "list", "patch"] },
+        Right { group: "apps", resource: "daemonsets", verbs: &["get", "list", "patch"] },
         Right { group: "", resource: "pods", verbs: &["list"] },
         Right { group: "autoscaling", resource: "horizontalpodautoscalers", verbs: &["list"] },
     ],
@@ -28,8 +30,9 @@ pub static FILE: ActionFile = ActionFile {
           its start. A run that lasted longer looks like a leak or a peak: more memory would only put off the next kill, so a \
           person hears of it instead.\n\n\
           **Refused:** a container without a limit (then the node ran out), an init container, a workload that a \
-          VerticalPodAutoscaler, an operator, Argo CD (self-heal) or a Flux Kustomization sets, a paused Deployment, \
-          and whatever of these could not be read.\n\n\
+          VerticalPodAutoscaler, an operator, Argo CD (self-heal) or a Flux Kustomization sets, a paused Deployment, the \
+          update strategy `OnDelete` or a partition, a StatefulSet of policy `OrderedReady`, whose controller waits for the \
+          killed pod, and whatever of these could not be read.\n\n\
           **Hazards:** every pod is replaced once. **Not changed:** other containers, CPU, replicas.\n\n\
           **Undone by:** the same action with both numbers exchanged, as a new proposal with its own votes.",
 };

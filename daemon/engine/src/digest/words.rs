@@ -140,6 +140,7 @@ pub fn action(action: &Action) -> String {
         Action::DeletePod { target, workload, .. } => {
             format!("delete pod {} of {}", visible(&target.name), visible(&workload.to_string()))
         }
+        Action::Restart { target, .. } => format!("restart {}", visible(&target.to_string())),
     }
 }
 

@@ -3,9 +3,10 @@
 use super::answer::{Refusal, clean, entry, flag, list, number, object, text, time, word};
 use super::writer::{self, ANNOTATIONS};
 use super::{dependencies, get, path_of, selector, template};
+use crate::actions::restart;
 use crate::normal::template_digest;
 use nightshift_model::effect::Accept;
-use nightshift_model::evidence::{FieldWriter, Replacing, WorkloadFacts};
+use nightshift_model::evidence::{FieldWriter, Replacing, Restarting, WorkloadFacts};
 use nightshift_model::{Kind, ObjectRef, Observed, RawPart, Read, Timestamp};
 use serde_json::Value;
 
@@ -42,6 +43,7 @@ pub(super) fn observe(parts: &[RawPart], target: &ObjectRef) -> Result<Observed,
         replacing: replacing(&live, &target.kind),
         unavailable_since: unavailable_since(&live),
         depends_on: dependencies::of(pods, &target.namespace),
+        restarting: Some(restarting(&live, &target.kind, &counts)),
     }))
 }
 
@@ -81,6 +83,63 @@ fn replacing(live: &Value, kind: &Kind) -> Replacing {
     };
     let ordered = *kind == Kind::StatefulSet && text(live, "/spec/podManagementPolicy") != "Parallel";
     Replacing { held, ordered }
+}
+
+/// What a restart rests on: the template without its annotation, whether a rollout is under way, and what it costs.
+fn restarting(live: &Value, kind: &Kind, counts: &Counts) -> Restarting {
+    let pods = live.pointer("/spec/template").unwrap_or(&Value::Null);
+    Restarting {
+        template: restart::bare_digest(pods),
+        last: restart::last(pods).map(|at| clean(at, 100)),
+        rolling: rolling(live, kind, counts),
+        missing: missing(live, kind, counts.wanted),
+        downtime_accepted: entry(live, ANNOTATIONS, restart::DOWNTIME) == "accepted",
+    }
+}
+
+/// Why the last rollout is not over. That its pods are not available is not the question.
+fn rolling(live: &Value, kind: &Kind, counts: &Counts) -> Option<String> {
+    let seen = live.pointer("/status/observedGeneration").and_then(Value::as_i64).unwrap_or(0);
+    if seen < live.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0) {
+        return Some("its controller has not seen its newest spec yet".to_owned());
+    }
+    let all = if *kind == Kind::Deployment { number(live, "/status/replicas") } else { counts.updated };
+    let revision = |name: &str| text(live, name);
+    let one = *kind != Kind::StatefulSet
+        || revision("/status/currentRevision") == revision("/status/updateRevision");
+    let done = counts.updated == counts.wanted && all == counts.updated && one;
+    (!done).then(|| format!("{} of {} pods are of its newest revision", counts.updated, counts.wanted))
+}
+
+/// How many pods the strategy lets be missing at once. What cannot be read counts as all of them.
+fn missing(live: &Value, kind: &Kind, wanted: u32) -> u32 {
+    if *kind == Kind::Deployment {
+        if text(live, "/spec/strategy/type") == "Recreate" {
+            return wanted;
+        }
+        let of = |name: &str, up| {
+            share(live.pointer(&format!("/spec/strategy/rollingUpdate/{name}")), "25%", wanted, up)
+        };
+        return match (of("maxUnavailable", false), of("maxSurge", true)) {
+            (Some(0), Some(0)) => 1,
+            (Some(missing), Some(_)) => missing,
+            (None, _) | (_, None) => wanted,
+        };
+    }
+    let at = live.pointer("/spec/updateStrategy/rollingUpdate/maxUnavailable");
+    share(at, "1", wanted, true).unwrap_or(wanted)
+}
+
+/// A number of pods or a share of them: `2`, `25%`.
+fn share(value: Option<&Value>, otherwise: &str, of: u32, up: bool) -> Option<u32> {
+    let text = match value {
+        None | Some(Value::Null) => otherwise.to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    let Some(percent) = text.strip_suffix('%') else { return text.parse().ok() };
+    let parts = u64::from(of) * u64::from(percent.parse::<u32>().ok()?);
+    u32::try_from(if up { parts.div_ceil(100) } else { parts / 100 }).ok()
 }
 
 fn said(live: &Value, annotation: &str, cap: usize) -> Option<String> {

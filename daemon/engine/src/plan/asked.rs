@@ -31,6 +31,7 @@ pub(super) fn plan(incident: &Incident, wish: &Wish, rules: &Rules) -> Result<Dr
     match &wish.wanted {
         Wanted::MemoryBack { memory } => return case.memory_back(wish, memory, playbook, rules),
         Wanted::DeletePod { pod } => return case.delete_asked(wish, pod, playbook, rules),
+        Wanted::Restart => return case.restart_asked(wish, playbook, rules),
         Wanted::RollbackTo { .. } | Wanted::RollbackToSet { .. } => {}
     }
     let (kept, current) = case.named(wish).map_err(refused)?;
@@ -57,7 +58,7 @@ impl<'a> Case<'a> {
         let target = &self.workload.object;
         let has = || those(rollouts, current);
         let kept = match &wish.wanted {
-            Wanted::MemoryBack { .. } | Wanted::DeletePod { .. } => {
+            Wanted::MemoryBack { .. } | Wanted::DeletePod { .. } | Wanted::Restart => {
                 return Err("what was asked for names no revision".to_owned());
             }
             Wanted::RollbackTo { revision } => rollouts

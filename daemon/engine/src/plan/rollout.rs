@@ -63,6 +63,7 @@ impl<'a> Case<'a> {
             true => Cause::Rollout,
             false if memory && self.around().is_empty() => Cause::MemoryLimit,
             false if self.around().is_empty() && self.broken_by_itself().is_some() => Cause::OnePod,
+            false if self.around().is_empty() && self.hang().is_ok() => Cause::Hang,
             false => Cause::Unknown,
         }
     }
@@ -265,9 +266,10 @@ impl<'a> Case<'a> {
         let Some(current) = self.current() else { return vec![self.no_current()] };
         if let Some(h) = self.broken_was_healthy() {
             let (which, at) = (h.named(), h.at);
-            return vec![format!(
-                "revision {which} was seen healthy at {at}, so the rollout is not the cause"
-            )];
+            let seen = format!("revision {which} was seen healthy at {at}, so the rollout is not the cause");
+            let unhealthy = self.symptom.is_some_and(|s| s.reason == Reason::Unhealthy);
+            let hang = self.hang().err().filter(|_| unhealthy);
+            return std::iter::once(seen).chain(hang).collect();
         }
         if rollouts.revisions.len() < 2 {
             return vec!["there is no earlier revision to go back to".to_owned()];

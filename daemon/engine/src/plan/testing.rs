@@ -94,6 +94,7 @@ pub(crate) fn known() -> Known {
             replacing: Replacing::default(),
             unavailable_since: None,
             depends_on: Vec::new(),
+            restarting: None,
         },
         revisions: vec![revision(2, 1000), revision(1, 0)],
         changes: vec![change("/spec/template/spec/containers/app/image")],

@@ -185,3 +185,22 @@ fn a_deleted_pod_is_gone_by_its_uid_and_a_cut_list_says_nothing() {
         assert_eq!(why(said(&bad)), Some(NoData::Unreadable), "{bad}");
     }
 }
+
+#[test]
+fn who_undid_a_write_is_named_and_who_was_there_before_is_not_accused() {
+    let entry = |manager: &str, second: u64| json!({"manager": manager, "time": at(second).to_string(), "fieldsV1": {"f:spec": {"f:template": {}}}});
+    let live = |entries: Value| json!({"metadata": {"managedFields": entries}});
+    let write = Some(at(100));
+    let both = live(json!([entry("helm", 0), entry("nightshift", 100), entry("argocd-controller", 105)]));
+    assert_eq!(writer(&both, write), "argocd-controller");
+    // A second writer after the first is the one to ask.
+    let two = live(json!([entry("argocd-controller", 105), entry("kubectl-edit", 107)]));
+    assert_eq!(writer(&two, write), "kubectl-edit");
+    for before in
+        [json!([entry("helm", 0), entry("nightshift", 100)]), json!([]), json!("odd"), json!([{"time": 1}])]
+    {
+        assert_eq!(writer(&live(before.clone()), write), "an unknown writer", "{before}");
+    }
+    let hostile = live(json!([entry("\u{202e}\u{1b}[31mroot", 105)]));
+    assert!(!writer(&hostile, write).contains('\u{1b}'));
+}

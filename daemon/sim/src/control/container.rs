@@ -196,6 +196,7 @@ impl Container {
             }
             Behaviour::ExitsTimes { .. } | Behaviour::NeedsMemory { .. } => (None, Some(since)),
             Behaviour::NeverReady => (None, None),
+            Behaviour::Hangs => (None, (since >= around.programmed).then_some(after(since, 1))),
             Behaviour::MissingImage => (None, self.ready.then_some(since)),
         };
         if let Some((_, code, oom)) = exit.filter(|(at, _, _)| now >= *at) {
@@ -203,7 +204,8 @@ impl Container {
             return Ran::Died;
         }
         self.ready = ready_at.is_some_and(|at| now >= at);
-        let probed = self.probed || around.program.behaviour == Behaviour::NeverReady;
+        let hangs = around.program.behaviour == Behaviour::Hangs;
+        let probed = self.probed || hangs || around.program.behaviour == Behaviour::NeverReady;
         if self.ready || !probed {
             self.complain_at = None;
         } else {
@@ -211,7 +213,11 @@ impl Container {
             let at = self.complain_at.unwrap_or_else(|| after(since, 1).max(now));
             self.complain_at = Some(at);
             if now >= at && !(first && now < after(since, 1)) {
-                let why = "Readiness probe failed: HTTP probe failed with statuscode: 503";
+                let why = if hangs {
+                    "Readiness probe failed: Get \"http://10.0.0.1:8080/ready\": context deadline exceeded"
+                } else {
+                    "Readiness probe failed: HTTP probe failed with statuscode: 503"
+                };
                 say(true, "Unhealthy", why.into());
                 self.complaints += 1;
                 // The real recorder's spam filter lets about 25 through, then one in five minutes.

@@ -229,6 +229,7 @@ fn answers(name: &str) -> Vec<Evidence> {
         conditions: Vec::new(),
         replacing: evidence::Replacing::default(),
         unavailable_since: None,
+        restarting: None,
     };
     let pod = PodLine {
         pod: ObjectRef::new(Kind::Pod, "shop", &format!("{name}-7d4-x"), "u-9"),

@@ -3,7 +3,7 @@
 use crate::cli::evidence;
 use crate::cli::output::{Screen, section, wrapped};
 use nightshift_engine::digest::words;
-use nightshift_model::{Proposal, Sealed};
+use nightshift_model::{Action, Proposal, Sealed};
 use std::fmt::Write as _;
 
 pub(super) fn page(screen: &Screen, proposal: &Proposal) -> String {
@@ -16,6 +16,11 @@ pub(super) fn page(screen: &Screen, proposal: &Proposal) -> String {
     let request = format!("{} {}", plan.request.method, plan.request.path);
     let body = match &plan.request.body {
         Sealed::Bytes(bytes) => format!("with these bytes: {bytes}"),
+        Sealed::Reference { source, value, .. } if matches!(plan.action, Action::Restart { .. }) => {
+            format!(
+                "with the annotation above, on the template of {source} whose SHA-256 without it is {value}; another one is refused"
+            )
+        }
         Sealed::Reference { source, value, .. } => {
             format!("with the value of {source} whose SHA-256 is {value}; another one is refused")
         }

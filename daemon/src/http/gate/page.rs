@@ -141,6 +141,7 @@ pub(super) fn sentence(action: &Action) -> String {
         Action::DeletePod { target, workload, .. } => {
             format!("Delete pod {} of {workload}", target.name)
         }
+        Action::Restart { target, .. } => format!("Restart {target}"),
     }
 }
 
@@ -498,6 +499,12 @@ fn last_words(story: &Story) -> String {
 fn by_reference(proposal: &Proposal, desk: &Desk<'_>) -> String {
     let plan = proposal.plan();
     let Sealed::Reference { source, pointers, .. } = &plan.request.body else { return String::new() };
+    if let Action::Restart { at, .. } = &plan.action {
+        return format!(
+            "{source} gets the annotation that says it was restarted at {at}; with another template than it has now, this \
+             is refused."
+        );
+    }
     let seen = match plan.action.revision().map(|to| to.healthy_at) {
         None => String::new(),
         Some(None) => " nightshift never saw it healthy.".to_owned(),
