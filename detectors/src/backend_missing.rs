@@ -22,7 +22,7 @@ use crate::catalog::{Detector, Looked};
 use crate::facts::{IngressFacts, ServiceFacts};
 use crate::look::Look;
 use crate::params::Params;
-use nightshift_model::{Cause, Finding, Kind, Reason, Severity, Timestamp};
+use nightshift_model::{Cause, Finding, Kind, ObjectRef, Reason, Severity, Timestamp};
 
 /// The detector.
 #[derive(Debug)]
@@ -67,6 +67,7 @@ impl Detector for BackendMissing {
             cause: first.cause,
             detail: first.detail.clone(),
             affected: u32::try_from(missing.len()).unwrap_or(u32::MAX),
+            blames: first.blames.clone(),
             ..at.finding(Reason::BackendMissing, severity, since)
         })
     }
@@ -76,6 +77,8 @@ impl Detector for BackendMissing {
 struct Missing {
     cause: Cause,
     detail: String,
+    /// The Service that is not there: several Ingresses may send to it.
+    blames: Option<ObjectRef>,
     /// When the Service went or was changed, if that was seen.
     since: Option<Timestamp>,
 }
@@ -85,7 +88,8 @@ fn missing(at: &Look<'_>, ingress: &IngressFacts, service: &str, port: &str) -> 
     let Some(known) = at.view.by_name::<ServiceFacts>(namespace, service) else {
         let detail = format!("Service {service} is not in namespace {namespace}");
         let since = at.view.gone_at(Kind::Service, namespace, service);
-        return Some(Missing { cause: Cause::MissingService, detail, since });
+        let blames = Some(ObjectRef::new(Kind::Service, namespace, service, ""));
+        return Some(Missing { cause: Cause::MissingService, detail, blames, since });
     };
     let fits = match port.parse::<u32>() {
         Ok(number) => known.ports.iter().any(|(own, _)| *own == number),
@@ -96,5 +100,6 @@ fn missing(at: &Look<'_>, ingress: &IngressFacts, service: &str, port: &str) -> 
     }
     let ports: Vec<String> = known.ports.iter().map(|(number, _)| number.to_string()).collect();
     let detail = format!("Service {service} has no port {port}; it has {}", ports.join(", "));
-    Some(Missing { cause: Cause::MissingPort, detail, since: at.view.changed(&known.meta.uid) })
+    let since = at.view.changed(&known.meta.uid);
+    Some(Missing { cause: Cause::MissingPort, detail, blames: None, since })
 }

@@ -33,7 +33,7 @@ fn of_object(at: &Look<'_>, fact: &Fact) -> Looked {
     let waits: Vec<&Arc<str>> =
         meta.finalizers.iter().filter(|name| !WAITS_FOR_DEPENDENTS.contains(&&***name)).collect();
     let around = at.view.by_name::<NamespaceFacts>("", &meta.namespace);
-    if waits.is_empty() || around.is_some_and(|namespace| namespace.meta.deleting.is_some()) {
+    if waits.is_empty() || around.is_some_and(NamespaceFacts::is_going) {
         return Looked::default();
     }
     let used = || at.view.pods_in(&meta.namespace).any(|pod| pod.claims.contains(&meta.name));

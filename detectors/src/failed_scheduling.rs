@@ -2,7 +2,7 @@
 //!
 //! # Meaning
 //! A pod has had condition PodScheduled=False with reason Unschedulable for 90 seconds, or six minutes once an autoscaler has
-//! said that it adds a node. The constraint is read from the scheduler's message and checked against the nodes. A pod that
+//! said that it adds a node, or when a drain moves the pod and others of its workload serve. The constraint is read from the scheduler's message and checked against the nodes. A pod that
 //! no scheduler has said anything about for that long asks for a scheduler that does not run.
 //!
 //! # Impact
@@ -45,7 +45,10 @@ impl Detector for FailedScheduling {
     fn thresholds(&self, params: &Params) -> Vec<(&'static str, String)> {
         vec![
             ("Time without a node", params.schedule_after.to_string()),
-            ("The same once an autoscaler adds a node", params.autoscaler_after.to_string()),
+            (
+                "The same once an autoscaler adds a node, and for pods that a drain moves",
+                params.autoscaler_after.to_string(),
+            ),
         ]
     }
 
@@ -92,7 +95,20 @@ fn waits_since(at: &Look<'_>, pod: &PodFacts) -> Timestamp {
 /// How long it may wait: a node that is on its way takes minutes.
 fn grace(at: &Look<'_>, pod: &PodFacts) -> Seconds {
     let scaling = events(at, pod, &["TriggeredScaleUp", "Nominated"]).next().is_some();
-    if scaling { at.params.autoscaler_after } else { at.params.schedule_after }
+    if scaling || is_moved(at, pod) { at.params.autoscaler_after } else { at.params.schedule_after }
+}
+
+/// Was made after a node was cordoned that it has no place on now, as by a drain: while others of its workload serve, the
+/// node or another one may take it in a while.
+fn is_moved(at: &Look<'_>, pod: &PodFacts) -> bool {
+    let cordoned = |node: &NodeFacts| {
+        let since = node.cordoned_since().filter(|_| node.cordoned);
+        let lately = |since: &Timestamp| at.now.since(*since) < at.params.node_maintenance;
+        since.filter(lately).is_some_and(|since| pod.meta.created.is_some_and(|made| made >= since))
+    };
+    message::names_a_cordon(&pod.scheduled.message)
+        && at.serves()
+        && at.view.all::<NodeFacts>("").any(cordoned)
 }
 
 fn detail(pod: &PodFacts) -> String {

@@ -32,6 +32,7 @@ pub mod init_container_stuck;
 pub mod invalid_image_name;
 pub mod job_failed;
 pub mod jobs_piling_up;
+pub mod leaving;
 pub mod look;
 pub mod missed_schedule;
 pub mod no_endpoints;
@@ -40,6 +41,7 @@ pub mod node_not_ready;
 pub mod node_pressure;
 pub mod oom_killed;
 pub mod params;
+pub mod plane;
 pub mod pod_failed;
 pub mod port_mismatch;
 pub mod post_start_hook_error;
@@ -62,6 +64,7 @@ pub mod webhook_unavailable;
 
 pub use catalog::{DETECTORS, Detector, Looked};
 pub use facts::Fact;
+pub use leaving::{Going, Leaving};
 pub use look::Look;
 pub use params::{Parameter, Params};
 pub use rollout::{Health, Rollout, healthy, rollout_state};
@@ -79,6 +82,8 @@ pub struct Detection {
     pub recheck_at: Option<Timestamp>,
     /// What could not be seen, so that silence about it means nothing.
     pub unchecked: Vec<Gap>,
+    /// Whether the scope is on its way out: nothing new opens then.
+    pub leaving: Option<Leaving>,
 }
 
 /// Runs every detector on one scope. [`nightshift_model::Origin`] is always `Seen`: who keeps the inventory of first sight
@@ -97,6 +102,9 @@ pub fn detect(view: &View, scope: &ObjectRef, now: Timestamp, params: &Params) -
         detection.findings.retain(|finding| !OF_THE_WHOLE.contains(&finding.reason));
     }
     blame::attribute(&at, &mut detection.findings);
+    detection.leaving = leaving::leaving(view, scope, now, params);
+    let until = detection.leaving.and_then(|leaving| leaving.until);
+    detection.recheck_at = earliest(detection.recheck_at, until);
     detection.unchecked = unchecked.into_iter().collect();
     detection
 }

@@ -27,6 +27,7 @@ use crate::dns_unavailable::is_dns;
 use crate::facts::{LabelSet, PodFacts, ServiceFacts};
 use crate::look::Look;
 use crate::params::Params;
+use crate::unready::since as unready_since;
 use nightshift_model::{Cause, Finding, Kind, Reason, Seconds, Severity, Timestamp};
 
 /// The detector.
@@ -86,6 +87,9 @@ fn nobody(at: &Look<'_>, service: &ServiceFacts, since: Timestamp) -> Looked {
     if owned || !unchecked.is_empty() || is_made(at.view, &service.meta.namespace, &service.selector) {
         return Looked { unchecked, ..Looked::default() };
     }
+    // Where a workload has just gone, its Service may follow in a moment: until then it explained why nobody is there.
+    let makers = [Kind::Deployment, Kind::ReplicaSet, Kind::StatefulSet, Kind::DaemonSet];
+    let since = at.view.last_gone(&makers, &service.meta.namespace).map_or(since, |gone| gone.max(since));
     let due = since + at.params.no_endpoints;
     if at.now < due {
         return Looked::later(due);
@@ -103,7 +107,7 @@ fn unready(at: &Look<'_>, pods: &[&PodFacts]) -> Looked {
     if staying.is_empty() || staying.iter().any(|pod| pod.is_ready()) {
         return Looked::default();
     }
-    let since = staying.iter().filter_map(|pod| pod.ready.since.or(pod.meta.created)).max().unwrap_or(at.now);
+    let since = staying.iter().map(|pod| unready_since(at, pod)).max().unwrap_or(at.now);
     let due = since + at.params.unready;
     if at.now < due {
         return Looked::later(due);

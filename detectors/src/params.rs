@@ -108,6 +108,8 @@ params! {
     deletion: Seconds = 240,
     /// The same for a node, and for what waits for pods that end slowly.
     slow_deletion: Seconds = 1800,
+    /// How long what a deleted object owned, or what stood in its namespace, is given to follow it.
+    left_behind: Seconds = 120,
     /// What the kubelet names and only a person mends has stood so long: no such image, an unreadable name.
     named_after: Seconds = 30,
     /// What a container needs may come later than its pod: ConfigMaps and Secrets.

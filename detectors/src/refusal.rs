@@ -137,7 +137,9 @@ pub(crate) fn why(at: &Look<'_>, says: &str) -> Option<Why> {
         between(says, "exceeded quota: ", ",").or_else(|| between(says, "failed quota: ", ":"))
     {
         let quota = at.view.by_name::<QuotaFacts>(&at.scope.namespace, name);
-        let has_room = quota.is_some_and(|quota| fits(quota, says));
+        // With the quota gone there is room as well: the controller only has to try again.
+        let gone = || at.view.gone_at(Kind::ResourceQuota, &at.scope.namespace, name).is_some();
+        let has_room = quota.map_or_else(gone, |quota| fits(quota, says));
         return Some(Why { cause: Cause::Quota, blames: quota.map(Facts::object), may_heal: true, has_room });
     }
     if says.contains("violates PodSecurity \"") {

@@ -59,7 +59,7 @@ impl Detector for Terminating {
             return looked;
         }
         let around = at.view.by_name::<NamespaceFacts>("", &at.scope.namespace);
-        if around.is_some_and(|namespace| namespace.meta.deleting.is_some()) {
+        if around.is_some_and(NamespaceFacts::is_going) {
             return looked; // the namespace is what does not go
         }
         for pod in &at.pods {

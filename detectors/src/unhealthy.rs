@@ -26,6 +26,7 @@ use crate::earliest;
 use crate::facts::{Container, Phase, PodFacts, Role, State, Truth};
 use crate::look::Look;
 use crate::params::Params;
+use crate::unready::node_works_since;
 use crate::waiting::{events, newest};
 use nightshift_model::{Cause, Finding, Kind, Reason, Seconds, Timestamp};
 
@@ -102,7 +103,7 @@ fn failing<'a>(at: &Look<'_>, pod: &'a PodFacts) -> Option<Failing<'a>> {
             continue;
         }
         let unready = pod.ready.since.or_else(|| at.view.first_seen(&pod.meta.uid))?;
-        let since = run.map_or(unready, |run| run.max(unready));
+        let since = [*run, node_works_since(at, pod)].into_iter().flatten().fold(unready, Timestamp::max);
         let never_ready = run.is_none_or(|run| unready <= run + LAG);
         let mut grace = at.params.unready_after.0;
         if never_ready {

@@ -31,10 +31,16 @@ pub(crate) fn unready<'a>(at: &Look<'a>, pods: impl Iterator<Item = &'a PodFacts
     all
 }
 
-/// Since when a pod has not been Ready.
+/// Since when a pod has not been Ready, on a node that works: until then the node was why.
 pub(crate) fn since(at: &Look<'_>, pod: &PodFacts) -> Timestamp {
     let seen = || at.view.first_seen(&pod.meta.uid).unwrap_or(at.now);
-    pod.ready.since.or(pod.meta.created).unwrap_or_else(seen)
+    let own = pod.ready.since.or(pod.meta.created).unwrap_or_else(seen);
+    node_works_since(at, pod).map_or(own, |works| works.max(own))
+}
+
+/// Since when the pod's node has been Ready.
+pub(crate) fn node_works_since(at: &Look<'_>, pod: &PodFacts) -> Option<Timestamp> {
+    at.node_of(pod).filter(|node| node.ready.status == Truth::True).and_then(|node| node.ready.since)
 }
 
 /// Why, as far as the pod itself tells.

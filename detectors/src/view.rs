@@ -131,10 +131,11 @@ impl View {
         if let Fact::Pod(pod) = &fact {
             self.placed.insert((pod.meta.namespace.clone(), uid.clone()));
         }
-        if is_named(&fact) {
-            let Meta { namespace, name, .. } = fact.meta();
-            let place = (namespace.clone(), name.clone());
+        let place = (fact.meta().namespace.clone(), fact.meta().name.clone());
+        if is_remembered(&fact) {
             self.gone.remove(&(fact.kind(), place.clone()));
+        }
+        if is_named(&fact) {
             self.named.entry(fact.kind()).or_default().insert(place, uid.clone());
         }
         let related = related::to(self, &fact);
@@ -160,7 +161,7 @@ impl View {
     }
 
     fn remember(&mut self, fact: &Fact, now: Timestamp) {
-        if !is_named(fact) {
+        if !is_remembered(fact) {
             return;
         }
         if self.gone.len() >= GONE_MAX
@@ -276,6 +277,17 @@ impl View {
     /// one before.
     pub fn departed(&self, owner: &str) -> impl Iterator<Item = &PodFacts> {
         self.departed.of(owner)
+    }
+
+    /// When one of these kinds last went from a namespace and did not come back.
+    pub fn last_gone(&self, kinds: &[Kind], namespace: &str) -> Option<Timestamp> {
+        let of = |kind: &Kind| {
+            let from = (kind.clone(), (Arc::from(namespace), Arc::default()));
+            let here = self.gone.range(from..);
+            let here = here.take_while(|((gone, (place, _)), _)| *gone == *kind && **place == *namespace);
+            here.map(|(_, at)| *at).max()
+        };
+        kinds.iter().filter_map(of).max()
     }
 
     /// A Deployment.
@@ -428,6 +440,11 @@ fn owner_uid(fact: &Fact) -> Option<Arc<str>> {
 
 fn is_named(fact: &Fact) -> bool {
     !matches!(fact, Fact::Pod(_) | Fact::ReplicaSet(_) | Fact::Event(_))
+}
+
+/// Whether it is known for a while that it went: there are too many pods and Events for that.
+fn is_remembered(fact: &Fact) -> bool {
+    !matches!(fact, Fact::Pod(_) | Fact::Event(_))
 }
 
 /// Groups that have kinds of their own under the names of built-in ones.

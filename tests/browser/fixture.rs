@@ -76,6 +76,7 @@ pub(crate) fn rules() -> Rules {
         registry: Arc::new(registry),
         playbooks: Arc::new(playbooks),
         prometheus: true,
+        noise: nightshift_model::Noise::default(),
         home: "nightshift".to_owned(),
         standing: Standing::default(),
     }

@@ -241,6 +241,7 @@ impl House {
             kill_switch: false,
             alertmanager,
             ignore,
+            noise: nightshift_model::Noise::default(),
             home: String::new(),
             timing,
             signing: Some(Signing { folder: signing, say: Arc::new(|_| {}) }),

@@ -1,5 +1,6 @@
 //! From events to one transaction. The only maker of an `Append`.
 
+use crate::flap;
 use crate::next;
 use crate::rules::{Mode, Rules};
 use crate::silence::{self, Said};
@@ -41,7 +42,13 @@ pub fn advance(
         let before = if told { Before::Told } else { Before::Untold };
         let said = messages(current.as_ref(), &after, rules);
         match silence::judge(&after, said, before, rules, now) {
-            Said::Out(messages) => outbox.extend(messages),
+            Said::Out(messages) => {
+                let (messages, event) = flap::judge(&after, messages, rules, now);
+                outbox.extend(messages);
+                if let Some(event) = event {
+                    coming.push_front(event);
+                }
+            }
             Said::Owed(event) => coming.push_front(event),
             Said::Nothing => {}
         }
@@ -100,6 +107,9 @@ fn messages(before: Option<&Incident>, after: &Incident, rules: &Rules) -> Vec<M
         // Not a step of the phase: somebody has it now, for whoever was told.
         let body = told.then(|| MessageBody::Progress { incident: incident() });
         return message(after, body);
+    }
+    if let Some(body) = before.and_then(|before| flap::steady(before, after)) {
+        return message(after, Some(body));
     }
     // Whoever has it is not woken about it again, unless nightshift wrote and cannot prove it.
     let page = || {

@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod causes;
+pub mod leaving;
 
 use crate::redact::redactor;
 use crate::text::visible;

@@ -45,6 +45,8 @@ pub mod wire;
 
 pub mod verify;
 
+pub mod flap;
+pub mod heals;
 pub mod policy_change;
 pub mod silence;
 pub mod standing;

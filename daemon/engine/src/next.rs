@@ -3,7 +3,7 @@
 use crate::guards::{self, Decision};
 use crate::rules::{KillSwitch, Mode, Rules};
 use crate::tally::{Tally, tally};
-use crate::{diagnose, investigate, plan, silence, verify};
+use crate::{diagnose, flap, heals, investigate, plan, silence, verify};
 use nightshift_model::effect::MeasureRequest;
 use nightshift_model::measure::Stage;
 use nightshift_model::operation::{Epoch, Operation, OperationState};
@@ -21,7 +21,8 @@ const OWN_LOOK: Seconds = Seconds(30);
 /// The next step of an incident, for whichever role it belongs to. Derived from state alone: asking twice is
 /// harmless. `me` is the caller's epoch; it matters to the executor only.
 pub fn next(i: &Incident, rules: &Rules, me: Epoch, now: Timestamp) -> Next {
-    silence::around(i, rules, now, step(i, rules, me, now))
+    let step = flap::around(i, rules, now, step(i, rules, me, now));
+    silence::around(i, rules, now, step)
 }
 
 fn step(i: &Incident, rules: &Rules, me: Epoch, now: Timestamp) -> Next {
@@ -116,6 +117,9 @@ fn planning(i: &Incident, rules: &Rules, now: Timestamp) -> Next {
     if i.symptom.is_none() && !i.alerts.is_empty() && i.wished().is_none() && now < own_look {
         return Next::At(own_look);
     }
+    if let Some(until) = heals::waits(i, rules, now) {
+        return Next::At(until);
+    }
     if guards::superseded_twice(i, now) {
         return record(Role::Responder, IncidentEvent::Escalated { why: Escalation::SupersededTwice });
     }
@@ -123,7 +127,10 @@ fn planning(i: &Incident, rules: &Rules, now: Timestamp) -> Next {
     let news = Some(&diagnosis) != i.diagnosis.as_ref() && !diagnosis.is_empty();
     let diagnosed = news.then_some(IncidentEvent::Diagnosed { diagnosis });
     let planned = match plan::plan(i, rules) {
-        Ok(draft) => IncidentEvent::Planned { draft },
+        Ok(mut draft) => {
+            draft.hazards.extend(heals::hazard(i));
+            IncidentEvent::Planned { draft }
+        }
         Err(why) => IncidentEvent::Escalated { why },
     };
     Next::Record(Role::Responder, diagnosed.into_iter().chain([planned]).collect())

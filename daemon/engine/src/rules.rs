@@ -4,7 +4,8 @@ use crate::proof::Counters;
 use nightshift_model::history::Quarantine;
 use nightshift_model::registry::matches;
 use nightshift_model::{
-    ActionKind, Cluster, Digest, Fingerprint, Foreign, IncidentId, ObjectRef, Registry, Silence, Timestamp,
+    ActionKind, Cluster, Digest, Fingerprint, Foreign, IncidentId, Noise, ObjectRef, Registry, Silence,
+    Timestamp,
 };
 use nightshift_playbooks::Catalog;
 use std::collections::BTreeMap;
@@ -25,6 +26,8 @@ pub struct Rules {
     pub policy: Digest,
     /// Whether a Prometheus is configured.
     pub prometheus: bool,
+    /// How much is said about what comes and goes by itself.
+    pub noise: Noise,
     /// Our own namespace, where nothing is ever written; empty outside a cluster.
     pub home: String,
     /// What the history adds up to.

@@ -1,6 +1,7 @@
 //! The one state machine: (phase, event) -> phase.
 
 use crate::finding::Finding;
+use crate::flap::{Flap, RELAPSES};
 use crate::ids::{IncidentId, PersonId};
 use crate::incident::{
     Before, Began, Closure, Escalation, Holder, Hush, IllegalTransition, Incident, IncidentEvent,
@@ -65,6 +66,10 @@ impl Incident {
                     asked_by: None,
                     wish: None,
                     held_by: None,
+                    relapses: Vec::new(),
+                    flap: None,
+                    base_rate: None,
+                    was_held: false,
                     hush: None,
                     phase: Phase::Investigating { wanted: Vec::new(), asked: false },
                 }),
@@ -81,7 +86,9 @@ impl Incident {
         }
         after.phase = step(&mut after, place.at, event).ok_or_else(|| illegal(String::new()))?;
         if matches!(after.phase, Phase::Closed { .. }) {
-            after.held_by = None;
+            after.was_held |= after.held_by.take().is_some();
+        } else {
+            after.was_held = false;
         }
         // What cannot be proven is told, silence or not.
         if let (true, Some(hush)) = (after.phase.is_unproven(), &mut after.hush) {
@@ -100,6 +107,9 @@ fn is_beside(event: &IncidentEvent) -> bool {
             | IncidentEvent::Acknowledged { .. }
             | IncidentEvent::Silenced { .. }
             | IncidentEvent::SilenceOver
+            | IncidentEvent::BaseRate { .. }
+            | IncidentEvent::Flapping { .. }
+            | IncidentEvent::Steady
     )
 }
 
@@ -152,6 +162,18 @@ fn step(i: &mut Incident, at: Timestamp, event: &IncidentEvent) -> Option<Phase>
             E::SilenceOver,
         ) => {
             i.hush.take()?;
+            phase
+        }
+        (phase @ P::Investigating { .. }, E::BaseRate { rate }) => {
+            i.base_rate = Some(*rate);
+            phase
+        }
+        (phase, E::Flapping { severity }) if !matches!(phase, P::Closed { .. }) => {
+            i.flap = Some(Flap { told_at: at, severity: *severity });
+            phase
+        }
+        (phase, E::Steady) => {
+            i.flap.take()?;
             phase
         }
         (P::Investigating { .. } | P::Escalated { .. }, E::Wished { wish }) => {
@@ -257,6 +279,12 @@ fn step(i: &mut Incident, at: Timestamp, event: &IncidentEvent) -> Option<Phase>
         ) => P::Escalated { why: why.clone() },
         // Another finding asks for another look; whoever asked for this one has still asked.
         (P::Drafted { .. }, E::Reopened { why: Reopening::Changed | Reopening::Relapse }) => investigating(i),
+        (P::Closed { .. }, E::Reopened { why: why @ Reopening::Relapse }) => {
+            i.relapses.push(at);
+            let over = i.relapses.len().saturating_sub(RELAPSES);
+            i.relapses.drain(..over);
+            reopened(i, why)
+        }
         (P::Drafted { .. } | P::Escalated { .. } | P::Closed { .. }, E::Reopened { why }) => reopened(i, why),
         (
             P::Investigating { .. }

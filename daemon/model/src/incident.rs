@@ -7,7 +7,8 @@ use crate::canonical::Digest;
 use crate::coverage::Gap;
 use crate::diagnosis::{Candidate, Diagnosis};
 use crate::evidence::{Evidence, EvidenceRequest};
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
+use crate::flap::{BaseRate, Flap};
 use crate::ids::{Fingerprint, IncidentId, PersonId, ProposalId};
 use crate::measure::{Measurement, Outcome};
 use crate::object::ObjectRef;
@@ -73,6 +74,18 @@ pub struct Incident {
     /// Who said *I have it*, until the incident is over. It stops pages, and decides nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_by: Option<Holder>,
+    /// When it came back, as far as that is kept; the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub relapses: Vec<Timestamp>,
+    /// That it comes and goes was told, and it does not hold still yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flap: Option<Flap>,
+    /// How faults like it ended before, as it was known when it began or came back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_rate: Option<BaseRate>,
+    /// Whether somebody had it when it ended last.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_held: bool,
     /// Nobody is told of it while a silence lasts, and then whoever must hear it hears it once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hush: Option<Hush>,
@@ -101,6 +114,16 @@ impl Incident {
     /// The likeliest cause, once the answers were judged.
     pub fn first_cause(&self) -> Option<&Candidate> {
         self.diagnosis.as_ref().and_then(Diagnosis::first)
+    }
+
+    /// When it began, or came back last.
+    pub fn case_began(&self) -> Timestamp {
+        self.relapses.last().copied().unwrap_or(self.opened_at)
+    }
+
+    /// How bad it is, as far as nightshift sees it.
+    pub fn severity(&self) -> Option<Severity> {
+        self.findings.first().or(self.symptom.as_ref()).map(|f| f.severity)
     }
 
     /// Everything that was not checked: at detection, then by the investigation.
@@ -346,6 +369,12 @@ pub enum IncidentEvent {
     Silenced { until: Timestamp, before: Before },
     /// The silence is over: what is still broken is told now.
     SilenceOver,
+    /// How faults of this reason at this workload ended before.
+    BaseRate { rate: BaseRate },
+    /// People were told with the step before that it comes and goes; they are not told again until it holds still.
+    Flapping { severity: Severity },
+    /// It did not come back for long enough.
+    Steady,
     /// Questions to be answered.
     EvidenceWanted { wanted: Vec<EvidenceRequest> },
     /// One answer, or why there is none.
@@ -399,6 +428,9 @@ impl IncidentEvent {
             Self::Wished { .. } => "wished",
             Self::Silenced { .. } => "silenced",
             Self::SilenceOver => "silence-over",
+            Self::BaseRate { .. } => "base-rate",
+            Self::Flapping { .. } => "flapping",
+            Self::Steady => "steady",
             Self::EvidenceWanted { .. } => "evidence-wanted",
             Self::EvidenceGot { .. } => "evidence-got",
             Self::Diagnosed { .. } => "diagnosed",
@@ -507,6 +539,8 @@ pub enum Closure {
     Verified { outcome: Outcome },
     /// The symptom went away by itself: nothing was ever written.
     Healed,
+    /// Its object, or the namespace around it, was deleted: the symptom went with it.
+    Deleted,
     /// The alerts that opened it are resolved, and nightshift saw nothing wrong by itself.
     Resolved,
     /// The symptom is gone, and something was written before that: nobody can say which did it.

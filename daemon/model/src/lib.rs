@@ -30,6 +30,7 @@ pub mod vote;
 pub mod wish;
 
 pub mod apply;
+pub mod flap;
 pub mod incident;
 pub mod operation;
 
@@ -37,6 +38,7 @@ pub mod effect;
 pub mod foreign;
 pub mod history;
 pub mod ignore;
+pub mod noise;
 pub mod silence;
 pub mod told;
 
@@ -52,6 +54,7 @@ pub use diagnosis::{Candidate, Diagnosis, Ground, RankedBy, Ranking};
 pub use effect::{Answer, Ask, LiveTarget, Next, Nodes, Preview, Raw, RawPart, Read, Write};
 pub use evidence::{Evidence, EvidenceRequest, Got, NotChecked, Observed, Tool};
 pub use finding::{Exit, ExitClass, Finding, Origin, Reason, Severity};
+pub use flap::{BaseRate, Flap};
 pub use foreign::Foreign;
 pub use history::{Actor, Append, Appended, HistoryEvent, Message, MessageBody, Stream, SystemEvent};
 pub use ids::{BridgeId, EvidenceId, Fingerprint, Ids, IncidentId, OpId, PersonId, ProposalId, SilenceId};
@@ -61,6 +64,7 @@ pub use incident::{
 };
 pub use key::{KeyAlgorithm, KeyKind, PasskeySite, PersonKey};
 pub use measure::{Measure, Measurement, Outcome, Reading, VerificationSpec};
+pub use noise::Noise;
 pub use object::{Cluster, Kind, ObjectRef};
 pub use operation::{
     Applied, Epoch, LiveFacts, Mark, Operation, OperationState, Recovered, Revision, Role, Sent,

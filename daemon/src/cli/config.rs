@@ -103,6 +103,7 @@ pub(super) fn effective(config: &Config) -> Value {
             "basic": a.basic.as_ref().map(|b| json!({"user": b.user, "password_files": b.password_files})),
             "tls": a.tls.as_ref().map(|tls| json!({"cert": tls.cert, "key": tls.key})), "watchdog": a.watchdog,
         })),
+        "noise": config.noise,
         "prometheus": config.prometheus.as_ref().map(|p| json!({
             "url": p.url, "ca_file": p.ca_file, "bearer_token_file": p.bearer_token_file, "timeout": p.timeout,
         })),

@@ -59,6 +59,9 @@ fn event(event: &HistoryEvent) -> String {
             format!("{} asked to {what}: {because}", visible(wish.person.as_str(), 60))
         }
         E::SilenceOver => "the silence is over".to_owned(),
+        E::BaseRate { rate } => rate.sentence(),
+        E::Flapping { .. } => "it comes and goes: told once, and not again until it holds still".to_owned(),
+        E::Steady => "it holds still".to_owned(),
         E::Acknowledged { person } => format!("{person} has it"),
         E::BelowChanged { below } if below.is_empty() => "no other scope shows it now".to_owned(),
         E::BelowChanged { below } => format!("also shown by {}", words::below(below, 5)),

@@ -34,7 +34,7 @@ pub use read::Problem;
 pub use store::Store;
 
 use nightshift_detectors::Params;
-use nightshift_model::Registry;
+use nightshift_model::{Noise, Registry};
 use read::Document;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -51,6 +51,7 @@ const SECTIONS: &[&str] = &[
     "alerts",
     "alertmanager",
     "ignore",
+    "noise",
     "prometheus",
     "notify",
     "registry",
@@ -83,6 +84,8 @@ pub struct Config {
     pub alertmanager: Option<Alertmanager>,
     /// What opens no incident.
     pub ignore: Ignore,
+    /// How much is said about what comes and goes by itself.
+    pub noise: Noise,
     /// Where measurements come from; absent means *cluster only*.
     pub prometheus: Option<Prometheus>,
     /// Who is told, and when the digest goes out.
@@ -187,6 +190,7 @@ impl Config {
             alerts: file.section("alerts", problems),
             alertmanager: file.section("alertmanager", problems),
             ignore: file.section("ignore", problems).unwrap_or_default(),
+            noise: file.section("noise", problems).unwrap_or_default(),
             prometheus: file.section("prometheus", problems),
             notify: file.section("notify", problems).unwrap_or_default(),
             registry: Registry::default(),
@@ -218,6 +222,7 @@ impl Config {
             alerts: None,
             alertmanager: None,
             ignore: Ignore::default(),
+            noise: Noise::default(),
             prometheus: None,
             notify: Notify::default(),
             registry: Registry::default(),
@@ -283,6 +288,9 @@ impl Config {
             alertmanager.check(file, problems);
         }
         self.ignore.check(file, problems);
+        for (field, what) in self.noise.wrong() {
+            problems.push(file.problem(field, what));
+        }
         self.notify.check(file, problems);
         if let Some(prometheus) = &self.prometheus {
             prometheus.check(file, problems);

@@ -474,6 +474,27 @@ fn an_alertmanager_is_asked_with_one_secret_that_is_never_sent_in_the_open() {
     }
 }
 
+#[test]
+fn how_much_is_said_has_bounds() {
+    let text = "noise:\n  flapping: { after: 5, within: 1h }\n  self_heal: { wait: 0s }\n";
+    let noise = Config::parse(Path::new("n.yaml"), text).unwrap().noise;
+    assert_eq!((noise.flapping.after, noise.flapping.within.0, noise.self_heal.wait.0), (5, 3600, 0));
+    assert_eq!(noise.self_heal.percent, 70, "what is not written keeps its default");
+    for (text, part) in [
+        ("noise:\n  flapping: { after: 1 }\n", "noise.flapping.after: must be 2 to 20"),
+        ("noise:\n  flapping: { within: 2d }\n", "noise.flapping.within: must be 10m to 1d"),
+        ("noise:\n  self_heal: { percent: 10 }\n", "noise.self_heal.percent: must be 50 to 100"),
+        ("noise:\n  self_heal: { wait: 2h }\n", "noise.self_heal.wait: must be 0s to 30m"),
+        ("noise:\n  self_heal: { cases: 0 }\n", "noise.self_heal.cases: must be 3 to 100"),
+        ("noise:\n  flapping: { after: often }\n", "noise.flapping.after"),
+        ("noise:\n  silence: all\n", "unknown field"),
+    ] {
+        let told = problems(text);
+        assert_eq!(told.len(), 1, "{text}: {told:?}");
+        assert!(told[0].contains(part), "{text}: {told:?}");
+    }
+}
+
 /// What a folder `d` with these files makes of the defaults, and what it says is wrong.
 fn detectors(files: &[(&str, &str)]) -> Result<nightshift_detectors::Params, Vec<String>> {
     let folder = tempfile::tempdir().unwrap();

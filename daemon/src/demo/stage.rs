@@ -159,6 +159,7 @@ impl Stage {
             kill_switch: false,
             alertmanager: None,
             ignore: nightshift_model::Ignore::default(),
+            noise: nightshift_model::Noise::default(),
             home: String::new(),
             timing: Timing::default(),
             params: Params::default(),

@@ -256,6 +256,9 @@ pub fn notice(incident: &Incident, kind: Kind, around: &Around) -> Notice {
         }
         lines.push(format!("{person} has it; nobody else is woken about it."));
     }
+    if !matches!(incident.phase, Phase::Closed { .. }) {
+        lines.extend(words::habits(incident));
+    }
     if !incident.below.is_empty() {
         lines.push(format!("The same cause: {}.", words::below(&incident.below, 3)));
     }
@@ -322,6 +325,7 @@ fn stand(incident: &Incident) -> Stand {
         Phase::Closed { why } => match why {
             Closure::Verified { outcome: Outcome::Successful }
             | Closure::Healed
+            | Closure::Deleted
             | Closure::Resolved
             | Closure::GoneSince { .. } => Stand::Over,
             Closure::Verified { .. } | Closure::ByPerson { .. } | Closure::NotDone { .. } => Stand::Ended,
@@ -426,6 +430,7 @@ fn closed(trouble: &str, why: &Closure, incident: &Incident) -> (String, Vec<Str
     let title = match why {
         Closure::Verified { .. } => "Fixed",
         Closure::Healed => "Healed",
+        Closure::Deleted => "Deleted",
         Closure::Resolved => "Resolved",
         Closure::GoneSince { .. } => "Gone",
         Closure::ByPerson { .. } => "Ended",

@@ -43,7 +43,7 @@ use nightshift_detectors::Params;
 use nightshift_engine::drive::StoreError;
 use nightshift_engine::rules::Mode;
 use nightshift_model::effect::Me;
-use nightshift_model::{Actor, Cluster, Epoch, Gap, Ignore, IncidentId, Registry, Role, SystemEvent};
+use nightshift_model::{Actor, Cluster, Epoch, Gap, Ignore, IncidentId, Noise, Registry, Role, SystemEvent};
 use nightshift_playbooks::Catalog;
 use rules::{Fixed, RuleBook};
 use std::sync::Arc;
@@ -89,6 +89,8 @@ pub struct Setup {
     pub alertmanager: Option<Asking>,
     /// What opens no incident.
     pub ignore: Ignore,
+    /// How much is said about what comes and goes by itself.
+    pub noise: Noise,
     /// Our own namespace; empty outside a cluster.
     pub home: String,
     /// Patience of the watches.
@@ -205,6 +207,7 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
             registry: Arc::new(setup.registry),
             playbooks: Arc::new(setup.playbooks),
             prometheus: prometheus.is_some(),
+            noise: setup.noise,
             home: setup.home,
             kill_switch: setup.kill_switch,
         }),

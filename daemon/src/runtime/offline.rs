@@ -148,6 +148,7 @@ pub fn rules(config: &Config, playbooks: Catalog, store: SqliteStore, clock: Clo
             registry: Arc::new(config.registry.clone()),
             playbooks: Arc::new(playbooks),
             prometheus: config.prometheus.is_some(),
+            noise: config.noise,
             home: String::new(),
             kill_switch: config.kill_switch,
         }),

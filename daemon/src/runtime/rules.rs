@@ -8,7 +8,7 @@ use nightshift_engine::proof::Counters;
 use nightshift_engine::rules::{KillSwitch, Mode, Rules, Standing};
 use nightshift_engine::standing::{System, standing};
 use nightshift_model::history::Row;
-use nightshift_model::{Cluster, Registry, Seconds};
+use nightshift_model::{Cluster, Noise, Registry, Seconds};
 use nightshift_playbooks::Catalog;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -49,6 +49,8 @@ pub struct Fixed {
     pub playbooks: Arc<Catalog>,
     /// Whether a Prometheus is configured.
     pub prometheus: bool,
+    /// How much is said about what comes and goes by itself.
+    pub noise: Noise,
     /// Our own namespace; empty outside a cluster.
     pub home: String,
     /// `kill_switch: true` of the configuration.
@@ -81,6 +83,7 @@ impl RuleBook {
             playbooks: Arc::clone(&fixed.playbooks),
             policy: Rules::policy_digest(&fixed.registry, &fixed.playbooks, &fixed.mode),
             prometheus: fixed.prometheus,
+            noise: fixed.noise,
             home: fixed.home.clone(),
             standing,
         }

@@ -122,6 +122,7 @@ pub async fn setup(config: &Config, parts: Parts) -> anyhow::Result<Setup> {
         kill_switch: config.kill_switch,
         alertmanager: config.alertmanager.as_ref().map(Asking::of),
         ignore: config.ignore.entries(),
+        noise: config.noise,
         home: std::fs::read_to_string(HOME).map(|text| text.trim().to_owned()).unwrap_or_default(),
         timing: Timing::default(),
         params: config.detectors,

@@ -150,7 +150,7 @@ impl ViewTask {
         }
         let now = self.clock.now();
         due.extend(touched.into_iter().map(|scope| (scope, now)));
-        if let Err(error) = self.detect.settle(&self.rules).await {
+        if let Err(error) = self.detect.settle(view, &self.rules).await {
             tracing::error!(%error, "incidents that list others wait: they are brought up to date soon");
         }
     }

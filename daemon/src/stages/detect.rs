@@ -2,17 +2,19 @@
 
 mod alerts;
 mod causes;
+mod expected;
 
 use super::RulesNow;
 use crate::clock::Clock;
 use crate::store::{Filter, HistoryStore as _, SqliteStore, SystemAppend};
+use nightshift_detectors::plane::Plane;
 use nightshift_detectors::rollout::{healthy, rollout_state};
 use nightshift_detectors::{Detection, Params, View, detect};
 use nightshift_engine::correlate::causes::{Causes, Open, Place};
-use nightshift_engine::correlate::{Correlated, correlate, remembered};
+use nightshift_engine::correlate::{Correlated, correlate, leaving, remembered};
 use nightshift_engine::drive::{Store as _, StoreError};
 use nightshift_engine::inventory::Inventory;
-use nightshift_engine::{Rules, advance};
+use nightshift_engine::{Rules, advance, heals};
 use nightshift_model::effect::Me;
 use nightshift_model::history::QuietNight;
 use nightshift_model::{
@@ -45,6 +47,12 @@ pub struct Detect {
     quiet: QuietNight,
     ignore: Ignore,
     causes: Causes,
+    /// A control plane that is not there as pods, as the nodes tell.
+    plane: Option<Plane>,
+    /// Whether the nodes were looked at for it since they changed.
+    plane_seen: bool,
+    /// Namespaces that are being deleted.
+    going: BTreeSet<String>,
     /// Scopes to look at again for what was seen of another.
     again: BTreeSet<ObjectRef>,
     /// Findings there that were counted and stand still.
@@ -115,6 +123,9 @@ impl Detect {
             ignore: setup.ignore,
             ignoring: BTreeSet::new(),
             causes,
+            plane: None,
+            plane_seen: false,
+            going: BTreeSet::new(),
             again: BTreeSet::new(),
         })
     }
@@ -134,7 +145,10 @@ impl Detect {
             if self.known.contains_key(&scope) {
                 continue;
             }
-            entries.extend(Inventory::entries(&scope, &detect(view, &scope, now, &self.params).findings));
+            let seen = detect(view, &scope, now, &self.params);
+            if seen.leaving.is_none() {
+                entries.extend(Inventory::entries(&scope, &seen.findings));
+            }
         }
         tracing::info!(broken = entries.len(), "first sight: what is broken already is listed, not paged");
         self.record(SystemEvent::Inventory { entries }).await
@@ -151,19 +165,20 @@ impl Detect {
         rules: &RulesNow,
     ) -> Result<Option<Timestamp>, StoreError> {
         let now = self.clock.now();
-        let Detection { findings, recheck_at, unchecked } = detect(view, scope, now, &self.params);
+        let Detection { findings, recheck_at, unchecked, leaving } = detect(view, scope, now, &self.params);
         self.count_self_healed(view, scope, &findings, recheck_at);
         self.count_ignored(scope, &findings);
         let split = self.inventory.split(scope, findings);
         if !split.cleared.is_empty() {
             self.record(SystemEvent::InventoryCleared { entries: split.cleared }).await?;
         }
-        let place = self.place_of(scope, &split.fresh, now).await?;
+        let fresh = self.expected(scope, split.fresh, leaving).await?;
+        let place = self.place_of(scope, &fresh, now).await?;
         let settles = if let Place::Waits(until) = place { Some(until) } else { None };
-        let own = if place == Place::Own { split.fresh.as_slice() } else { &[] };
+        let own = if place == Place::Own { fresh.as_slice() } else { &[] };
         let here = settles.is_none() && !self.causes.is_host(scope);
         if here && (!own.is_empty() || self.known.contains_key(scope)) {
-            self.correlate(scope, own, &unchecked, rules).await?;
+            self.correlate(scope, own, (&unchecked, leaving.is_some()), rules).await?;
         }
         let healthy = self.healthy(view, scope, now).await?;
         Ok([recheck_at, healthy, settles].into_iter().flatten().min())
@@ -173,13 +188,18 @@ impl Detect {
         &mut self,
         scope: &ObjectRef,
         findings: &[Finding],
-        unchecked: &[Gap],
+        (unchecked, leaving): (&[Gap], bool),
         rules: &RulesNow,
     ) -> Result<(), StoreError> {
         for _ in 0..TRIES {
             let now = self.clock.now();
             let incidents = self.incidents(scope).await?;
-            let mut changes = correlate(&incidents, scope, findings, unchecked, now, &mut self.ids);
+            let told = leaving.then(|| leaving::told(&incidents, scope, findings));
+            let found = told.as_deref().unwrap_or(findings);
+            let mut changes = correlate(&incidents, scope, found, unchecked, now, &mut self.ids);
+            if leaving {
+                leaving::end(&mut changes, &incidents);
+            }
             if self.ignore.of(scope).is_some() {
                 changes.retain(|change| goes_on(change, &incidents));
             }
@@ -189,7 +209,8 @@ impl Detect {
             let (mut again, rules) = (false, rules().await);
             for change in changes {
                 let before = incidents.iter().find(|i| i.id == change.id);
-                again |= !self.append(before, &change.id, change.events, &rules, now).await?;
+                let events = self.rated(scope, change.events, now).await?;
+                again |= !self.append(before, &change.id, events, &rules, now).await?;
                 self.known.entry(scope.clone()).or_default().insert(change.id);
             }
             if !again {
@@ -197,6 +218,20 @@ impl Detect {
             }
         }
         Ok(())
+    }
+
+    /// What begins a case says how such cases ended before.
+    async fn rated(
+        &self,
+        scope: &ObjectRef,
+        mut events: Vec<IncidentEvent>,
+        now: Timestamp,
+    ) -> Result<Vec<IncidentEvent>, StoreError> {
+        if let Some(reason) = heals::begins(&events) {
+            let rate = self.store.base_rate(scope, reason, now).await?;
+            events.extend(rate.map(|rate| IncidentEvent::BaseRate { rate }));
+        }
+        Ok(events)
     }
 
     /// Whether the append took; a lost race is looked at again.

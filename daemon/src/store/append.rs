@@ -2,6 +2,7 @@
 
 use super::StoreError;
 use super::row::{self, SYSTEM, body, column, number, ts_text};
+use nightshift_engine::heals::{self, Case};
 use nightshift_model::effect::Me;
 use nightshift_model::{
     Actor, Append, Appended, Digest, Epoch, HistoryEvent, IllegalTransition, Incident, IncidentId, Message,
@@ -45,6 +46,8 @@ pub(super) struct Prepared {
     at: Timestamp,
     events: Vec<Event>,
     snapshot: Option<Snapshot>,
+    /// The case that these events end.
+    ended: Option<Case>,
     wake_at: Option<Timestamp>,
     outbox: Vec<(String, String)>,
 }
@@ -68,6 +71,7 @@ impl Prepared {
     pub(super) fn new(append: Append) -> Result<Self, StoreError> {
         fits(&append)?;
         let Append { stream, expect, fence, actor, at, events, snapshot, wake_at, outbox } = append;
+        let ended = snapshot.as_ref().and_then(|after| heals::ended(&events, after));
         let snapshot =
             snapshot.map(|i| to_json(&i).map(|json| Snapshot { incident: Box::new(i), json })).transpose()?;
         let incident = match &stream {
@@ -83,6 +87,7 @@ impl Prepared {
             at,
             events: events.iter().map(Event::new).collect(),
             snapshot,
+            ended,
             wake_at,
             outbox: messages(outbox)?,
         })
@@ -99,6 +104,7 @@ impl Prepared {
             at,
             events: events.into_iter().map(|e| Event::new(&HistoryEvent::System(e))).collect(),
             snapshot: None,
+            ended: None,
             wake_at: None,
             outbox: messages(outbox)?,
         })
@@ -243,6 +249,9 @@ pub(super) async fn write(
     seen.streams.insert(append.stream.clone(), revision);
     if let Some(snapshot) = &append.snapshot {
         write_snapshot(connection, snapshot, append.wake_at).await?;
+    }
+    if let (Some(case), Some(incident)) = (&append.ended, &append.incident) {
+        super::endings::write(connection, incident, revision, case).await?;
     }
     for (key, body) in &append.outbox {
         sqlx::query("INSERT INTO outbox (key, body, due_at) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING")

@@ -20,6 +20,7 @@ pub mod audit;
 pub mod bridges;
 pub mod checkpoint;
 pub mod doors;
+mod endings;
 mod error;
 pub mod inbox;
 pub mod leader;

@@ -149,6 +149,9 @@ pub(super) fn proposal_of(event: &HistoryEvent) -> Option<ProposalId> {
             | E::Wished { .. }
             | E::Silenced { .. }
             | E::SilenceOver
+            | E::BaseRate { .. }
+            | E::Flapping { .. }
+            | E::Steady
             | E::EvidenceWanted { .. }
             | E::EvidenceGot { .. }
             | E::Diagnosed { .. }

@@ -12,6 +12,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (4, "checkpoint", include_str!("../../../migrations/sqlite/0004_checkpoint.sql")),
     (5, "bridge", include_str!("../../../migrations/sqlite/0005_bridge.sql")),
     (6, "sessions", include_str!("../../../migrations/sqlite/0006_sessions.sql")),
+    (7, "endings", include_str!("../../../migrations/sqlite/0007_endings.sql")),
 ];
 
 /// The newest schema that this program knows.

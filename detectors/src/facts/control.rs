@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub struct NamespaceFacts {
     /// Name, deletion.
     pub meta: Meta,
+    /// `status.phase` is Terminating.
+    pub terminating: bool,
     /// What holds its deletion up, each with its message: NamespaceDeletionDiscoveryFailure, NamespaceContentRemaining,
     /// NamespaceFinalizersRemaining and the like, as far as they are True.
     pub holds: Box<[(Arc<str>, Condition)]>,
@@ -57,6 +59,11 @@ pub struct ApiServiceFacts {
 }
 
 impl NamespaceFacts {
+    /// Whether it is being deleted, and everything in it.
+    pub fn is_going(&self) -> bool {
+        self.terminating || self.meta.deleting.is_some()
+    }
+
     pub(crate) fn share(&mut self, pool: &mut Pool) {
         self.meta.share(pool);
     }
@@ -93,6 +100,8 @@ struct NamespaceWire {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct StatusWire {
+    #[serde(deserialize_with = "lenient")]
+    phase: Arc<str>,
     #[serde(deserialize_with = "lenient")]
     conditions: Vec<ConditionWire>,
 }
@@ -158,7 +167,11 @@ read_through!(ApiServiceFacts, ApiServiceWire);
 
 impl From<NamespaceWire> for NamespaceFacts {
     fn from(wire: NamespaceWire) -> Self {
-        Self { holds: Condition::all_true(&wire.status.conditions), meta: wire.metadata }
+        Self {
+            terminating: &*wire.status.phase == "Terminating",
+            holds: Condition::all_true(&wire.status.conditions),
+            meta: wire.metadata,
+        }
     }
 }
 

@@ -27,6 +27,8 @@ pub struct NodeFacts {
     pub memory: u64,
     /// `spec.unschedulable`: it is cordoned.
     pub cordoned: bool,
+    /// What stands before `://` in `spec.providerID`, as in `aws`; empty without one.
+    pub provider: Arc<str>,
 }
 
 /// One taint of a node.
@@ -61,6 +63,7 @@ impl NodeFacts {
         self.meta.share(pool);
         self.ready.share(pool);
         self.network_down.share(pool);
+        pool.share(&mut self.provider);
         for condition in &mut self.pressures {
             condition.share(pool);
         }
@@ -81,6 +84,8 @@ struct NodeWire {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct SpecWire {
+    #[serde(rename = "providerID", deserialize_with = "lenient")]
+    provider: Arc<str>,
     #[serde(deserialize_with = "lenient")]
     unschedulable: bool,
     #[serde(deserialize_with = "lenient")]
@@ -119,6 +124,12 @@ impl From<NodeWire> for NodeFacts {
             memory: quantity::units(&wire.status.allocatable.memory).unwrap_or_default(),
             meta: wire.metadata,
             cordoned: wire.spec.unschedulable,
+            provider: wire
+                .spec
+                .provider
+                .split_once("://")
+                .map(|(scheme, _)| scheme.into())
+                .unwrap_or_default(),
             taints: wire.spec.taints.into(),
         }
     }

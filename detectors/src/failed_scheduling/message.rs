@@ -29,6 +29,11 @@ const CLASSES: &[(&str, Cause, u8)] = &[
 const OWN_TAINTS: &[&str] =
     &["node-role.kubernetes.io/", "node.kubernetes.io/", "node.cloudprovider.kubernetes.io/"];
 
+/// Whether a cordoned node is among those that do not take the pod.
+pub(super) fn names_a_cordon(message: &str) -> bool {
+    message.contains("were unschedulable") || message.contains("{node.kubernetes.io/unschedulable")
+}
+
 /// The constraint that blocks, of several the one of the nodes that would fit otherwise, then of the most nodes. A pod
 /// that its controller has bound to one node (`of_nodes`) leaves the others out by design.
 pub(super) fn constraint(message: &str, of_nodes: bool) -> Cause {

@@ -130,3 +130,41 @@ fn the_nodes_tell_selector_taint_and_cordon_apart() {
     assert_eq!(look(p.clone(), std::slice::from_ref(&web), 99).finding.unwrap().cause, Cause::NodeSelector);
     assert_eq!(look(p, &[web, node("n1", "gpu", true)], 99).finding.unwrap().cause, Cause::Cordoned);
 }
+
+#[test]
+fn a_drain_is_given_time_while_others_serve() {
+    use crate::facts::Taint;
+    use crate::tests::make::{ready, runs};
+    let words = "0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu.";
+    let mut moved = pending(words);
+    (moved.meta.created, moved.scheduled.since) = (Some(at(100)), Some(at(100)));
+    let mut serving = pod("cart", 1, 1, 0);
+    runs(&mut serving, 0);
+    ready(&mut serving, 1);
+    let cordoned = |since: i64| {
+        let taint = Taint {
+            key: "node.kubernetes.io/unschedulable".into(),
+            effect: "NoSchedule".into(),
+            added: Some(at(since)),
+            ..Taint::default()
+        };
+        NodeFacts { taints: [taint].into(), ..node("n1", "web", true) }
+    };
+    let look = |moved: &PodFacts, node: NodeFacts, serves: bool, second: i64| {
+        let mut view = View::default();
+        let others = [crate::tests::make::deployment("cart", 1, 2).into(), replica_set("cart", 1, 2).into()];
+        let pods = [Fact::from(moved.clone())].into_iter().chain(serves.then(|| serving.clone().into()));
+        for fact in others.into_iter().chain(pods).chain([node.into()]) {
+            view.apply(Delta::Applied(fact), at(0));
+        }
+        FailedScheduling.look(&Look::new(&view, &scope("cart"), at(second), &Params::default()))
+    };
+    assert_eq!(look(&moved, cordoned(90), true, 200), Looked::later(at(460)), "moved, and others serve");
+    assert!(look(&moved, cordoned(90), true, 460).finding.is_some(), "the drain does not end");
+    assert!(look(&moved, cordoned(90), false, 190).finding.is_some(), "nothing serves");
+    assert!(look(&moved, cordoned(110), true, 190).finding.is_some(), "it waited before the drain began");
+    assert!(look(&moved, cordoned(-2000), true, 190).finding.is_some(), "cordoned long ago");
+    assert!(look(&moved, node("n1", "web", false), true, 190).finding.is_some(), "no node is cordoned");
+    let other = pending("0/3 nodes are available: 3 Insufficient cpu.");
+    assert!(look(&other, cordoned(-10), true, 91).finding.is_some(), "no cordoned node is why");
+}

@@ -90,6 +90,7 @@ impl Setting {
             policy: self.digest,
             playbooks: catalog(),
             prometheus: self.prometheus,
+            noise: nightshift_model::Noise::default(),
             home: HOME.to_owned(),
             standing,
         }

@@ -5,11 +5,12 @@ use crate::world::kinds;
 use nightshift_detectors::facts::Truth;
 use nightshift_detectors::{Params, View, detect, healthy};
 use nightshift_engine::correlate::causes::{Open, Place};
-use nightshift_engine::correlate::{Correlated, correlate_host};
+use nightshift_engine::correlate::{Correlated, correlate_host, leaving};
 use nightshift_engine::inventory::Inventory;
-use nightshift_engine::{advance, correlate, system};
+use nightshift_engine::{advance, correlate, heals, system};
 use nightshift_model::{
-    Actor, Append, Appended, Finding, Gap, Incident, ObjectRef, Role, Stream, SystemEvent, Timestamp,
+    Actor, Append, Appended, Finding, Gap, Incident, IncidentEvent, ObjectRef, Phase, Role, Stream,
+    SystemEvent, Timestamp,
 };
 use std::collections::BTreeSet;
 
@@ -113,13 +114,19 @@ impl Machine {
             self.append_fenced(me, vec![SystemEvent::InventoryCleared { entries: split.cleared }])?;
             changed = true;
         }
-        match self.place(me, scope, &split.fresh) {
+        let leaves = detection.leaving.is_some();
+        let fresh = if leaves && !me.causes.is_below(scope) {
+            leaving::told(&self.named(scope), scope, &split.fresh)
+        } else {
+            split.fresh
+        };
+        match self.place(me, scope, &fresh) {
             Place::Waits(until) => {
                 me.due.insert((until, scope.clone()));
             }
             Place::Own | Place::Below(_) if me.causes.is_host(scope) => {}
-            Place::Own => changed |= self.correlated(me, scope, &split.fresh, &detection.unchecked)?,
-            Place::Below(_) => changed |= self.correlated(me, scope, &[], &[])?,
+            Place::Own => changed |= self.correlated(me, scope, &fresh, (&detection.unchecked, leaves))?,
+            Place::Below(_) => changed |= self.correlated(me, scope, &[], (&[], leaves))?,
         }
         if let Some(revision) = health.seen {
             // As long as the same template stays, once is enough.
@@ -159,8 +166,17 @@ impl Machine {
             return Ok(false);
         }
         let scope = known.last().map_or(host, |i| &i.scope).clone();
-        let events = correlate_host(&known, &scope, (&own, &below), self.world.now(), &mut me.ids);
-        self.record(me, &known, events)
+        let now = self.world.now();
+        let leaves =
+            nightshift_detectors::leaving::leaving(&me.watching.view, &scope, now, &Params::default());
+        if leaves.is_some() && known.iter().all(|i| matches!(i.phase, Phase::Closed { .. })) {
+            return Ok(false);
+        }
+        let mut events = correlate_host(&known, &scope, (&own, &below), now, &mut me.ids);
+        if leaves.is_some() {
+            leaving::end(&mut events, &known);
+        }
+        self.record(me, &scope, &known, events)
     }
 
     fn correlated(
@@ -168,17 +184,31 @@ impl Machine {
         me: &mut Responder,
         scope: &ObjectRef,
         fresh: &[Finding],
-        unchecked: &[Gap],
+        (unchecked, leaves): (&[Gap], bool),
     ) -> Result<bool, Stop> {
         let known = self.named(scope);
-        let events = correlate(&known, scope, fresh, unchecked, self.world.now(), &mut me.ids);
-        self.record(me, &known, events)
+        let told = if leaves { leaving::told(&known, scope, fresh) } else { fresh.to_vec() };
+        let mut events = correlate(&known, scope, &told, unchecked, self.world.now(), &mut me.ids);
+        if leaves {
+            leaving::end(&mut events, &known);
+        }
+        self.record(me, scope, &known, events)
     }
 
-    fn record(&mut self, me: &Responder, known: &[Incident], events: Vec<Correlated>) -> Result<bool, Stop> {
+    fn record(
+        &mut self,
+        me: &Responder,
+        scope: &ObjectRef,
+        known: &[Incident],
+        events: Vec<Correlated>,
+    ) -> Result<bool, Stop> {
         let now = self.world.now();
         let changed = !events.is_empty();
-        for one in events {
+        for mut one in events {
+            if let Some(reason) = heals::begins(&one.events) {
+                let rate = self.world.log().base_rate(scope, reason, now);
+                one.events.extend(rate.map(|rate| IncidentEvent::BaseRate { rate }));
+            }
             let before = known.iter().find(|i| i.id == one.id);
             let rules = self.rules();
             let fence = Some((Role::Responder, me.epoch));

@@ -1,13 +1,14 @@
 //! The history as a list: revisions, fence, outbox and timers as in the daemon's store, and commits that tear.
 
+use nightshift_engine::heals::{self, Case};
 use nightshift_engine::standing::System;
 use nightshift_model::apply::Place;
 use nightshift_model::evidence::HealthyRevision;
 use nightshift_model::history::Row;
 use nightshift_model::operation::Epoch;
 use nightshift_model::{
-    Append, Appended, HistoryEvent, Incident, IncidentId, Message, Revision, Role, Stream, SystemEvent,
-    Timestamp,
+    Append, Appended, BaseRate, HistoryEvent, Incident, IncidentId, Message, ObjectRef, Reason, Revision,
+    Role, Stream, SystemEvent, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,6 +43,8 @@ pub(crate) struct Log {
     pub(crate) state: System,
     /// Loads at one instant: a driver that spins is found out.
     pub(crate) loads: (Timestamp, u32),
+    /// How faults ended, oldest first.
+    cases: Vec<Case>,
     leaders: BTreeMap<Role, Epoch>,
     system: Revision,
     keys: BTreeSet<String>,
@@ -59,6 +62,7 @@ impl Log {
             down: false,
             state: System::default(),
             loads: (Timestamp::EPOCH, 0),
+            cases: Vec::new(),
             leaders: BTreeMap::new(),
             system: Revision(0),
             keys: BTreeSet::new(),
@@ -101,6 +105,8 @@ impl Log {
         if self.head(&append.stream) != append.expect {
             return Appended::Conflict;
         }
+        let case = append.snapshot.as_ref().and_then(|after| heals::ended(&append.events, after));
+        self.cases.extend(case);
         let mut folded = match &append.stream {
             Stream::Incident(id) => self.incidents.get(id).map(|p| p.incident.clone()),
             Stream::System => None,
@@ -150,6 +156,15 @@ impl Log {
             HistoryEvent::System(event) => Some(event),
             HistoryEvent::Incident(_) => None,
         })
+    }
+
+    /// How faults of this reason at this scope ended, as the store counts it.
+    pub(crate) fn base_rate(&self, scope: &ObjectRef, reason: Reason, now: Timestamp) -> Option<BaseRate> {
+        let of = |case: &&Case| {
+            case.scope.same_name(scope) && case.reason == reason && now.since(case.at) <= heals::KEPT
+        };
+        let newest = self.cases.iter().rev().filter(of).take(heals::CASES as usize);
+        heals::rate(&newest.map(|case| (case.alone, case.took)).collect::<Vec<_>>())
     }
 
     /// The revisions of a workload that were recorded healthy.

@@ -102,6 +102,7 @@ impl Night {
             kill_switch: false,
             alertmanager: None,
             ignore: nightshift_model::Ignore::default(),
+            noise: nightshift_model::Noise::default(),
             home: String::new(),
             timing: Timing::default(),
             params: Params::default(),

@@ -4,13 +4,16 @@
 //! A scope goes as a whole, by the finding that tells most of it. What it blames takes it in at once if it has a finding
 //! or an open incident of its own. Otherwise the scope waits a moment: if another one blames the same object by then,
 //! the object has the incident and both are listed below it; alone, the scope has an incident of its own, and whoever
-//! blames the same object later is listed below that one.
+//! blames the same object later is listed below that one. A scope whose explanation goes (the quota is deleted, the node is back)
+//! is given a moment of its own before it opens anything: what was explained by it mostly ends with it.
 
 use nightshift_model::{Finding, Incident, Kind, ObjectRef, Phase, Seconds, Severity, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How far a cause is followed: an Ingress blames its Service, which blames a Deployment, which blames a ConfigMap.
 const DEPTH: usize = 4;
+/// How long a scope that was listed below another has to be well again, once that no longer explains it.
+pub const RELEASED: Seconds = Seconds(60);
 /// Of those who blame the same, as many are asked whether they have an incident.
 const ASKED: usize = 8;
 
@@ -77,6 +80,8 @@ struct Scope {
     host: Option<ObjectRef>,
     /// Whether it was placed in an incident of its own.
     own: bool,
+    /// When what explained it went away.
+    released: Option<Timestamp>,
 }
 
 /// A scope with an open incident.
@@ -103,7 +108,8 @@ impl Causes {
         let key = named(scope);
         let before = self.scopes.get(&key);
         let (was, own) = (before.is_some(), before.is_some_and(|seen| seen.own));
-        let (blamed, host) = before.map(|seen| (seen.blames.clone(), seen.host.clone())).unwrap_or_default();
+        let (blamed, host, released) =
+            before.map(|seen| (seen.blames.clone(), seen.host.clone(), seen.released)).unwrap_or_default();
         let blames = first(findings).and_then(|f| f.blames.as_ref()).map(named).filter(|o| *o != key);
         if blamed != blames {
             self.unblame(&key, blamed.as_ref());
@@ -120,7 +126,8 @@ impl Causes {
             self.scopes.remove(&key);
         } else {
             let (scope, findings) = (scope.clone(), findings.to_vec());
-            self.scopes.insert(key.clone(), Scope { scope, findings, blames: blames.clone(), host, own });
+            let blames = blames.clone();
+            self.scopes.insert(key.clone(), Scope { scope, findings, blames, host, own, released });
         }
         // Others stand or fall with what this scope has of its own.
         let other = was == findings.is_empty() || blamed != blames;
@@ -152,6 +159,7 @@ impl Causes {
             Place::Below(host) if host.same_name(scope) => Place::Own, // they blame each other
             place @ (Place::Own | Place::Below(_) | Place::Waits(_)) => place,
         };
+        let place = self.released(&key, place, open, now);
         let host = if let Place::Below(host) = &place { Some(named(host)) } else { None };
         let before = self.scopes.get(&key).and_then(|seen| seen.host.clone());
         let moved = before != host;
@@ -173,6 +181,22 @@ impl Causes {
         let followers = self.blaming.get(&key).filter(|_| moved || newly).into_iter().flatten();
         let again = wait.chain(followers.map(|(who, _)| who)).map(|who| self.full(who)).collect();
         (place, again)
+    }
+
+    /// What explained a scope went away: before it has an incident of its own it has a moment to be well again.
+    fn released(&mut self, key: &ObjectRef, place: Place, open: &[Open], now: Timestamp) -> Place {
+        let Some(seen) = self.scopes.get_mut(key) else { return place };
+        if place != Place::Own || open.iter().any(|o| o.scope == *key) {
+            seen.released = None;
+            return place;
+        }
+        if seen.host.is_some() {
+            seen.released = Some(now);
+        }
+        match seen.released.map(|at| at + RELEASED) {
+            Some(until) if now < until => Place::Waits(until),
+            Some(_) | None => place,
+        }
     }
 
     fn judge(&self, key: &ObjectRef, open: &[Open], now: Timestamp, depth: usize) -> Place {
@@ -237,6 +261,11 @@ impl Causes {
         let own = own.map(|seen| seen.findings.clone()).unwrap_or_default();
         let below = self.below.get(&key).into_iter().flatten().filter_map(|k| self.scopes.get(k));
         (own, below.map(|seen| (&seen.scope, seen.findings.as_slice())).collect())
+    }
+
+    /// Whether a scope is listed below another.
+    pub fn is_below(&self, scope: &ObjectRef) -> bool {
+        self.scopes.get(&named(scope)).is_some_and(|seen| seen.host.is_some())
     }
 
     /// Whether others are listed below a scope.

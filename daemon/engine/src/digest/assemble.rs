@@ -358,6 +358,7 @@ fn watch(stories: &Stories<'_>, night: &Night<'_>, window: &Window) -> Watch {
     items.sort_by(|a, b| (a.until.at, &a.incident).cmp(&(b.until.at, &b.incident)));
     let mut relapses = Vec::new();
     for story in stories.values() {
+        let first = relapses.len();
         for pair in story.episodes.windows(2) {
             let [before, again] = pair else { continue };
             if let (Began::Relapse, Some((over, how)), true) =
@@ -371,11 +372,19 @@ fn watch(stories: &Stories<'_>, night: &Night<'_>, window: &Window) -> Watch {
                     after_fix: match how {
                         Ended::Verified => AfterFix::Verified,
                         Ended::Healed => AfterFix::Unaided,
+                        Ended::Deleted => AfterFix::Deleted,
                         Ended::GoneSince => AfterFix::Unproven,
                         Ended::ByPerson => AfterFix::Ended,
                     },
+                    times: 1,
                 });
             }
+        }
+        if story.flaps && relapses.len() > first + 1 {
+            let times = u32::try_from(relapses.len() - first).unwrap_or(u32::MAX);
+            let last = relapses.pop().map(|last| Relapse { times, ..last });
+            relapses.truncate(first);
+            relapses.extend(last);
         }
     }
     relapses.sort_by(|a, b| (a.at.at, &a.incident).cmp(&(b.at.at, &b.incident)));
@@ -425,7 +434,9 @@ fn watched(story: &Story<'_>, window: &Window) -> Option<Watched> {
         | Standing::Proposed(_)
         | Standing::Executing { unknown: Some(_), .. }
         | Standing::Escalated(_)
-        | Standing::Closed(Ended::Healed | Ended::GoneSince | Ended::ByPerson) => return None,
+        | Standing::Closed(Ended::Healed | Ended::Deleted | Ended::GoneSince | Ended::ByPerson) => {
+            return None;
+        }
     };
     Some(Watched {
         incident: story.id.clone(),

@@ -325,6 +325,18 @@ pub struct Relapse {
     pub after: Seconds,
     /// Whether a write had been proven to fix it.
     pub after_fix: AfterFix,
+    /// Times that it came back in the night, of one that comes and goes: those are one line, about the last.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub times: u32,
+}
+
+fn once() -> u32 {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
+fn is_once(times: &u32) -> bool {
+    *times == 1
 }
 
 /// What a relapse followed.
@@ -335,6 +347,8 @@ pub enum AfterFix {
     Verified,
     /// It had gone away by itself.
     Unaided,
+    /// It had gone away with its object.
+    Deleted,
     /// It had gone away some time after a write that was not proven.
     Unproven,
     /// A person had ended it.

@@ -145,10 +145,18 @@ fn relapse(relapse: &Relapse) -> Entry {
     let after = match relapse.after_fix {
         AfterFix::Verified => "a proven fix",
         AfterFix::Unaided => "it had gone away",
+        AfterFix::Deleted => "its object had been deleted",
         AfterFix::Unproven => "it had gone away after an unproven write",
         AfterFix::Ended => "a person had ended it",
     };
-    let line = format!("{} {}, {} after {after}", relapse.at.local, relapse.scope, relapse.after);
+    let line = if relapse.times > 1 {
+        format!(
+            "{} comes and goes: {} times, last at {}; told once",
+            relapse.scope, relapse.times, relapse.at.local
+        )
+    } else {
+        format!("{} {}, {} after {after}", relapse.at.local, relapse.scope, relapse.after)
+    };
     Entry { lines: vec![line], about: About::Incident(relapse.incident.clone()) }
 }
 

@@ -47,6 +47,8 @@ pub(super) struct Story<'a> {
     /// When and how a person ended it last.
     pub(super) by_person: Option<(Timestamp, &'a Closure)>,
     /// Revisions at which something was told that is no page: an end.
+    /// Whether people were told that it comes and goes.
+    pub(super) flaps: bool,
     pub(super) ends: Vec<u64>,
 }
 
@@ -68,6 +70,8 @@ pub(super) enum Standing<'a> {
 pub(super) enum Ended {
     Verified,
     Healed,
+    /// With its object.
+    Deleted,
     /// After a write that was not proven, or whose proof did not last.
     GoneSince,
     ByPerson,
@@ -125,6 +129,7 @@ impl<'a> Story<'a> {
         let ended = |why: &Closure| match why {
             Closure::Verified { .. } => Ended::Verified,
             Closure::Healed | Closure::Resolved => Ended::Healed,
+            Closure::Deleted => Ended::Deleted,
             Closure::GoneSince { .. } => Ended::GoneSince,
             Closure::ByPerson { .. } | Closure::NotDone { .. } => Ended::ByPerson,
         };
@@ -187,6 +192,7 @@ impl<'a> Story<'a> {
             unseen: Vec::new(),
             stands: !fold.findings.is_empty(),
             by_person: None,
+            flaps: fold.flap.is_some(),
             ends: Vec::new(),
         }
     }
@@ -215,6 +221,7 @@ impl<'a> Story<'a> {
             unseen: Vec::new(),
             stands: false,
             by_person: None,
+            flaps: false,
             ends: Vec::new(),
         }
     }
@@ -229,6 +236,9 @@ impl<'a> Story<'a> {
                 | E::Acknowledged { .. }
                 | E::Silenced { .. }
                 | E::SilenceOver
+                | E::BaseRate { .. }
+                | E::Flapping { .. }
+                | E::Steady
         ) {
             self.changed_at = at;
         }
@@ -247,6 +257,8 @@ impl<'a> Story<'a> {
             E::Silenced { until, .. } => self.silenced = Some(*until),
             E::SilenceOver => self.silenced = None,
             E::Diagnosed { diagnosis } => self.diagnosis = Some(diagnosis),
+            E::Flapping { .. } => self.flaps = true,
+            E::BaseRate { .. } | E::Steady => {}
             E::Opened { .. }
             | E::EvidenceWanted { .. }
             | E::Rechecked { .. }
@@ -314,6 +326,7 @@ impl<'a> Story<'a> {
             E::Closed { why } => match why {
                 Closure::Verified { .. } => self.end(revision, at, Ended::Verified),
                 Closure::Healed | Closure::Resolved => self.end(revision, at, Ended::Healed),
+                Closure::Deleted => self.end(revision, at, Ended::Deleted),
                 Closure::GoneSince { .. } => self.end(revision, at, Ended::GoneSince),
                 Closure::NotDone { .. } => self.end(revision, at, Ended::ByPerson),
                 Closure::ByPerson { .. } => {

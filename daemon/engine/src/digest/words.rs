@@ -41,6 +41,18 @@ pub fn below(below: &Below, room: usize) -> String {
     format!("{total} more: {}{rest}", named.join(", "))
 }
 
+/// How it behaves beside this time, a sentence each: that it comes and goes, and how faults like it ended.
+pub fn habits(incident: &Incident) -> Vec<String> {
+    let times = incident.relapses.len();
+    let flaps = incident.flap.map(|_| {
+        format!("It comes and goes, and came back {times} times: nobody is told again until it holds still or hurts more.")
+    });
+    let reason = incident.symptom.as_ref().map(|f| f.reason);
+    let rate =
+        incident.base_rate.zip(reason).map(|(rate, reason)| format!("{reason} here {}.", rate.sentence()));
+    flaps.into_iter().chain(rate).collect()
+}
+
 /// One scope below an incident.
 pub fn listed(listed: &Listed) -> String {
     format!("{}: {} ({})", visible(&listed.scope.to_string()), listed.reason, listed.severity)
@@ -177,6 +189,7 @@ pub fn closure(why: &Closure) -> String {
     match why {
         Closure::Verified { .. } => "the write was carried out and every measure held".to_owned(),
         Closure::Healed => "it went away by itself; nothing was written".to_owned(),
+        Closure::Deleted => "its object was deleted, and the symptom with it; nothing was written".to_owned(),
         Closure::Resolved => {
             "its alerts are resolved, and nightshift sees nothing wrong; nothing was written".to_owned()
         }

@@ -7,6 +7,7 @@ use crate::canonical::Digest;
 use crate::coverage::Gap;
 use crate::evidence::{Evidence, EvidenceRequest, Got, Observed, Tool};
 use crate::finding::{Finding, Origin, Reason, Severity};
+use crate::flap::BaseRate;
 use crate::history::Actor;
 use crate::ids::{EvidenceId, IncidentId, OpId, PersonId, ProposalId};
 use crate::incident::{Before, Closure, Escalation, Incident, IncidentEvent, Reopening, Withdrawal, Written};
@@ -227,6 +228,9 @@ pub(super) fn events() -> Vec<(&'static str, IncidentEvent)> {
         ("wished", E::Wished { wish: wish() }),
         ("silenced", E::Silenced { until: at(90), before: Before::Untold }),
         ("silence-over", E::SilenceOver),
+        ("base-rate", E::BaseRate { rate: BaseRate { cases: 5, alone: 4, within: Seconds(60) } }),
+        ("flapping", E::Flapping { severity: Severity::Warning }),
+        ("steady", E::Steady),
         ("evidence-wanted", E::EvidenceWanted { wanted: vec![request] }),
         ("evidence-got", E::EvidenceGot { evidence }),
         ("diagnosed", E::Diagnosed { diagnosis: crate::diagnosis::Diagnosis::default() }),
@@ -260,6 +264,7 @@ pub(super) fn events() -> Vec<(&'static str, IncidentEvent)> {
         ("escalated", E::Escalated { why }),
         ("reopened", E::Reopened { why: Reopening::Relapse }),
         ("closed: healed", E::Closed { why: Closure::Healed }),
+        ("closed: deleted", E::Closed { why: Closure::Deleted }),
         ("closed: resolved", E::Closed { why: Closure::Resolved }),
         (
             "closed: gone-since",

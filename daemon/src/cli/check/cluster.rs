@@ -36,8 +36,32 @@ pub(super) async fn look(config: &Config, clock: Clock) -> Vec<Finding> {
         ),
     }];
     found.push(clocks(told, clock.now()));
+    found.push(control_plane(
+        cluster.plane().await.map(|plane| plane.map(|p| (p.name(), p.mutes(SCHEDULER)))),
+    ));
     found.extend(permissions(config, &cluster).await);
     found
+}
+
+/// An alert that a control plane without pods of its own raises for ever.
+const SCHEDULER: &str = "KubeSchedulerDown";
+
+/// Whose control plane it is, as its name and why its rules are muted.
+fn control_plane(seen: Result<Option<(&'static str, Option<String>)>, String>) -> Finding {
+    match seen {
+        Ok(Some((name, muted))) => {
+            let why = muted.unwrap_or_default();
+            let told =
+                format!("{name}; alerts like {SCHEDULER} and KubeControllerManagerDown open nothing: {why}");
+            Finding::ok("control plane", told)
+        }
+        Ok(None) => {
+            Finding::ok("control plane", "its own, or of an unknown kind: no alert about it is muted")
+        }
+        Err(why) => {
+            Finding::not_checked("control plane", why, "let the account list nodes, and pods in kube-system")
+        }
+    }
 }
 
 fn unasked() -> Finding {

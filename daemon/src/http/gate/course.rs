@@ -188,7 +188,7 @@ pub(super) fn incident(
             exit.unwrap_or_default()
         )
     });
-    let state = match &i.phase {
+    let mut state = match &i.phase {
         Phase::Escalated { why } => reasons(why),
         Phase::Closed { why } => vec![closure(i, why)],
         Phase::Investigating { .. } => vec!["Evidence is being gathered.".to_owned()],
@@ -204,6 +204,10 @@ pub(super) fn incident(
             vec!["A proposal is being carried out.".to_owned()]
         }
     };
+    state.extend(words::habits(i));
+    if i.symptom.is_some() && i.base_rate.is_none() {
+        state.push("No earlier case of it is known here, so nothing waits for it to heal alone.".to_owned());
+    }
     IncidentPage {
         frame: Frame { title: title.clone(), live: LiveView::of(i, format!("/i/{}", i.id)), ..frame },
         title,

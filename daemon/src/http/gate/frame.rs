@@ -102,6 +102,7 @@ mod tests {
             registry: Arc::new(registry),
             playbooks: Arc::new(playbooks),
             prometheus: true,
+            noise: nightshift_model::Noise::default(),
             home: "nightshift".to_owned(),
             standing: Standing { kill_switch, ..Standing::default() },
         }

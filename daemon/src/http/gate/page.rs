@@ -437,6 +437,10 @@ fn ended(end: &End, story: &Story) -> State {
                 let sentence = "What was asked for was not done. Nothing was written.".to_owned();
                 State { badge: "Closed".to_owned(), tone: "over", sentence, more: reasons(why) }
             }
+            Closure::Deleted => {
+                let sentence = "Its object was deleted before anything of this proposal was done.".to_owned();
+                told("Closed", "over", sentence, "")
+            }
             Closure::Verified { .. } | Closure::Healed | Closure::Resolved | Closure::GoneSince { .. } => {
                 let sentence = "The symptom went away before anything of this proposal was done.".to_owned();
                 told("Closed", "good", sentence, "")

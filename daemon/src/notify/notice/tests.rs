@@ -134,6 +134,10 @@ fn incident(phase: Phase) -> Incident {
         asked_by: None,
         wish: None,
         held_by: None,
+        relapses: Vec::new(),
+        flap: None,
+        base_rate: None,
+        was_held: false,
         hush: None,
         phase,
     }

@@ -110,6 +110,7 @@ fn rules() -> Rules {
         playbooks: Arc::new(Catalog::embedded()),
         policy: Digest([0; 32]),
         prometheus: false,
+        noise: nightshift_model::Noise::default(),
         home: String::new(),
         standing: Standing::default(),
     }

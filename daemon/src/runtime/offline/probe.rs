@@ -8,12 +8,18 @@ use crate::config;
 use crate::prometheus::{Prometheus, PrometheusError};
 use crate::runtime::alertmanager::Asking;
 use crate::runtime::run::settings;
+use nightshift_detectors::plane::{Plane, plane};
+use nightshift_detectors::{Delta, Fact, View};
 use nightshift_engine::alert::listed::listed;
 use nightshift_engine::silence::foreign;
-use nightshift_model::Timestamp;
-use nightshift_model::effect::RawPart;
+use nightshift_model::effect::{Accept, RawPart};
+use nightshift_model::{Kind, Timestamp};
 use std::time::Duration;
 
+/// Nodes and pods that are asked for: a few tell whose control plane it is.
+const LISTED: &str = "100";
+/// Bytes of such a list.
+const LIST_MAX: usize = 8 << 20;
 /// A question that takes longer counts as not answered.
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -45,6 +51,35 @@ impl Cluster {
     /// One clause.
     pub async fn time(&self) -> Result<Timestamp, String> {
         date::server_time(&self.reader, DEADLINE).await
+    }
+
+    /// A control plane that is not there as pods, as nodes and kube-system tell.
+    ///
+    /// # Errors
+    /// One clause.
+    pub async fn plane(&self) -> Result<Option<Plane>, String> {
+        let mut view = View::default();
+        for (kind, path) in
+            [(Kind::Node, "/api/v1/nodes"), (Kind::Pod, "/api/v1/namespaces/kube-system/pods")]
+        {
+            let limit = [("limit".to_owned(), LISTED.to_owned())];
+            let body = match self.reader.get(path, &limit, Accept::Json, LIST_MAX, DEADLINE).await {
+                RawPart::Failed { why, detail } => return Err(format!("{}: {detail}", why.clause())),
+                RawPart::Body { status: 200, body, .. } => body,
+                RawPart::Body { status, .. } => {
+                    return Err(format!("the API server answered {status} to {path}"));
+                }
+            };
+            let list: serde_json::Value = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+            let items = list.get("items").and_then(|items| items.as_array()).cloned().unwrap_or_default();
+            for item in items {
+                if let Some(fact) = Fact::parse(&kind, item.to_string().as_bytes()) {
+                    view.apply(Delta::Applied(fact), Timestamp::EPOCH);
+                }
+            }
+            view.apply(Delta::Synced { kind }, Timestamp::EPOCH);
+        }
+        Ok(plane(&view))
     }
 
     /// The API server's word on each right, in order.

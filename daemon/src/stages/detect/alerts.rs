@@ -109,6 +109,8 @@ impl Detect {
         };
         let first = named(newest(true).unwrap_or(any));
         let ignored = self.ignore.of(scope).is_some();
+        let going = self.is_going(scope);
+        let muted = self.muted(&first.name);
         let known = self.incidents(&filed(scope, &cause_of(scope, &first.name))).await?;
         let opening = newest(true).is_some();
         match belongs(&known, scope, &first, now) {
@@ -116,6 +118,16 @@ impl Detect {
             Belongs::Opens | Belongs::Reopens(_) if ignored && opening => {
                 tracing::info!(%scope, alert = first.name, "an alert opens nothing: the configuration ignores it");
                 self.quiet.ignored = self.quiet.ignored.saturating_add(1);
+                self.store.alerts_heard(told).await
+            }
+            Belongs::Opens | Belongs::Reopens(_) if opening && muted.is_some() => {
+                let why = muted.unwrap_or_default();
+                tracing::info!(alert = first.name, why, "an alert opens nothing");
+                self.quiet.ignored = self.quiet.ignored.saturating_add(1);
+                self.store.alerts_heard(told).await
+            }
+            Belongs::Opens | Belongs::Reopens(_) if going && opening => {
+                tracing::info!(%scope, alert = first.name, "an alert opens nothing: its namespace is being deleted");
                 self.store.alerts_heard(told).await
             }
             Belongs::Reopens(id) if opening => self.join(&id, told, true, rules).await,

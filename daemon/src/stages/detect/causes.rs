@@ -2,10 +2,13 @@
 
 use super::{Detect, TRIES};
 use crate::stages::RulesNow;
+use nightshift_detectors::View;
+use nightshift_detectors::leaving::leaving;
 use nightshift_engine::correlate::causes::{Open, Place};
 use nightshift_engine::correlate::correlate_host;
+use nightshift_engine::correlate::leaving::end;
 use nightshift_engine::drive::{Store as _, StoreError};
-use nightshift_model::{Finding, Incident, ObjectRef, Timestamp};
+use nightshift_model::{Finding, Incident, ObjectRef, Phase, Timestamp};
 use std::collections::BTreeSet;
 
 impl Detect {
@@ -44,10 +47,11 @@ impl Detect {
     ///
     /// # Errors
     /// Those of the store: the rest is tried again with the next turn.
-    pub async fn settle(&mut self, rules: &RulesNow) -> Result<(), StoreError> {
+    pub async fn settle(&mut self, view: &View, rules: &RulesNow) -> Result<(), StoreError> {
+        self.see_plane(view);
         let hosts = self.causes.hosts();
         for (place, host) in hosts.iter().enumerate() {
-            if let Err(error) = self.host(host, rules).await {
+            if let Err(error) = self.host(view, host, rules).await {
                 hosts.iter().skip(place).for_each(|host| self.causes.again(host));
                 return Err(error);
             }
@@ -55,7 +59,7 @@ impl Detect {
         Ok(())
     }
 
-    async fn host(&mut self, host: &ObjectRef, rules: &RulesNow) -> Result<(), StoreError> {
+    async fn host(&mut self, view: &View, host: &ObjectRef, rules: &RulesNow) -> Result<(), StoreError> {
         for _ in 0..TRIES {
             let now = self.clock.now();
             let known = self.of_name(host).await?;
@@ -64,11 +68,19 @@ impl Detect {
                 return Ok(());
             }
             let scope = known.last().map_or(host, |incident| &incident.scope).clone();
-            let changes = correlate_host(&known, &scope, (&own, &below), now, &mut self.ids);
+            let leaves = leaving(view, &scope, now, &self.params).is_some();
+            if leaves && known.iter().all(|i| matches!(i.phase, Phase::Closed { .. })) {
+                return Ok(());
+            }
+            let mut changes = correlate_host(&known, &scope, (&own, &below), now, &mut self.ids);
+            if leaves {
+                end(&mut changes, &known);
+            }
             let (mut again, rules) = (false, rules().await);
             for change in changes {
                 let before = known.iter().find(|i| i.id == change.id);
-                again |= !self.append(before, &change.id, change.events, &rules, now).await?;
+                let events = self.rated(&scope, change.events, now).await?;
+                again |= !self.append(before, &change.id, events, &rules, now).await?;
                 self.known.entry(scope.clone()).or_default().insert(change.id);
             }
             if !again {

@@ -115,6 +115,9 @@ impl Story {
             | E::Wished { .. }
             | E::Silenced { .. }
             | E::SilenceOver
+            | E::BaseRate { .. }
+            | E::Flapping { .. }
+            | E::Steady
             | E::EvidenceWanted { .. }
             | E::EvidenceGot { .. }
             | E::Diagnosed { .. }

@@ -20,6 +20,9 @@ pub(super) fn incident(event: &E) -> String {
         E::Unchecked { gaps } => gaps.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
         E::Silenced { until, .. } => format!("until {until}"),
         E::SilenceOver => "what is still broken is told".to_owned(),
+        E::BaseRate { rate } => rate.sentence(),
+        E::Flapping { severity } => format!("told as {severity}"),
+        E::Steady => "it holds still".to_owned(),
         E::Acknowledged { person } => format!("{person} has it"),
         E::Wished { wish } => {
             format!("{} asks to {}: {}", wish.person, wish.sentence(), wish.because)
@@ -79,6 +82,7 @@ pub(super) fn incident(event: &E) -> String {
         E::Closed { why } => match why {
             Closure::Verified { outcome } => format!("verified: {}", outcome.word()),
             Closure::Healed => "healed".to_owned(),
+            Closure::Deleted => "its object was deleted".to_owned(),
             Closure::Resolved => "alerts resolved".to_owned(),
             Closure::GoneSince { written } => match written {
                 Written::Perhaps => "gone; nobody can tell what was written".to_owned(),

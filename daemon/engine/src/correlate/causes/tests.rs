@@ -200,6 +200,8 @@ fn a_dead_node_takes_in_what_only_its_pods_show_and_lets_the_last_go() {
     stage.turn(100, &well);
     let alone = vec![found(Reason::ReplicasUnavailable, None)];
     stage.turn(101, &[(node, Vec::new()), (deployment("d00"), alone)]);
+    assert!(stage.open().is_empty(), "until a moment ago the node was why");
+    stage.turn(161, &[]);
     assert_eq!(stage.open(), is(&[("d00", 0)]));
     assert_eq!(stage.incidents.len(), 2);
 }
@@ -214,7 +216,34 @@ fn when_the_cause_is_gone_and_one_symptom_stays_that_one_opens() {
     stage.turn(1, &[(deployment("a"), refused)]);
     assert_eq!(stage.open(), is(&[("compute", 1)]), "at once: the quota has a finding of its own");
     stage.turn(50, &[(quota, Vec::new())]);
+    assert!(stage.open().is_empty());
+    stage.turn(109, &[]);
+    assert!(stage.open().is_empty(), "it has a minute of its own");
+    stage.turn(110, &[]);
     assert_eq!(stage.open(), is(&[("a", 0)]));
+}
+
+/// A quota is deleted, and for a moment its workload blames nobody.
+#[test]
+fn what_is_well_soon_after_its_explanation_went_opens_nothing() {
+    let quota = object(Kind::ResourceQuota, "compute");
+    let refused = |blames| vec![found(Reason::FailedCreate, blames)];
+    let mut stage = Stage::new();
+    stage.turn(0, &[(quota.clone(), vec![found(Reason::QuotaExhausted, None)])]);
+    stage.turn(
+        1,
+        &[(deployment("a"), refused(Some(quota.clone()))), (deployment("b"), refused(Some(quota.clone())))],
+    );
+    assert_eq!(stage.open(), is(&[("compute", 2)]));
+    stage
+        .turn(50, &[(quota, Vec::new()), (deployment("a"), refused(None)), (deployment("b"), refused(None))]);
+    assert!(stage.open().is_empty(), "nobody is told of what it left behind yet");
+    stage.turn(80, &[(deployment("a"), Vec::new())]);
+    // One that does not blame another from the first is told at once.
+    stage.turn(81, &[(deployment("c"), refused(None))]);
+    assert_eq!(stage.open(), is(&[("c", 0)]));
+    stage.turn(110, &[]);
+    assert_eq!(stage.open(), is(&[("b", 0), ("c", 0)]));
 }
 
 #[test]

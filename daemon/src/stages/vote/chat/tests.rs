@@ -40,6 +40,7 @@ async fn desk(risk: Risk, low: &str) -> (tempfile::TempDir, SqliteStore, Votes, 
         registry: Arc::new(registry),
         playbooks: Arc::new(playbooks),
         prometheus: true,
+        noise: nightshift_model::Noise::default(),
         home: "nightshift".to_owned(),
         standing: Standing::default(),
     };

@@ -1,0 +1,37 @@
+//! Scopes that are on their way out: nothing new opens there, and an incident whose symptom goes with its object was not
+//! healed.
+
+use super::{Correlated, is_open, is_own, knows};
+use nightshift_model::{Closure, Finding, Incident, IncidentEvent, ObjectRef, Phase, Reason};
+
+/// What of it is told: what an open incident of the scope knows already, and that the object does not go. A crash loop that ends as pods that
+/// are refused is no other fault.
+pub fn told(known: &[Incident], scope: &ObjectRef, findings: &[Finding]) -> Vec<Finding> {
+    let open = || known.iter().filter(|i| is_open(i) && is_own(i, scope));
+    let stands = |f: &&Finding| f.reason == Reason::Terminating || open().any(|i| knows(i, scope, f.reason));
+    findings.iter().filter(stands).cloned().collect()
+}
+
+/// Ends what the last finding has just left, where nothing was written and nobody wished for anything. What is being
+/// written goes on: it is judged by its own measures.
+pub fn end(changes: &mut [Correlated], known: &[Incident]) {
+    for change in changes {
+        let gone = |e: &IncidentEvent| matches!(e, IncidentEvent::FindingsChanged { findings } if findings.is_empty());
+        let before = known.iter().find(|i| i.id == change.id);
+        let Some(before) = before.filter(|_| change.events.iter().any(gone)) else { continue };
+        let under_way = match &before.phase {
+            Phase::Investigating { .. }
+            | Phase::Drafted { .. }
+            | Phase::Proposed { .. }
+            | Phase::Granted { .. }
+            | Phase::Escalated { .. } => false,
+            Phase::Executing { .. } | Phase::Verifying { .. } | Phase::Closed { .. } => true,
+        };
+        if !under_way && before.written.is_none() && before.wished().is_none() {
+            change.events.push(IncidentEvent::Closed { why: Closure::Deleted });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
