@@ -195,19 +195,59 @@ impl Stage {
     }
 }
 
+fn belongs(incident: &Incident, case: &Case, number: usize, from: Timestamp) -> bool {
+    let lists = incident.below.shown.first().map(|listed| &listed.scope);
+    is_own(number, &incident.scope, lists, case.told.alone, incident.opened_at >= from)
+}
+
 /// An incident in the case's namespaces, or of an object that carries their name; of what is in no namespace, the one that
 /// lists an object of the case first; and while nothing else plays, whatever is of no other case.
-fn belongs(incident: &Incident, case: &Case, number: usize, from: Timestamp) -> bool {
+fn is_own(number: usize, scope: &ObjectRef, lists: Option<&ObjectRef>, alone: bool, since: bool) -> bool {
     let own = format!("c{number:03}-");
     let named = |object: &ObjectRef| object.namespace.starts_with(&own) || object.name.contains(&own);
-    let scope = &incident.scope;
-    let lists = || incident.below.shown.first().is_some_and(|listed| named(&listed.scope));
-    let of_nobody = scope.namespace.is_empty() || case.told.alone && !nodes::is_a_cases(&scope.namespace);
-    named(scope) || of_nobody && incident.opened_at >= from && (case.told.alone || lists())
+    if alone {
+        return named(scope) || since && !nodes::is_a_cases(&scope.namespace);
+    }
+    named(scope) || since && scope.namespace.is_empty() && lists.is_some_and(named)
 }
 
 /// What the namespace looked like, for whoever asks why.
 async fn keep(namespace: &str, file: &Path) -> anyhow::Result<()> {
     let got = Command::new("kubectl").args(["-n", namespace, "get", KEPT, "-o", "yaml"]).output().await?;
     Ok(std::fs::write(file, got.stdout)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nightshift_model::Kind;
+
+    #[test]
+    fn an_incident_is_one_cases_own() {
+        let object = |kind: &str, namespace: &str, name: &str| ObjectRef::new(Kind::parse(kind), namespace, name, "");
+        let mine = object("Deployment", "c007-outage", "api");
+        let others = object("Deployment", "c008-other", "api");
+        let registry = object("Registry", "", "localhost:5999");
+        let dns = object("Service", "kube-system", "kube-dns");
+        let hook = object("ValidatingWebhookConfiguration", "", "c007-outage-policy");
+        // Scope, what it lists first, alone, opened since the case began; whether it is the case's.
+        let table = [
+            (&mine, None, false, true, true),
+            (&hook, None, false, true, true),
+            (&registry, Some(&mine), false, true, true),
+            (&registry, Some(&mine), false, false, false),
+            (&registry, Some(&others), false, true, false),
+            (&registry, None, false, true, false),
+            (&others, None, false, true, false),
+            (&others, Some(&mine), false, true, false),
+            (&dns, None, false, true, false),
+            (&dns, None, true, true, true),
+            (&dns, None, true, false, false),
+            (&registry, None, true, true, true),
+            (&others, None, true, true, false),
+        ];
+        for (scope, lists, alone, since, expected) in table {
+            assert_eq!(is_own(7, scope, lists, alone, since), expected, "{scope} {lists:?} {alone} {since}");
+        }
+    }
 }

@@ -107,7 +107,10 @@ fn a_case_stands_where_it_belongs() {
     let table = [
         (corpus("weather", "a", GOOD, POD), "not a group"),
         (corpus("containers", "Big", GOOD, POD), "small letters"),
-        (corpus("containers", "a", &silent, POD), "`healthy` only"),
+        (corpus("containers", "a", &silent, POD), "`healthy` and `soak` only"),
+        (corpus("soak", "a", GOOD, POD), "does not belong"),
+        (corpus("soak", "a", &silent, POD), "`rounds`"),
+        (corpus("healthy", "a", &format!("{silent}rounds: [{{ wait: 1s }}]\n"), POD), "`rounds`"),
         (corpus("healthy", "a", GOOD, POD), "does not belong"),
         (corpus("containers", "a", GOOD, "kind: Pod\n"), "apiVersion"),
         (corpus("containers", "a", GOOD, ""), "objects.yaml"),
