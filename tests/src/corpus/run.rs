@@ -224,7 +224,8 @@ mod tests {
 
     #[test]
     fn an_incident_is_one_cases_own() {
-        let object = |kind: &str, namespace: &str, name: &str| ObjectRef::new(Kind::parse(kind), namespace, name, "");
+        let object =
+            |kind: &str, namespace: &str, name: &str| ObjectRef::new(Kind::parse(kind), namespace, name, "");
         let mine = object("Deployment", "c007-outage", "api");
         let others = object("Deployment", "c008-other", "api");
         let registry = object("Registry", "", "localhost:5999");
