@@ -1,6 +1,6 @@
 //! Why a container ended: from its exit, and from what the kubelet said about it in Events.
 
-use crate::facts::{Container, PodFacts, Termination};
+use crate::facts::{Container, EventFacts, PodFacts, Termination};
 use crate::look::Look;
 use crate::waiting::{events, newest};
 use nightshift_model::{Cause, ExitClass, Kind, Seconds};
@@ -14,6 +14,8 @@ pub(crate) struct Why {
     pub detail: String,
 }
 
+/// Failures of a probe that are counted so long before an exit are those of the runs before it.
+const FAILED_BEFORE: Seconds = Seconds(330);
 /// An Event may come so long after what it tells.
 const TOLD_LATE: Seconds = Seconds(60);
 /// A kubelet's Event may be counted late; a kill this long before an exit still explains it.
@@ -89,10 +91,12 @@ fn killed(at: &Look<'_>, pod: &PodFacts, c: &Container, end: &Termination) -> Op
             ["Container", "Init container"].map(|what| format!("{what} {} failed {word} probe", c.name));
         let kills = events(at, pod, &["Killing"])
             .filter(|e| sentences.iter().any(|sentence| e.message.starts_with(sentence)));
-        let kill = newest(kills).and_then(|event| event.last);
-        let Some(kill) = kill.filter(|kill| has && explains(*kill, end)) else { continue };
-        let answers = events(at, pod, &["Unhealthy"]).filter(|e| e.message.starts_with(answer));
-        let detail = newest(answers).map(|event| event.message.trim().to_owned()).unwrap_or_default();
+        let kill = newest(kills).and_then(|event| event.last).filter(|kill| explains(*kill, end));
+        let answer = newest(events(at, pod, &["Unhealthy"]).filter(|e| e.message.starts_with(answer)));
+        // Killing is a Normal Event, and where only Warnings are watched the probe's failures stand in for it.
+        let kill = kill.or_else(|| answer.filter(|event| fails_until(event, end))?.last);
+        let Some(kill) = kill.filter(|_| has) else { continue };
+        let detail = answer.map(|event| event.message.trim().to_owned()).unwrap_or_default();
         if found.as_ref().is_none_or(|(at, _)| *at < kill) {
             found = Some((kill, Why { cause, detail }));
         }
@@ -106,6 +110,15 @@ fn explains(kill: nightshift_model::Timestamp, end: &Termination) -> bool {
     let (Some(from), Some(to)) = (end.started, end.finished) else { return true };
     let within = kill + Seconds(1) >= from && kill <= to + Seconds(2);
     within || (matches!(end.code, 0 | 137 | 143) && kill + COUNTED_LATE >= to)
+}
+
+/// Whether a probe failed until the kubelet had enough of it: the exit is what a SIGTERM or SIGKILL looks like, and the
+/// failures came during the run, or are counted from the runs before it.
+fn fails_until(event: &EventFacts, end: &Termination) -> bool {
+    let (Some(from), Some(to), Some(last)) = (end.started, end.finished, event.last) else { return false };
+    let within = last + Seconds(1) >= from && last <= to + Seconds(2);
+    let again = event.count > 1 && last + FAILED_BEFORE >= to;
+    matches!(end.code, 0 | 137 | 143) && (within || again)
 }
 
 fn hook(at: &Look<'_>, pod: &PodFacts, end: &Termination) -> Option<Why> {

@@ -347,6 +347,9 @@ impl<'a> Play<'a> {
             let text = std::fs::read_to_string(self.case.folder.join(file))?;
             for object in manifest::read(&text, self.namespace).unwrap_or_default() {
                 let Ok(kind) = self.kinds.of_manifest(self.cluster, &object).await else { continue };
+                if kind.plural == "persistentvolumes" {
+                    continue;
+                }
                 let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
                 self.let_go(&format!("{}/{name}", kind.collection(self.place(&object)))).await?;
             }
