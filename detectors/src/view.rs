@@ -4,7 +4,7 @@
 //! the order in which deltas of different objects arrive.
 
 use crate::facts::{
-    DeploymentFacts, EventFacts, Fact, Facts, Meta, NodeFacts, PodFacts, Pool, ReplicaSetFacts,
+    DeploymentFacts, EventFacts, Fact, Facts, Meta, NodeFacts, Owner, PodFacts, Pool, ReplicaSetFacts,
 };
 use nightshift_model::{Kind, ObjectRef, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -208,7 +208,8 @@ impl View {
                 };
             }
             Fact::Pod(_) | Fact::ReplicaSet(_) | Fact::Job(_) | Fact::EndpointSlice(_) => {
-                fact.meta().owner_ref().filter(|owner| owner.kind != Kind::Node && may_own(fact, owner))
+                let owner = fact.meta().owner.as_deref();
+                owner.filter(|owner| owner.kind != Kind::Node && may_own(fact, owner))
             }
             Fact::Deployment(_)
             | Fact::StatefulSet(_)
@@ -228,12 +229,15 @@ impl View {
             | Fact::Node(_) => None,
         };
         let Some(owner) = owner else { return fact.object() };
-        let Some(known) = self.held.get(owner.uid.as_str()).map(|held| &held.fact) else { return owner };
-        if !is_own(fact, known) {
+        let known = self.held.get(&owner.uid).map(|held| &held.fact);
+        if known.is_some_and(|known| !is_own(fact, known)) {
             return fact.object();
         }
-        let leads_on = matches!(known, Fact::ReplicaSet(_) | Fact::Job(_)) && fact.kind() == Kind::Pod;
-        if leads_on { self.scope_of(known) } else { owner }
+        let leads_on = matches!(known, Some(Fact::ReplicaSet(_) | Fact::Job(_))) && fact.kind() == Kind::Pod;
+        match known.filter(|_| leads_on) {
+            Some(known) => self.scope_of(known),
+            None => fact.meta().owner_ref().unwrap_or_else(|| fact.object()),
+        }
     }
 
     /// Every scope there is, sorted: for the first look and for sweeps.
@@ -360,7 +364,8 @@ impl View {
             Some(owner) => is_own(fact, owner),
             // A Node that is not held is no owner to be looked for: it is filed by its name.
             None => {
-                fact.meta().owner_ref().is_none_or(|owner| owner.kind == Kind::Node || may_own(fact, &owner))
+                let named = fact.meta().owner.as_deref();
+                named.is_none_or(|named| named.kind == Kind::Node || may_own(fact, named))
             }
         })
     }
@@ -453,7 +458,7 @@ const NAMESAKES: &[&str] = &["apps.kruise.io", "batch.volcano.sh"];
 /// Whether an owner that is named can be one, from the names alone: nothing else can be asked about a kind that is not
 /// watched, and nobody removes a reference to a kind that does not exist. Pods are made by controllers that make pods, and
 /// bear their owner's name in front. A foreign kind under the name of a built-in one poses as it, but for a few that do exist.
-fn may_own(fact: &Fact, owner: &ObjectRef) -> bool {
+fn may_own(fact: &Fact, owner: &Owner) -> bool {
     let foreign = match owner.kind.as_str().split_once('.') {
         Some((word, group)) if is_built_in(word) && !NAMESAKES.contains(&group) => return false,
         Some(_) => true,
@@ -501,10 +506,10 @@ fn is_own(fact: &Fact, owner: &Fact) -> bool {
     if fact.kind() == Kind::Event {
         return true; // filed by the uid that it is about
     }
-    let Some(named) = &meta.owner else { return false };
+    let Some(named) = meta.owner.as_deref() else { return false };
     let hash = owner.kind() != Kind::ReplicaSet || meta.labels.template_hash == of.labels.template_hash;
     let around = of.namespace.is_empty() || meta.namespace == of.namespace;
-    let fits = meta.owner_ref().is_none_or(|named| named.kind == Kind::Node || may_own(fact, &named));
+    let fits = named.kind == Kind::Node || may_own(fact, named);
     named.kind == owner.kind() && named.name == of.name && around && hash && fits
 }
 

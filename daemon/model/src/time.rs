@@ -1,43 +1,51 @@
 //! Time as an argument: instants cut to microseconds (what every store keeps) and whole seconds.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::num::NonZeroU64;
 
-/// An instant, cut to microseconds: PostgreSQL keeps no more, and a hash must not depend on the store.
+/// An instant, cut to microseconds: PostgreSQL keeps no more, and a hash must not depend on the store. Facts hold many
+/// that may be missing, so it is eight bytes, also in an `Option`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(jiff::Timestamp);
+pub struct Timestamp(NonZeroU64);
+
+/// Where the Unix epoch lies: all instants of the calendar are above zero, in their order.
+const EPOCH: u64 = 1 << 63;
 
 impl Timestamp {
     /// The Unix epoch: stands for "never" in folds.
-    pub const EPOCH: Self = Self(jiff::Timestamp::UNIX_EPOCH);
+    pub const EPOCH: Self = Self(NonZeroU64::MIN.saturating_add(EPOCH - 1));
 
     /// Cuts an instant to microseconds.
     pub fn new(at: jiff::Timestamp) -> Self {
-        Self(jiff::Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at))
+        // The calendar's last second has no parts that could be read back.
+        let micros = at.as_microsecond().min(jiff::Timestamp::MAX.as_second() * 1_000_000);
+        let place = micros.cast_unsigned() ^ EPOCH;
+        Self(NonZeroU64::new(place).unwrap_or(NonZeroU64::MIN))
     }
 
     /// An instant from whole seconds since the Unix epoch; out of range is the epoch.
     pub fn from_second(second: i64) -> Self {
-        Self(jiff::Timestamp::from_second(second).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
+        jiff::Timestamp::from_second(second).map_or(Self::EPOCH, Self::new)
     }
 
     /// The instant for calendar work.
     pub fn get(self) -> jiff::Timestamp {
-        self.0
+        jiff::Timestamp::from_microsecond(self.micros()).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }
 
     /// Microseconds since the Unix epoch: the form of the store's columns.
     pub fn micros(self) -> i64 {
-        self.0.as_microsecond()
+        (self.0.get() ^ EPOCH).cast_signed()
     }
 
     /// Back from [`Timestamp::micros`].
     pub fn from_micros(micros: i64) -> Self {
-        Self(jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
+        jiff::Timestamp::from_microsecond(micros).map_or(Self::EPOCH, Self::new)
     }
 
     /// How long ago `earlier` was; zero when it lies ahead.
     pub fn since(self, earlier: Self) -> Seconds {
-        let seconds = self.0.duration_since(earlier.0).as_secs();
+        let seconds = self.get().duration_since(earlier.get()).as_secs();
         Seconds(u64::try_from(seconds).unwrap_or(0))
     }
 }
@@ -46,7 +54,7 @@ impl std::ops::Add<Seconds> for Timestamp {
     type Output = Self;
     fn add(self, by: Seconds) -> Self {
         let span = jiff::SignedDuration::from_secs(i64::try_from(by.0).unwrap_or(i64::MAX));
-        Self(self.0.checked_add(span).unwrap_or(jiff::Timestamp::MAX))
+        Self::new(self.get().checked_add(span).unwrap_or(jiff::Timestamp::MAX))
     }
 }
 
@@ -54,19 +62,19 @@ impl std::ops::Sub<Seconds> for Timestamp {
     type Output = Self;
     fn sub(self, by: Seconds) -> Self {
         let span = jiff::SignedDuration::from_secs(i64::try_from(by.0).unwrap_or(i64::MAX));
-        Self(self.0.checked_sub(span).unwrap_or(jiff::Timestamp::MIN))
+        Self::new(self.get().checked_sub(span).unwrap_or(jiff::Timestamp::MIN))
     }
 }
 
 impl std::fmt::Display for Timestamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)
+        write!(f, "{}", self.get())
     }
 }
 
 impl std::fmt::Debug for Timestamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)
+        write!(f, "{}", self.get())
     }
 }
 
@@ -81,7 +89,7 @@ impl std::str::FromStr for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(&self.0)
+        s.collect_str(&self.get())
     }
 }
 
@@ -184,5 +192,22 @@ mod tests {
         assert_eq!(Timestamp::from_micros(t.micros()), t);
         assert_eq!((t + Seconds(60)).since(t), Seconds(60));
         assert_eq!(t.since(t + Seconds(60)), Seconds(0));
+    }
+
+    #[test]
+    fn an_instant_is_eight_bytes_and_in_its_order_on_both_sides_of_the_epoch() {
+        assert_eq!(size_of::<Option<Timestamp>>(), 8);
+        let (first, last) = (Timestamp::new(jiff::Timestamp::MIN), Timestamp::new(jiff::Timestamp::MAX));
+        let before: Timestamp = "1969-12-31T23:59:59.999999Z".parse().unwrap();
+        let after: Timestamp = "2026-03-01T02:00:00Z".parse().unwrap();
+        let all = [first, before, Timestamp::EPOCH, after, last];
+        assert!(all.is_sorted_by(|a, b| a < b), "{all:?}");
+        for at in all {
+            assert_eq!(Timestamp::from_micros(at.micros()), at);
+            assert_eq!(at.to_string().parse(), Ok(at));
+        }
+        assert_eq!((Timestamp::EPOCH.micros(), Timestamp::EPOCH.get()), (0, jiff::Timestamp::UNIX_EPOCH));
+        assert_eq!([last + Seconds(1), first - Seconds(1)], [last, first]);
+        assert_eq!(Timestamp::from_micros(i64::MIN), Timestamp::EPOCH);
     }
 }

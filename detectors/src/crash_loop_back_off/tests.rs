@@ -1,5 +1,5 @@
 use super::*;
-use crate::facts::{Fact, Termination};
+use crate::facts::{Fact, Spec, Termination};
 use crate::tests::make::{
     at, backs_off, deployment, end, ends, pod, ready, replica_set, runs, scope, unready, waits,
 };
@@ -158,8 +158,11 @@ fn the_restart_policy_decides_whether_a_restart_is_due() {
         (Role::Init, RestartPolicy::Never, 1, false),
     ];
     for (role, policy, code, due) in table {
-        let c =
-            Container { role, state: State::Terminated(Box::new(end(code, 0, 1))), ..Container::default() };
+        let c = Container {
+            spec: Spec { role, ..Spec::default() }.into(),
+            state: State::Terminated(Box::new(end(code, 0, 1))),
+            ..Container::default()
+        };
         assert_eq!(is_restart_due(&c, policy), due, "{role:?} {policy:?} {code}");
     }
 }

@@ -84,7 +84,7 @@ impl From<DaemonSetWire> for DaemonSetFacts {
         let status = wire.status;
         Self {
             meta: wire.metadata,
-            template: wire.spec.template.metadata.labels.all,
+            template: wire.spec.template.metadata.labels.all.clone(),
             on_delete: &*wire.spec.update_strategy.name == "OnDelete",
             observed: status.observed_generation,
             desired: status.desired_number_scheduled,

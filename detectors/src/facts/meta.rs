@@ -1,7 +1,7 @@
 //! `metadata` of any object, without managedFields, and conditions of any status.
 
 use super::lenient::{Lenient, Take, lenient, take_object};
-use super::pool::Pool;
+use super::pool::{Pool, Shared};
 use nightshift_model::{Kind, ObjectRef, Timestamp};
 use serde::Deserialize;
 use serde::de::{MapAccess, SeqAccess};
@@ -34,20 +34,20 @@ pub struct Meta {
     pub deleting: Option<Timestamp>,
     /// The owner that controls it.
     #[serde(rename = "ownerReferences", deserialize_with = "lenient")]
-    pub owner: Option<Owner>,
+    pub owner: Option<Shared<Owner>>,
     /// `finalizers`: who must let go of it before it is gone.
     #[serde(deserialize_with = "lenient")]
     pub finalizers: Box<[Arc<str>]>,
     /// Its labels.
     #[serde(deserialize_with = "lenient")]
-    pub labels: Labels,
+    pub labels: Shared<Labels>,
     /// The annotations that are kept.
     #[serde(deserialize_with = "lenient")]
     pub annotations: Annotations,
 }
 
 /// Labels of an object.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Labels {
     /// `pod-template-hash`: which ReplicaSet, so which revision.
     pub template_hash: Arc<str>,
@@ -71,9 +71,9 @@ impl From<LabelSet> for Labels {
     }
 }
 
-impl Take for Labels {
+impl Take for Shared<Labels> {
     fn map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
-        LabelSet::map(map).map(Self::from)
+        LabelSet::map(map).map(|all| Labels::from(all).into())
     }
 }
 
@@ -127,7 +127,7 @@ pub struct Annotations {
 }
 
 /// The controlling owner.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Owner {
     /// Its kind; `Kind.group` outside the built-in groups, so that a Volcano Job is not a Job.
     pub kind: Kind,
@@ -152,17 +152,12 @@ impl Meta {
 
     pub(crate) fn share(&mut self, pool: &mut Pool) {
         pool.share(&mut self.namespace);
-        let Labels { template_hash, revision_hash, service, all } = &mut self.labels;
-        for text in [template_hash, revision_hash, service] {
-            pool.share(text);
-        }
-        pool.share_labels(all);
+        pool.share_labelled(&mut self.labels);
         for finalizer in &mut self.finalizers {
             pool.share(finalizer);
         }
         if let Some(owner) = &mut self.owner {
-            pool.share(&mut owner.name);
-            pool.share(&mut owner.uid);
+            pool.share_owner(owner);
         }
     }
 }
@@ -182,13 +177,13 @@ struct OwnerWire {
     controller: bool,
 }
 
-impl Take for Option<Owner> {
+impl Take for Option<Shared<Owner>> {
     fn list<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<Self, A::Error> {
         let mut found = None;
         while let Some(Lenient(wire)) = seq.next_element::<Lenient<OwnerWire>>()? {
             if wire.controller && found.is_none() {
                 let kind = kind_of(&wire.api_version, &wire.kind);
-                found = Some(Owner { kind, name: wire.name, uid: wire.uid });
+                found = Some(Owner { kind, name: wire.name, uid: wire.uid }.into());
             }
         }
         Ok(found)

@@ -1,16 +1,84 @@
-//! One copy of each text that many facts share: namespaces, nodes, owners, images.
+//! One copy of what many facts share: namespaces, nodes, owners, images, labels, what a pod's template says.
 
-use super::meta::LabelSet;
+use super::meta::{LabelSet, Labels, Owner};
+use super::pod::Spec;
 use std::collections::BTreeSet;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-/// Shared texts. Texts that nothing holds any more go when the pool has doubled.
+/// A part that is the same in many facts: the view keeps one copy for all of them. Read like the part itself; who
+/// changes it gets a copy of their own.
+#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shared<T>(Arc<T>);
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Clone> DerefMut for Shared<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl<T> From<T> for Shared<T> {
+    fn from(part: T) -> Self {
+        Self(Arc::new(part))
+    }
+}
+
+/// The copies of one kind of part. Those that nothing holds any more go when there are twice as many.
+#[derive(Debug)]
+struct Copies<T> {
+    known: BTreeSet<Shared<T>>,
+    after_sweep: usize,
+}
+
+impl<T> Default for Copies<T> {
+    fn default() -> Self {
+        Self { known: BTreeSet::new(), after_sweep: 0 }
+    }
+}
+
+impl<T: Ord> Copies<T> {
+    /// Replaces the part by the known copy of it, if there is one.
+    fn replace(&self, part: &mut Shared<T>) -> bool {
+        let known = self.known.get(part);
+        if let Some(known) = known {
+            part.clone_from(known);
+        }
+        known.is_some()
+    }
+
+    fn add(&mut self, part: Shared<T>) {
+        if self.known.len() > 2 * self.after_sweep + 1024 {
+            self.known.retain(|part| Arc::strong_count(&part.0) > 1);
+            self.after_sweep = self.known.len();
+        }
+        self.known.insert(part);
+    }
+}
+
+/// Shared texts and parts. What nothing holds any more goes when the pool has doubled.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     texts: BTreeSet<Arc<str>>,
     after_sweep: usize,
     labels: BTreeSet<LabelSet>,
     labels_after_sweep: usize,
+    labelled: Copies<Labels>,
+    owners: Copies<Owner>,
+    specs: Copies<Spec>,
 }
 
 impl Pool {
@@ -48,11 +116,51 @@ impl Pool {
         *labels = LabelSet(own.into());
         self.labels.insert(labels.clone());
     }
+
+    /// Replaces an object's labels by the pool's copy of them.
+    pub(crate) fn share_labelled(&mut self, labels: &mut Shared<Labels>) {
+        if self.labelled.replace(labels) {
+            return;
+        }
+        let Labels { template_hash, revision_hash, service, all } = &mut **labels;
+        for text in [template_hash, revision_hash, service] {
+            self.share(text);
+        }
+        self.share_labels(all);
+        self.labelled.add(labels.clone());
+    }
+
+    /// Replaces an owner by the pool's copy of it.
+    pub(crate) fn share_owner(&mut self, owner: &mut Shared<Owner>) {
+        if self.owners.replace(owner) {
+            return;
+        }
+        let Owner { kind: _, name, uid } = &mut **owner;
+        self.share(name);
+        self.share(uid);
+        self.owners.add(owner.clone());
+    }
+
+    /// Replaces what is fixed of a container by the pool's copy of it.
+    pub(crate) fn share_spec(&mut self, spec: &mut Shared<Spec>) {
+        if self.specs.replace(spec) {
+            return;
+        }
+        let own = &mut **spec;
+        for text in [&mut own.name, &mut own.image, &mut own.image_id] {
+            self.share(text);
+        }
+        for (name, _) in &mut own.ports {
+            self.share(name);
+        }
+        self.specs.add(spec.clone());
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nightshift_model::Kind;
 
     #[test]
     fn equal_texts_become_one_and_unused_ones_go() {
@@ -66,5 +174,25 @@ mod tests {
         }
         assert!(pool.texts.len() <= 1026, "{}", pool.texts.len());
         assert!(pool.texts.contains("shop"));
+    }
+
+    #[test]
+    fn equal_parts_become_one_and_a_change_stays_with_its_owner() {
+        let mut pool = Pool::default();
+        let part = |uid: String| Shared::from(Owner { kind: Kind::Job, name: "job".into(), uid: uid.into() });
+        let (mut a, mut b) = (part("1".into()), part("1".into()));
+        pool.share_owner(&mut a);
+        pool.share_owner(&mut b);
+        assert!(Arc::ptr_eq(&a.0, &b.0));
+        b.name = "other".into();
+        assert_eq!((&*a.name, &*b.name), ("job", "other"));
+        for i in 0..5000 {
+            pool.share_owner(&mut part(format!("passing {i}")));
+        }
+        assert!(
+            pool.owners.known.len() <= 1027 && pool.owners.known.contains(&a),
+            "{}",
+            pool.owners.known.len()
+        );
     }
 }

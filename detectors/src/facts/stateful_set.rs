@@ -97,7 +97,7 @@ impl From<StatefulSetWire> for StatefulSetFacts {
         let (spec, status) = (wire.spec, wire.status);
         Self {
             meta: wire.metadata,
-            template: spec.template.metadata.labels.all,
+            template: spec.template.metadata.labels.all.clone(),
             wanted: spec.replicas.unwrap_or(1),
             parallel: &*spec.pod_management_policy == "Parallel",
             on_delete: &*spec.update_strategy.name == "OnDelete",

@@ -11,7 +11,7 @@ fn facts() -> (DeploymentFacts, ReplicaSetFacts, [PodFacts; 2]) {
         let mut p = pod("cart", 2, i, 0);
         runs(&mut p, second - 5);
         ready(&mut p, second);
-        p.containers[0].image_id = "cart@sha256:1".into();
+        p.containers[0].spec.image_id = "cart@sha256:1".into();
         p
     };
     (deployment("cart", 2, 2), replica_set("cart", 2, 2), [started(0, 10), started(1, 20)])
@@ -78,7 +78,7 @@ fn what_is_not_whole_is_not_healthy() {
 #[test]
 fn a_tag_that_moved_shows_both_digests() {
     let mut all = facts();
-    all.2[1].containers[0].image_id = "cart@sha256:2".into();
+    all.2[1].containers[0].spec.image_id = "cart@sha256:2".into();
     let seen = healthy(&view(all), &scope("cart"), at(9000), AFTER).seen.unwrap();
     let ids: Vec<&str> = seen.images.iter().map(|i| i.image_id.as_str()).collect();
     assert_eq!(ids, ["cart@sha256:1", "cart@sha256:2"]);
@@ -89,9 +89,10 @@ fn owned(kind: &Kind) -> [PodFacts; 2] {
     let mut pods = facts().2;
     for pod in &mut pods {
         let owner = crate::facts::Owner { kind: kind.clone(), name: "cart".into(), uid: "set".into() };
-        pod.meta.owner = Some(owner);
+        pod.meta.owner = Some(owner.into());
         pod.meta.labels =
-            crate::facts::Labels { revision_hash: "cart-6c8d".into(), ..crate::facts::Labels::default() };
+            crate::facts::Labels { revision_hash: "cart-6c8d".into(), ..crate::facts::Labels::default() }
+                .into();
     }
     pods
 }

@@ -1,8 +1,8 @@
 //! Facts for tests, at seconds after 2026-03-01T02:00:00Z.
 
 use crate::facts::{
-    Condition, Container, DeploymentFacts, Labels, Meta, Owner, Phase, PodFacts, ReplicaSetFacts, State,
-    Termination, Truth,
+    Condition, Container, DeploymentFacts, Labels, Meta, Owner, Phase, PodFacts, ReplicaSetFacts, Spec,
+    State, Termination, Truth,
 };
 use nightshift_model::{Kind, ObjectRef, Timestamp};
 use std::sync::Arc;
@@ -19,7 +19,8 @@ fn meta(kind: &str, name: &str, owner: Option<(Kind, &str)>) -> Meta {
         name: name.into(),
         uid: uid(kind, name),
         created: Some(at(0)),
-        owner: owner.map(|(kind, name)| Owner { uid: uid(kind.as_str(), name), kind, name: name.into() }),
+        owner: owner
+            .map(|(kind, name)| Owner { uid: uid(kind.as_str(), name), kind, name: name.into() }.into()),
         ..Meta::default()
     }
 }
@@ -42,7 +43,7 @@ pub(crate) fn deployment(app: &str, revision: u64, wanted: u32) -> DeploymentFac
 pub(crate) fn replica_set(app: &str, revision: u64, wanted: u32) -> ReplicaSetFacts {
     let mut meta = meta("ReplicaSet", &format!("{app}-{revision}"), Some((Kind::Deployment, app)));
     meta.annotations.revision = revision;
-    meta.labels = Labels { template_hash: format!("hash{revision}").into(), ..Labels::default() };
+    meta.labels = Labels { template_hash: format!("hash{revision}").into(), ..Labels::default() }.into();
     let mut all = ReplicaSetFacts { meta, wanted, ..ReplicaSetFacts::default() };
     (all.replicas, all.ready, all.available) = (wanted, wanted, wanted);
     all
@@ -52,11 +53,14 @@ pub(crate) fn replica_set(app: &str, revision: u64, wanted: u32) -> ReplicaSetFa
 pub(crate) fn pod(app: &str, revision: u64, i: u32, second: i64) -> PodFacts {
     let set = format!("{app}-{revision}");
     let mut meta = meta("Pod", &format!("{set}-{i}"), Some((Kind::ReplicaSet, &set)));
-    meta.labels = Labels { template_hash: format!("hash{revision}").into(), ..Labels::default() };
+    meta.labels = Labels { template_hash: format!("hash{revision}").into(), ..Labels::default() }.into();
     meta.created = Some(at(second));
     let mut pod = PodFacts { meta, phase: Phase::Running, ..PodFacts::default() };
-    pod.containers =
-        [Container { name: "app".into(), image: "cart:1".into(), ..Container::default() }].into();
+    pod.containers = [Container {
+        spec: Spec { name: "app".into(), image: "cart:1".into(), ..Spec::default() }.into(),
+        ..Container::default()
+    }]
+    .into();
     unready(&mut pod, second);
     waits(&mut pod, "ContainerCreating");
     pod

@@ -51,7 +51,7 @@ mod tests {
     fn owned(kind: Kind, owner: &str, name: &str, phase: Phase) -> PodFacts {
         let mut pod = PodFacts { phase, ..PodFacts::default() };
         pod.meta.name = name.into();
-        pod.meta.owner = Some(Owner { kind, name: owner.into(), uid: owner.into() });
+        pod.meta.owner = Some(Owner { kind, name: owner.into(), uid: owner.into() }.into());
         pod
     }
 

@@ -63,7 +63,7 @@ fn an_owner_that_cannot_be_one_is_not_believed() {
         let mut p = pod("cart", 1, 0, 0);
         (p.meta.name, p.meta.uid) = (name.into(), name.into());
         let uid: Arc<str> = if kind == "Deployment" { "Deployment/cart".into() } else { "foreign".into() };
-        p.meta.owner = Some(crate::facts::Owner { kind: Kind::parse(kind), name: owner.into(), uid });
+        p.meta.owner = Some(crate::facts::Owner { kind: Kind::parse(kind), name: owner.into(), uid }.into());
         p
     };
     let table = [
@@ -96,7 +96,7 @@ fn a_foreign_owner_of_replica_sets_is_the_scope_of_their_pods() {
     let mut set = replica_set("cart", 1, 1);
     let rollout = Kind::Other("Rollout.argoproj.io".to_owned());
     set.meta.owner =
-        Some(crate::facts::Owner { kind: rollout.clone(), name: "cart".into(), uid: "r".into() });
+        Some(crate::facts::Owner { kind: rollout.clone(), name: "cart".into(), uid: "r".into() }.into());
     view.apply(applied(set), at(0));
     view.apply(applied(pod("cart", 1, 0, 0)), at(0));
     let scope = ObjectRef::new(rollout, "shop", "cart", "r");
