@@ -96,6 +96,9 @@ enum Command {
 /// What a command answers: text for stdout, and how the program ends.
 type Answer = Result<(String, Exit), Failure>;
 
+/// Threads that run tasks. Not one a core of the node: each keeps memory of its own, and the work is waiting.
+const WORKERS: usize = 2;
+
 /// Reads the arguments, does what they say, and tells how it went.
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -109,6 +112,7 @@ pub fn run() -> ExitCode {
     let clock = Clock::wall();
     let screen = Screen::of_terminal(clock.now());
     let answer = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
         .enable_all()
         .build()
         .map_err(|error| Failure::io(format!("the program cannot start: {error}")))
