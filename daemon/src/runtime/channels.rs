@@ -131,12 +131,17 @@ pub fn heartbeat(beat: &config::Heartbeat) -> Result<Heartbeat, ChannelError> {
 /// # Errors
 /// [`ChannelError`] names the channel.
 pub fn channels(notify: &config::Notify) -> Result<Vec<Channel>, ChannelError> {
+    let mail = notify.mail.iter().map(mail_server);
+    // Each client holds every root certificate of the machine: none is made for nobody.
+    let posts = [notify.webhooks.len(), notify.slack.len(), notify.slack_apps.len(), notify.pagerduty.len()];
+    if posts == [0; 4] {
+        return mail.collect();
+    }
     let outbound = Outbound::new(Limits::default(), None)?;
     let hooks = notify.webhooks.iter().map(|hook| webhook(&outbound, hook));
     let slack = notify.slack.iter().map(|channel| slack_channel(&outbound, channel));
     let apps = notify.slack_apps.iter().map(|app| slack_app(&outbound, app));
     let pagers = notify.pagerduty.iter().map(|pager| pagerduty_service(&outbound, pager));
-    let mail = notify.mail.iter().map(mail_server);
     hooks.chain(slack).chain(apps).chain(pagers).chain(mail).collect()
 }
 
