@@ -118,6 +118,13 @@ impl Cluster {
         self.send(Method::GET, target, None).await
     }
 
+    /// GET of a collection's metadata, without what the objects hold.
+    pub async fn metadata(&self, target: &str) -> anyhow::Result<Value> {
+        let accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+        let request = self.http.get(format!("{}{target}", self.server)).bearer_auth(&self.token);
+        Ok(request.header("accept", accept).send().await?.error_for_status()?.json().await?)
+    }
+
     /// POST of an object.
     pub async fn create(&self, collection: &str, object: &Value) -> anyhow::Result<Value> {
         let body = Some(("application/json", object.to_string()));

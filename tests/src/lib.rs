@@ -11,6 +11,7 @@ pub mod house;
 pub mod lab;
 pub mod monitoring;
 pub mod person;
+pub mod scale;
 pub mod signer;
 pub mod slack;
 pub mod voices;

@@ -1,0 +1,87 @@
+//! B4: what one change costs when many pods change, and whether any is missed.
+
+use super::load::Loaded;
+use super::memory::{self, Lab};
+use super::objects::{Health, REPLICAS};
+use super::peers::{Nightshift, Peer, Which, cpu};
+use super::table::{Met, Page, Row, Spread, short};
+use crate::lab::{Cluster, within};
+use anyhow::ensure;
+use nightshift::clock::Clock;
+use nightshift::store::{OpenMode, SqliteStore};
+use std::time::Duration;
+
+/// Rounds. Everybody sees the same changes at the same time.
+const ROUNDS: usize = 5;
+/// Changes of a round.
+const CHANGES: usize = 1_000;
+/// One change of so many is a failure, each of another workload.
+const FAILS: usize = 50;
+/// Until everybody has dealt with a round.
+const SETTLES: Duration = Duration::from_secs(5);
+/// The longest until a failure is an incident.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Measures it.
+pub async fn run(lab: &Lab, admins: &[Cluster], loaded: &Loaded, page: &mut Page) -> anyhow::Result<()> {
+    let clock = Clock::wall();
+    let nightshift = Nightshift::start(&lab.responder, None).await?;
+    let mut peers = Vec::new();
+    for which in [Which::Raw, Which::Json, Which::Protobuf] {
+        peers.push((which, Peer::start(which, &lab.kubeconfig).await?, Spread::default()));
+    }
+    clock.sleep_real(4 * SETTLES).await; // healthy revisions are recorded once, at the beginning
+    let mut ours = Spread::default();
+    let mut failed: Vec<usize> = Vec::new();
+    for round in 0..ROUNDS {
+        let mine = cpu(nightshift.id()?)?;
+        let before: Vec<f64> = peers.iter().map(|(_, peer, _)| cpu(peer.id()?)).collect::<Result<_, _>>()?;
+        // Behind the workloads that fail; a pod changes once a round.
+        let from = loaded.pods / 2 + round * CHANGES / 2;
+        let changed: Vec<usize> = (from..from + CHANGES).map(|pod| pod % loaded.pods).collect();
+        let (fail, well): (Vec<usize>, Vec<usize>) =
+            changed.into_iter().partition(|pod| pod % FAILS == 0 && !failed.contains(pod));
+        loaded.tell(admins, &well, |pod| Health::Well(round * 60 + pod % 60)).await?;
+        loaded.tell(admins, &fail, |_| memory::crashing(4)).await?;
+        failed.extend(fail);
+        clock.sleep_real(SETTLES).await;
+        #[allow(clippy::cast_precision_loss)] // a thousand
+        let each = |spent: f64| spent * 1e6 / CHANGES as f64;
+        ours.add(each(cpu(nightshift.id()?)? - mine));
+        for ((_, peer, spent), before) in peers.iter_mut().zip(before) {
+            spent.add(each(cpu(peer.id()?)? - before));
+        }
+    }
+    let workloads: std::collections::BTreeSet<usize> = failed.iter().map(|pod| pod / REPLICAS).collect();
+    let store = SqliteStore::open(nightshift.history(), OpenMode::ReadOnly).await?;
+    let seen = within(PATIENCE, "every failure is an open incident", async || {
+        let open = memory::open(&store).await?;
+        Ok((open >= workloads.len()).then_some(open))
+    })
+    .await;
+    nightshift.end().await?;
+    let (mut beside, mut ratios, mut told) = (Vec::new(), Vec::new(), Vec::new());
+    for (which, peer, spent) in peers {
+        beside.push(format!("{} {}", which.name(), spent.told("µs")));
+        ratios.push(ours.middle() / spent.middle());
+        told.push((which, peer.end().await?));
+    }
+    loaded.tell(admins, &failed, |_| Health::Well(1)).await?;
+    let wanted = u64::try_from(loaded.pods + ROUNDS * CHANGES)?;
+    for (which, changes) in &told {
+        ensure!(*changes >= wanted, "{} was told {changes} of {wanted} changes", which.name());
+    }
+    let open = seen?;
+    ensure!(open == workloads.len(), "{} workloads failed, {open} incidents are open", workloads.len());
+    let ratio = |n: usize| ratios.get(n).copied().unwrap_or(f64::INFINITY);
+    page.row(Row {
+        id: "B4",
+        what: format!("CPU of one change, {} pods; 0 of {open} failures lost", loaded.pods),
+        ours: ours.told("µs"),
+        peer: beside.join(", "),
+        ratio: ratios.iter().map(|ratio| short(*ratio)).collect::<Vec<_>>().join(", "),
+        target: "at most 1.5 of the raw loop, 0.5 of client-go with JSON; none lost".to_owned(),
+        met: Met::when(ratio(0) <= 1.5 && ratio(1) <= 0.5),
+    });
+    Ok(())
+}
