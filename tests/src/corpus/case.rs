@@ -32,10 +32,16 @@ impl Case {
 
     /// How long it takes at least, without what its steps wait for.
     pub fn length(&self) -> Seconds {
-        let waits = self.told.steps.iter().map(|step| match &step.value {
-            Step::Wait(length) => *length,
-            Step::Drain(drain) if drain.blocked => drain.within,
-            _ => Seconds(0),
+        let waits = self.told.steps.iter().map(|step| {
+            if let Step::Wait(length) = &step.value {
+                *length
+            } else if let Step::Drain(drain) = &step.value
+                && drain.blocked
+            {
+                drain.within
+            } else {
+                Seconds(0)
+            }
         });
         waits.fold(self.told.watch.0, |sum, length| Seconds(sum.0.saturating_add(length.0)))
     }
