@@ -13,8 +13,8 @@ use crate::object::ObjectRef;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use pod::{ContainerLine, Keeps, PodLine};
 pub use changes::{ChangeLine, ChangeSort, Changes, OtherIncident};
+pub use pod::{ContainerLine, Keeps, PodLine};
 
 /// A read-only question. `engine::evidence` turns it into requests and reads the raw answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
