@@ -486,7 +486,7 @@ fn how_much_is_said_has_bounds() {
         ("noise:\n  self_heal: { percent: 10 }\n", "noise.self_heal.percent: must be 50 to 100"),
         ("noise:\n  self_heal: { wait: 2h }\n", "noise.self_heal.wait: must be 0s to 30m"),
         ("noise:\n  self_heal: { cases: 0 }\n", "noise.self_heal.cases: must be 3 to 100"),
-        ("noise:\n  flapping: { after: often }\n", "noise.flapping.after"),
+        ("noise:\n  flapping:\n    after: often\n", "noise.flapping.after"),
         ("noise:\n  silence: all\n", "unknown field"),
     ] {
         let told = problems(text);

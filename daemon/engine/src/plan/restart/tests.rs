@@ -216,7 +216,10 @@ fn every_pod_that_hangs_of_a_revision_that_was_healthy_is_restarted() {
 fn whatever_speaks_against_a_hang_is_told() {
     type Change = fn(&mut Seen);
     let cases: [(&str, Change); 10] = [
-        ("1 of 2 pods are Ready", |s| s.pods[1].ready = true),
+        ("1 of 3 pods are Ready", |s| {
+            let fine = PodLine { ready: true, ..s.pods[1].clone() };
+            s.pods.push(fine);
+        }),
         ("0 of 0 pods", |s| s.pods.clear()),
         ("pod cart-h-2 does not hang", |s| s.pods[1].containers = vec![runs(899)]),
         ("pod cart-h-2 does not hang", |s| s.pods[1].containers.clear()),
