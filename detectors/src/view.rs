@@ -360,13 +360,13 @@ impl View {
         let owner = self.held.get(&uid).map(|held| &held.fact);
         let pairs = self.owned.range(from..).take_while(move |(of, _)| *of == uid);
         let facts = pairs.filter_map(|(_, uid)| self.held.get(uid)).map(|held| &held.fact);
-        facts.filter(move |fact| match owner {
-            Some(owner) => is_own(fact, owner),
+        facts.filter(move |fact| {
             // A Node that is not held is no owner to be looked for: it is filed by its name.
-            None => {
+            let may = || {
                 let named = fact.meta().owner.as_deref();
                 named.is_none_or(|named| named.kind == Kind::Node || may_own(fact, named))
-            }
+            };
+            owner.map_or_else(may, |owner| is_own(fact, owner))
         })
     }
 

@@ -131,7 +131,7 @@ impl Ranking {
     }
 
     /// Something speaks against a cause, as far as anything speaks for it.
-    pub fn oppose(&mut self, cause: Cause, ground: Ground) {
+    pub fn oppose(&mut self, cause: Cause, ground: &Ground) {
         for candidate in self.candidates.iter_mut().filter(|c| c.cause == cause) {
             candidate.against.push(ground.clone());
         }
@@ -215,8 +215,8 @@ mod tests {
         ranking.back(Cause::Dependency, Some(&service("db")), Ground::new(10, "a"));
         ranking.back(Cause::Dependency, Some(&service("cache")), Ground::new(11, "b"));
         ranking.back(Cause::Crash, None, Ground::new(5, "c"));
-        ranking.oppose(Cause::Crash, Ground::new(5, "d"));
-        ranking.oppose(Cause::Quota, Ground::new(5, "e"));
+        ranking.oppose(Cause::Crash, &Ground::new(5, "d"));
+        ranking.oppose(Cause::Quota, &Ground::new(5, "e"));
         let causes = ranking.ranked(RankedBy::Rules).causes;
         let names: Vec<_> =
             causes.iter().filter_map(|c| c.blames.as_ref()).map(|o| o.name.as_str()).collect();

@@ -67,12 +67,11 @@ fn read(
     }
     let off: Vec<String> = file.section("off", problems).unwrap_or_default();
     for name in off {
-        match Reason::ALL.iter().find(|reason| reason.as_str() == name) {
-            Some(reason) => params.switch_off(*reason),
-            None => {
-                let what = format!("`{name}` is no reason; `nightshift explain` lists them");
-                problems.push(file.problem("off", what));
-            }
+        if let Some(reason) = Reason::ALL.iter().find(|reason| reason.as_str() == name) {
+            params.switch_off(*reason);
+        } else {
+            let what = format!("`{name}` is no reason; `nightshift explain` lists them");
+            problems.push(file.problem("off", what));
         }
     }
 }

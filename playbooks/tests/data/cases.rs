@@ -86,7 +86,7 @@ fn written(plan: &Plan) -> ClusterCondition {
             ClusterCondition::PodReplaced { pod: ObjectRef::new(Kind::Pod, "shop", "cart-1", "uid-pod") }
         }
         Plan::Action(ActionKind::Restart) => {
-            let at = "2026-03-01T02:00:00Z".parse().unwrap();
+            let at = nightshift_model::Timestamp::from_second(1_772_330_400);
             ClusterCondition::RestartIs { at, template: Digest([7; 32]) }
         }
         Plan::Action(

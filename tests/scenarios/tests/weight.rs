@@ -13,8 +13,9 @@ const MOST: u64 = 1_280;
 
 /// What this process holds in memory, in bytes.
 fn resident() -> u64 {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-    pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+    let pages = std::fs::read_to_string("/proc/self/statm").expect("Linux tells what a process holds");
+    let resident = pages.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
+    resident.expect("its second word is a number") * 4096
 }
 
 /// A healthy pod with an init container and a sidecar.

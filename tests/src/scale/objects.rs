@@ -21,7 +21,8 @@ pub fn namespace(workload: usize) -> String {
 pub fn workload(workload: usize) -> String {
     const WHAT: [&str; 8] =
         ["checkout", "inventory", "payments", "search", "catalog", "shipping", "accounts", "mailer"];
-    format!("{}-service-{workload:04}", WHAT[workload % WHAT.len()])
+    let what = WHAT.iter().cycle().nth(workload % WHAT.len()).unwrap_or(&WHAT[0]);
+    format!("{what}-service-{workload:04}")
 }
 
 /// `pod-template-hash`.

@@ -38,9 +38,11 @@ pub(super) fn weigh(incident: &Incident, ranking: &mut Ranking) {
             match (killed, failed) {
                 (Some(killed), failed) => {
                     back(SAID, killed);
-                    failed.into_iter().for_each(|event| back(1, event));
+                    if let Some(event) = failed {
+                        back(1, event);
+                    }
                     let text = format!("the kubelet ended it for its {probe} probe");
-                    ranking.oppose(Cause::CleanExit, Ground::from(id, 15, text));
+                    ranking.oppose(Cause::CleanExit, &Ground::from(id, 15, text));
                 }
                 (None, Some(failed)) => back(FAILED, failed),
                 (None, None) => {}

@@ -103,12 +103,10 @@ fn weight(full: u8, after: usize, mood: mood::Mood) -> u8 {
     use mood::Mood;
     match (mood, after) {
         (Mood::Fatal | Mood::Plain, 0..LAST) | (Mood::Fatal, LAST..NEAR) => full,
-        (Mood::Plain, LAST..NEAR) => full - full / 4,
-        // Nothing came of it any more: the last words of many a program are a warning.
-        (Mood::Mild, 0..=1) => full - full / 4,
+        // Of a mild one nothing may come any more: the last words of many a program are a warning.
+        (Mood::Plain, LAST..NEAR) | (Mood::Mild, 0..=1) => full - full / 4,
         (Mood::Mild, 2..NEAR) | (Mood::Fatal, NEAR..) => full / 3,
-        (Mood::Plain | Mood::Mild, _) => 0,
-        (Mood::Over, _) => 0,
+        (Mood::Plain | Mood::Mild | Mood::Over, _) => 0,
     }
 }
 

@@ -258,8 +258,9 @@ impl<'a> Story<'a> {
             E::SilenceOver => self.silenced = None,
             E::Diagnosed { diagnosis } => self.diagnosis = Some(diagnosis),
             E::Flapping { .. } => self.flaps = true,
-            E::BaseRate { .. } | E::Steady => {}
-            E::Opened { .. }
+            E::BaseRate { .. }
+            | E::Steady
+            | E::Opened { .. }
             | E::EvidenceWanted { .. }
             | E::Rechecked { .. }
             | E::Marked { .. }

@@ -110,11 +110,7 @@ fn names(config_maps: &[String]) -> impl Iterator<Item = &String> {
     config_maps.iter().filter(|name| segment(name)).take(CONFIG_MAPS)
 }
 
-pub(super) fn observe(
-    parts: &[RawPart],
-    target: &ObjectRef,
-    config_maps: &[String],
-) -> Result<Observed, Refusal> {
+pub(super) fn observe(parts: &[RawPart], target: &ObjectRef, config_maps: &[String]) -> Observed {
     let mut changes = Changes::default();
     for (index, part) in PARTS.iter().enumerate() {
         match part.lines(parts, index, target) {
@@ -134,7 +130,7 @@ pub(super) fn observe(
     }
     changes.lines.sort_by(|a, b| (b.at, &a.object, &a.what).cmp(&(a.at, &b.object, &b.what)));
     changes.lines.truncate(KEPT);
-    Ok(Observed::Changes(changes))
+    Observed::Changes(changes)
 }
 
 /// That an object was written: whether it was made then or changed.

@@ -101,7 +101,7 @@ fn observe(tool: &Tool, raw: &Raw) -> Result<Observed, Refusal> {
         Tool::Disruption { target } => disruption::observe(parts, target),
         Tool::Memory { target, container } => memory::observe(parts, target, container),
         Tool::GitOps { owner } => gitops::observe(parts, owner),
-        Tool::Changes { target, config_maps } => changes::observe(parts, target, config_maps),
+        Tool::Changes { target, config_maps } => Ok(changes::observe(parts, target, config_maps)),
         Tool::Healthy { target } => healthy::observe(parts, target),
         Tool::Query { .. } => query::observe(parts),
     }

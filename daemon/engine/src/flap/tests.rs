@@ -26,7 +26,12 @@ impl Course {
         let told = append.outbox.iter().map(|message| match message.body {
             MessageBody::Page { .. } => "page",
             MessageBody::Update { .. } => "update",
-            _ => "other",
+            MessageBody::Wake { .. }
+            | MessageBody::Progress { .. }
+            | MessageBody::List { .. }
+            | MessageBody::Instead { .. }
+            | MessageBody::PolicyChanged { .. }
+            | MessageBody::Digest { .. } => "other",
         });
         (kinds, told.collect())
     }

@@ -5,6 +5,7 @@ use nightshift_model::incident::Reopening;
 use nightshift_model::noise::SelfHeal;
 use nightshift_model::{Finding, IncidentId, PersonId, Revision, Severity};
 
+#[allow(clippy::needless_pass_by_value)] // an event is made for the one call
 fn heard(before: Option<&Incident>, second: u64, event: IncidentEvent) -> Incident {
     let revision = before.map_or(Revision(1), |i| i.revision.next());
     let place = Place { id: IncidentId::from("inc-1"), revision, at: at(second) };
@@ -23,6 +24,7 @@ fn open(severity: Severity, rate: Option<BaseRate>) -> Incident {
     }
 }
 
+#[allow(clippy::unnecessary_wraps)] // as it is compared
 fn rate_of(cases: u32, alone: u32, within: u64) -> Option<BaseRate> {
     Some(BaseRate { cases, alone, within: Seconds(within) })
 }
@@ -98,6 +100,7 @@ fn a_case_is_what_ends_by_itself_or_by_somebodys_doing() {
     let had = heard(Some(&i), 10, IncidentEvent::Acknowledged { person: PersonId::from("alice") });
     assert_eq!(case(&had, Closure::Healed), Some((false, Seconds(90))), "somebody had it");
     let closed = heard(Some(&i), 90, IncidentEvent::Closed { why: Closure::Healed });
-    let beside = HistoryEvent::Incident(IncidentEvent::AlertsChanged { alerts: Default::default() });
+    let beside =
+        HistoryEvent::Incident(IncidentEvent::AlertsChanged { alerts: nightshift_model::Alerts::default() });
     assert_eq!(ended(&[beside], &closed), None, "it was over before");
 }

@@ -60,7 +60,7 @@ impl<'a> Case<'a> {
     /// The escalation: every reason, and the command that a person would type.
     #[allow(clippy::result_large_err)] // built once an incident
     pub(super) fn restart(&self, playbook: &Playbook, rules: &Rules) -> Result<Draft, Escalation> {
-        let seen = self.healthy_before().map_err(|why| no_plan(vec![why], self.restart_by_hand()))?;
+        let seen = self.healthy_before().map_err(|why| no_plan(vec![why], Some(self.restart_by_hand())))?;
         let since = self.pods.iter().filter_map(hangs).min();
         let cause = format!(
             "All {} pods of revision {} run and answer no probe since {}; that revision was seen healthy at {}, and nothing \
@@ -95,7 +95,7 @@ impl<'a> Case<'a> {
 
     #[allow(clippy::result_large_err)] // built once an incident
     fn anew(&self, cause: String, playbook: &Playbook, rules: &Rules) -> Result<Draft, Escalation> {
-        let refused = |reasons| no_plan(reasons, self.restart_by_hand());
+        let refused = |reasons| no_plan(reasons, Some(self.restart_by_hand()));
         let restarting = self.may_restart().map_err(refused)?;
         let target = self.workload.object.clone();
         let at = self.looked_at();
@@ -224,9 +224,9 @@ impl<'a> Case<'a> {
         list
     }
 
-    fn restart_by_hand(&self) -> Option<String> {
+    fn restart_by_hand(&self) -> String {
         let restart = restart::by_hand(&self.workload.object);
-        Some(self.deletes().map_or_else(|| restart.clone(), |delete| format!("{restart}\n{delete}")))
+        self.deletes().map_or_else(|| restart.clone(), |delete| format!("{restart}\n{delete}"))
     }
 }
 

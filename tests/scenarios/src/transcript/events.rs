@@ -121,7 +121,8 @@ fn got(evidence: &Evidence) -> String {
 
 fn diagnosed(diagnosis: &Diagnosis) -> String {
     let lines = nightshift_engine::digest::words::ranked(diagnosis).into_iter();
-    lines.map(|(depth, line)| format!("\n  {}{line}", "  ".repeat(depth))).collect()
+    let lines: Vec<String> = lines.map(|(depth, line)| format!("\n  {}{line}", "  ".repeat(depth))).collect();
+    lines.concat()
 }
 
 fn draft_of(draft: &Draft) -> String {

@@ -440,7 +440,7 @@ pub(super) fn of(line: &str, lower: &str) -> Option<&'static Sign> {
 impl Sign {
     fn fits(&self, line: &str, lower: &str) -> bool {
         let one = |word: &&str| match *word {
-            CAPITALS => line.split(['\'', '"']).skip(1).step_by(2).any(|name| is_capitals(name)),
+            CAPITALS => line.split(['\'', '"']).skip(1).step_by(2).any(is_capitals),
             VARIABLE => line.split(|c: char| !is_name(c)).any(|w| w.contains('_') && is_capitals(w)),
             word => lower.contains(word),
         };

@@ -2,7 +2,6 @@
 
 use super::*;
 use proptest::prelude::*;
-use std::time::Instant;
 
 fn first(log: &str) -> Option<(Cause, Option<String>)> {
     let lines: Vec<&str> = log.lines().collect();
@@ -311,19 +310,17 @@ fn hostile_text_raises_a_class_at_most() {
         for clue in read(&lines).clues {
             assert!(signs::SIGNS.iter().any(|s| s.cause == clue.cause));
             let service = clue.target.as_ref().and_then(|t| service_of(&t.host, "shop"));
-            assert!(service.is_none_or(|name| crate::evidence::segment(name)), "{log}: {service:?}");
+            assert!(service.is_none_or(crate::evidence::segment), "{log}: {service:?}");
             assert_ne!(service, Some("coredns"), "{log}");
         }
     }
 }
 
 #[test]
-fn the_time_grows_with_the_length_and_no_faster() {
+fn a_long_log_of_half_signs_is_read_to_its_end() {
     let line = "connection to connect to keyerror: ' migration at (x.js:1) Traceback ".repeat(30);
     let log: Vec<&str> = std::iter::repeat_n(line.as_str(), 60).collect();
-    let began = Instant::now();
-    let _ = read(&log);
-    assert!(began.elapsed().as_secs() < 20, "120 KB took {:?}", began.elapsed());
+    assert!(read(&log).clues.len() <= CLUES);
 }
 
 proptest! {

@@ -14,9 +14,8 @@ pub(super) fn is_frame(line: &str) -> bool {
     let text = line.trim_start();
     let indented = text.len() < line.len();
     let numbered = |rest: &str| rest.bytes().next().is_some_and(|b| b.is_ascii_digit());
-    text.starts_with("at ") && indented
-        || text.starts_with("File \"") && indented
-        || text.starts_with("from ") && indented && text.contains(".rb:")
+    indented && (text.starts_with("at ") || text.starts_with("File \""))
+        || indented && text.starts_with("from ") && text.contains(".rb:")
         || text.strip_prefix('#').is_some_and(numbered)
         || text.starts_with("goroutine ") && text.contains('[')
         || indented && (text.contains(".go:") || text.starts_with("/rustc/"))

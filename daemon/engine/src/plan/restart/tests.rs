@@ -174,9 +174,9 @@ fn drafted(seen: &Seen) -> Result<Draft, Vec<String>> {
 
 #[allow(clippy::result_large_err)] // once a test
 fn told(plan: Result<Draft, Escalation>) -> Result<Draft, Vec<String>> {
-    plan.map_err(|why| match why {
-        Escalation::NoPlan { reasons, .. } => reasons,
-        other => panic!("{other:?}"),
+    plan.map_err(|why| {
+        let Escalation::NoPlan { reasons, .. } = why else { panic!("{why:?}") };
+        reasons
     })
 }
 
