@@ -79,7 +79,8 @@ async fn a_hundred_healthy_rolling_updates_open_nothing() -> anyhow::Result<()> 
     for scope in &scopes {
         house.healthy(scope, 5).await?;
     }
-    assert!(house.incidents().await?.is_empty());
+    let opened = house.incidents().await?;
+    assert!(opened.is_empty(), "{opened:#?}");
     let told = house.finish().await?;
     assert!(told.incidents.is_empty() && told.pages.is_empty());
     assert_eq!(told.rollouts, 100, "the digest tells of every one");

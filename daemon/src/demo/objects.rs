@@ -6,6 +6,7 @@ use nightshift_playbooks::Catalog;
 use nightshift_sim::{Live, Program, PromValue, Sim};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// The namespace of the simulated shop.
 pub const NAMESPACE: &str = "shop";
@@ -70,11 +71,13 @@ pub fn programs(sim: &mut Sim) {
     sim.program("registry.shop/mailer:1.1.0", shy);
 }
 
+/// Read once: every workload of a demo asks for it.
+static SHIPPED: LazyLock<Catalog> = LazyLock::new(Catalog::embedded);
+
 /// The simulated Prometheus answers exactly the queries that the shipped playbook asks about a workload.
 pub fn metrics(sim: &mut Sim, target: &ObjectRef) {
     let (ns, deployment) = (target.namespace.clone(), target.name.clone());
-    let catalog = Catalog::embedded();
-    for playbook in catalog.iter() {
+    for playbook in SHIPPED.iter() {
         for asked in nightshift_playbooks::questions(playbook, target).unwrap_or_default() {
             sim.set_prometheus(&asked.promql, PromValue::Vector(vec![(BTreeMap::new(), 0.0)]));
         }
