@@ -199,11 +199,7 @@ impl Value for Seconds {
     }
 
     fn written(self) -> String {
-        match self.0 {
-            s if s % 3_600 == 0 => format!("{}h", s / 3_600),
-            s if s % 60 == 0 => format!("{}m", s / 60),
-            s => format!("{s}s"),
-        }
+        Self::written(self)
     }
 }
 

@@ -33,6 +33,15 @@ pub struct Right {
     pub verbs: &'static [&'static str],
 }
 
+/// To change the template of whatever kind of workload, and to see who else sets it and what it runs.
+const OF_ANY_WORKLOAD: &[Right] = &[
+    Right { group: "apps", resource: "deployments", verbs: &["get", "list", "patch"] },
+    Right { group: "apps", resource: "statefulsets", verbs: &["get", "list", "patch"] },
+    Right { group: "apps", resource: "daemonsets", verbs: &["get", "list", "patch"] },
+    Right { group: "", resource: "pods", verbs: &["list"] },
+    Right { group: "autoscaling", resource: "horizontalpodautoscalers", verbs: &["list"] },
+];
+
 /// What an action's file provides besides its functions.
 pub struct ActionFile {
     /// The action.

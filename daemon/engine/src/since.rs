@@ -3,6 +3,7 @@
 //! Reads only, and decides nothing: the executor looks again itself, right before the claim ([`crate::recheck`]).
 
 use crate::actions::{self, get, revision};
+use crate::evidence::text;
 use crate::execute::pods_of;
 use crate::normal::{spec_digest, template_digest};
 use crate::recheck::symptom_stands;
@@ -151,10 +152,6 @@ fn source(action: &Action, part: &RawPart, since: &mut Since) {
             }
         }
     }
-}
-
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// With a capital first letter and an end; what a server said is cut and made visible.

@@ -108,6 +108,15 @@ impl Seconds {
     pub fn duration(self) -> std::time::Duration {
         std::time::Duration::from_secs(self.0)
     }
+
+    /// As a file writes it: one number and one unit, so that it reads back.
+    pub fn written(self) -> String {
+        match self.0 {
+            n if n > 0 && n % 3_600 == 0 => format!("{}h", n / 3_600),
+            n if n > 0 && n % 60 == 0 => format!("{}m", n / 60),
+            n => format!("{n}s"),
+        }
+    }
 }
 
 impl std::fmt::Display for Seconds {
@@ -155,12 +164,7 @@ impl std::str::FromStr for Seconds {
 
 impl Serialize for Seconds {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        let text = match self.0 {
-            n if n > 0 && n % 3_600 == 0 => format!("{}h", n / 3_600),
-            n if n > 0 && n % 60 == 0 => format!("{}m", n / 60),
-            n => format!("{n}s"),
-        };
-        s.serialize_str(&text)
+        s.serialize_str(&self.written())
     }
 }
 

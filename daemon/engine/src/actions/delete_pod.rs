@@ -1,7 +1,7 @@
 //! Deletes one pod, and nothing else: its controller makes a new one.
 
 use super::{ActionFile, Right};
-use crate::evidence::{pods::owned, selector};
+use crate::evidence::{pods::owned, selector, text};
 use crate::execute::pods_of;
 use crate::seal::{is_ready, items, object};
 use nightshift_model::effect::{Accept, RawPart, Read};
@@ -213,10 +213,6 @@ pub fn inverse() -> Inverse {
             "There is nothing to take back: the controller makes a new pod, and the old one does not return."
                 .to_owned(),
     }
-}
-
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Raises the memory limit of one container in a workload's pod template, and nothing else.
 
-use super::{ActionFile, Right};
+use super::{ActionFile, OF_ANY_WORKLOAD};
 use crate::quantity::bytes;
 use nightshift_model::measure::ClusterCondition;
 use nightshift_model::plan::Inverse;
@@ -12,13 +12,7 @@ pub static FILE: ActionFile = ActionFile {
     kind: ActionKind::RaiseMemoryLimit,
     version: 1,
     event: "MemoryLimitSet",
-    rights: &[
-        Right { group: "apps", resource: "deployments", verbs: &["get", "list", "patch"] },
-        Right { group: "apps", resource: "statefulsets", verbs: &["get", "list", "patch"] },
-        Right { group: "apps", resource: "daemonsets", verbs: &["get", "list", "patch"] },
-        Right { group: "", resource: "pods", verbs: &["list"] },
-        Right { group: "autoscaling", resource: "horizontalpodautoscalers", verbs: &["list"] },
-    ],
+    rights: OF_ANY_WORKLOAD,
     apart: false,
     doc: "Sets `resources.limits.memory` of one named container in the pod template, with one JSON Patch that tests \
           the uid, the mark, the container's name at its place and every old value first. A request that equals the limit \

@@ -1,6 +1,6 @@
 //! Restarts a workload: every pod is replaced by one of the same template, and nothing else changes.
 
-use super::{ActionFile, Right};
+use super::{ActionFile, OF_ANY_WORKLOAD};
 use crate::normal::template_digest;
 use nightshift_model::measure::ClusterCondition;
 use nightshift_model::plan::Inverse;
@@ -12,13 +12,7 @@ pub static FILE: ActionFile = ActionFile {
     kind: ActionKind::Restart,
     version: 1,
     event: "Restarted",
-    rights: &[
-        Right { group: "apps", resource: "deployments", verbs: &["get", "list", "patch"] },
-        Right { group: "apps", resource: "statefulsets", verbs: &["get", "list", "patch"] },
-        Right { group: "apps", resource: "daemonsets", verbs: &["get", "list", "patch"] },
-        Right { group: "", resource: "pods", verbs: &["list"] },
-        Right { group: "autoscaling", resource: "horizontalpodautoscalers", verbs: &["list"] },
-    ],
+    rights: OF_ANY_WORKLOAD,
     apart: false,
     doc: "Sets the annotation `kubectl.kubernetes.io/restartedAt` of the pod template, as `kubectl rollout restart` does, with \
           one JSON Patch that tests the uid, the mark and the whole current template first. The controller then replaces every \

@@ -1,5 +1,6 @@
 //! An earlier revision of a workload: where its template is kept, the patch that puts it back, and the way back.
 
+use crate::evidence::text;
 use crate::normal::template_digest;
 use nightshift_model::evidence::RevisionLine;
 use nightshift_model::plan::Inverse;
@@ -88,10 +89,6 @@ pub fn undo(target: &ObjectRef, revision: u64) -> String {
 /// A workload's kind as kubectl takes it.
 pub fn typed(kind: &Kind) -> String {
     kind.as_str().to_lowercase()
-}
-
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 #[cfg(test)]

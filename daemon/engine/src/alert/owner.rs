@@ -4,6 +4,7 @@
 
 use super::candidate::{Candidate, Place, is_name};
 use crate::evidence::selector;
+use crate::evidence::text;
 use crate::wire::Wire;
 use nightshift_model::alert::Flag;
 use nightshift_model::effect::{Accept, RawPart, Read};
@@ -185,10 +186,6 @@ fn at(kind: Kind, namespace: &str, name: &str) -> Place {
 
 fn reference(place: &Place, live: &Value) -> ObjectRef {
     ObjectRef::new(place.kind.clone(), &place.namespace, &place.name, text(live, "/metadata/uid"))
-}
-
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ fn html(body: &[u8]) -> bool {
 }
 
 /// The text at a pointer; empty when there is none.
-pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 

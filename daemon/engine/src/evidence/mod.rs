@@ -23,6 +23,7 @@ mod template;
 mod workload;
 mod writer;
 
+pub(crate) use answer::text;
 use answer::{Refusal, clean};
 use nightshift_model::effect::Accept;
 use nightshift_model::{
