@@ -76,6 +76,7 @@ pub static DETECTORS: &[&dyn Detector] = &[
     &crate::failed_get_metrics::FailedGetMetrics,
     &crate::disruption_blocked::DisruptionBlocked,
     &crate::claim_pending::ClaimPending,
+    &crate::volume_nearly_full::VolumeNearlyFull,
     &crate::no_endpoints::NoEndpoints,
     &crate::port_mismatch::PortMismatch,
     &crate::backend_missing::BackendMissing,

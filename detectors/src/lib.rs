@@ -59,6 +59,8 @@ pub mod terminating;
 pub mod unhealthy;
 mod unready;
 pub mod view;
+pub mod volume_nearly_full;
+pub mod volumes;
 mod waiting;
 pub mod webhook_unavailable;
 

@@ -104,6 +104,12 @@ params! {
     provisioner: Seconds = 150,
     /// How long a provisioner that works on it may take.
     provisioning: Seconds = 600,
+    /// Percent of a volume's bytes and inodes that must be free.
+    volume_free: Percent = 3,
+    /// Percent of a volume's bytes below which its growth is looked at.
+    volume_filling: Percent = 15,
+    /// How long a volume's growth must point to its end: a restore or a compaction is over before.
+    volume_filling_for: Seconds = 3600,
     /// How long an object may take to go after its deletion.
     deletion: Seconds = 240,
     /// The same for a node, and for what waits for pods that end slowly.
@@ -216,6 +222,31 @@ impl Value for u32 {
 
     fn written(self) -> String {
         self.to_string()
+    }
+}
+
+/// A share, from 1 to 50 %: of more, nothing is short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Percent(pub u32);
+
+impl std::fmt::Display for Percent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} %", self.0)
+    }
+}
+
+impl Value for Percent {
+    fn of(default: u64) -> Self {
+        Self(u32::of(default))
+    }
+
+    fn read(text: &str) -> Result<Self, String> {
+        let read = text.parse().ok().filter(|percent| (1..=50).contains(percent));
+        read.map(Self).ok_or_else(|| format!("`{text}` is not a whole number from 1 to 50: percent"))
+    }
+
+    fn written(self) -> String {
+        self.0.to_string()
     }
 }
 

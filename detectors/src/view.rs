@@ -54,6 +54,7 @@ pub struct View {
     /// When an object of this kind and name went, and is not back. At most [`GONE_MAX`]; the longest gone is forgotten.
     gone: BTreeMap<(Kind, Place), Timestamp>,
     departed: departed::Departed,
+    filled: filled::Filled,
     pool: Pool,
 }
 
@@ -514,6 +515,7 @@ fn is_own(fact: &Fact, owner: &Fact) -> bool {
 }
 
 mod departed;
+mod filled;
 mod related;
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@ mod tree;
 
 pub mod bind;
 pub mod catalog;
+pub mod context;
 pub mod load;
 
 pub mod select;
@@ -25,6 +26,7 @@ pub mod doc;
 
 pub use bind::{BindError, Bound, bind};
 pub use catalog::{Catalog, EMBEDDED};
+pub use context::context;
 pub use load::{LoadError, Source, load};
 pub use schema::{Playbook, json_schema};
 pub use select::{Cause, Selected, Situation, WhyNot, for_action, select};

@@ -6,7 +6,9 @@ use crate::investigate::workload;
 use nightshift_model::evidence::{
     ChangeLine, ChangeSort, Changes, Disruption, PodLine, Rollouts, WorkloadFacts,
 };
-use nightshift_model::{FieldChange, Got, Incident, Kind, Observed, Seconds, Shown, Timestamp};
+use nightshift_model::{
+    Cause, FieldChange, Got, Incident, Kind, ObjectRef, Observed, Seconds, Shown, Timestamp,
+};
 
 /// How long before a fault a change is told.
 pub const WINDOW: Seconds = Seconds(3600);
@@ -22,6 +24,8 @@ pub struct Before {
     pub at: Timestamp,
     /// A sentence without its end, as in `ConfigMap shop/env was changed 4m before, by kubectl-edit`.
     pub sentence: String,
+    /// What would be the cause if this had brought the fault, and what a person would fix then.
+    pub brings: Option<(Cause, Option<ObjectRef>)>,
 }
 
 /// What is known of an incident's surroundings.
@@ -86,7 +90,7 @@ impl<'a> Known<'a> {
         let by = by.map_or_else(String::new, |by| format!(", by {by}"));
         let ago = self.fault.since(at);
         let when = if ago.0 == 0 { "at the same time".to_owned() } else { format!("{ago} before") };
-        Before { at, sentence: format!("{what} {when}{by}") }
+        Before { at, sentence: format!("{what} {when}{by}"), brings: None }
     }
 
     /// Each revision at the time when it was made; who wrote it is known of the newest only.
@@ -107,7 +111,9 @@ impl<'a> Known<'a> {
             let who = newest.then(|| self.who(written.map(|(_, manager)| manager))).flatten();
             told |= newest && written.is_some_and(|(wrote, _)| wrote.since(at) <= Seconds(60));
             let what = format!("Revision {}{difference} was rolled out", revision.number);
-            all.push(self.told(at, &what, who.as_deref()));
+            // The first one ever replaced nothing.
+            let brings = earlier.map(|_| (Cause::NewRevision, None));
+            all.push(Before { brings, ..self.told(at, &what, who.as_deref()) });
         }
         // Going back to a template that is kept makes no new revision object.
         if let Some((at, manager)) = written.filter(|_| !told) {
@@ -154,7 +160,10 @@ impl<'a> Known<'a> {
                 line.object.to_string()
             };
             let since = if line.sort == ChangeSort::Incident { ", since" } else { "" };
-            self.told(line.at, &format!("{object} {}{since}", line.what), line.by.as_deref())
+            let config = (line.sort == ChangeSort::Config).then(|| line.object.clone());
+            let brings = config.map(|object| (Cause::ConfigChanged, Some(object)));
+            let told = self.told(line.at, &format!("{object} {}{since}", line.what), line.by.as_deref());
+            Before { brings, ..told }
         })
         .collect()
     }

@@ -4,8 +4,10 @@
 //! What the cluster itself says (a memory kill, an image that is not there) settles it. Where it knows an exit code only,
 //! answers may lift another cause above it. A diagnosis explains: it chooses no playbook, no action and no target.
 
+mod changed;
 mod kills;
 mod log;
+mod measured;
 mod prior;
 mod words;
 
@@ -20,6 +22,8 @@ pub fn diagnose(incident: &Incident) -> Diagnosis {
     prior::weigh(incident, &mut ranking);
     kills::weigh(incident, &mut ranking);
     words::weigh(incident, &mut ranking);
+    measured::weigh(incident, &mut ranking);
+    changed::weigh(incident, &mut ranking);
     ranking.ranked(RankedBy::Rules)
 }
 

@@ -52,6 +52,7 @@ pub fn investigate(incident: &Incident, playbooks: &Catalog, prometheus: bool) -
     }
     if let Some(symptom) = symptom.filter(|_| prometheus) {
         wanted.extend(queries(playbooks, symptom, &incident.scope));
+        wanted.extend(measured(symptom, &incident.scope));
     }
     let asked: Vec<&Tool> = incident.evidence.iter().map(|e| &e.tool).collect();
     let first = u16::try_from(incident.evidence.len()).unwrap_or(u16::MAX);
@@ -97,6 +98,16 @@ fn queries(playbooks: &Catalog, symptom: &Finding, scope: &ObjectRef) -> Vec<Too
         asked.extend(tools.filter(|tool| !asked.contains(tool)).collect::<Vec<_>>());
     }
     asked
+}
+
+/// What is measured of any container that runs and fails, whatever its playbook.
+fn measured(symptom: &Finding, scope: &ObjectRef) -> Vec<Tool> {
+    let runs = matches!(symptom.reason, Reason::CrashLoopBackOff | Reason::OOMKilled | Reason::Unhealthy);
+    if !runs || symptom.object.kind != Kind::Pod {
+        return Vec::new();
+    }
+    let asked = nightshift_playbooks::context(scope, &symptom.object).unwrap_or_default();
+    asked.into_iter().map(|q| Tool::Query { name: q.name, promql: q.promql }).collect()
 }
 
 fn about_workload(workload: &WorkloadFacts) -> Vec<Tool> {

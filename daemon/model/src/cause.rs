@@ -191,6 +191,10 @@ causes! {
     LoginRefused "what it logs in to refuses its user or password",
     /// What it connects to takes no more connections.
     TooManyConnections "what it connects to takes no more connections",
+    /// A ConfigMap that it is configured from was written shortly before.
+    ConfigChanged "what it is configured from was changed shortly before",
+    /// The kernel holds the container back at its CPU limit, so that it is late with everything.
+    CpuLimit "its CPU limit holds it back",
 }
 
 impl Cause {

@@ -19,6 +19,7 @@ mod status;
 pub mod sweep;
 pub mod tell;
 pub mod view;
+mod volumes;
 pub mod world;
 
 pub use run::run;
@@ -40,10 +41,13 @@ use checkpoint::{Integrity, Keeper, Signing, SigningError};
 use coverage::Coverage;
 use incidents::{Drives, Waker, queue};
 use nightshift_detectors::Params;
+use nightshift_detectors::volumes::Volumes;
 use nightshift_engine::drive::StoreError;
 use nightshift_engine::rules::Mode;
 use nightshift_model::effect::Me;
-use nightshift_model::{Actor, Cluster, Epoch, Gap, Ignore, IncidentId, Noise, Registry, Role, SystemEvent};
+use nightshift_model::{
+    Actor, Cluster, Epoch, Gap, Ignore, IncidentId, Noise, Reason, Registry, Role, SystemEvent,
+};
 use nightshift_playbooks::Catalog;
 use rules::{Fixed, RuleBook};
 use std::sync::Arc;
@@ -52,6 +56,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use view::{Seen, ViewTask};
+use volumes::Rooms;
 use world::Outside;
 
 /// Incidents that the responder drives at a time.
@@ -302,7 +307,16 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         };
         tasks.spawn(lookup.run(stop.clone()));
         let (rules, seen) = (rules_now(&rules), seen.clone());
-        let view = ViewTask { watching, detect, rules, clock, seen, alerts: found };
+        let (told, volumes) = tokio::sync::watch::channel(Volumes::default());
+        if let Some(prometheus) = prometheus.clone()
+            && !setup.params.is_off(Reason::VolumeNearlyFull)
+        {
+            let rooms = Rooms { prometheus, clock, params: setup.params, told };
+            tasks.spawn(rooms.run(stop.clone()));
+        } else {
+            drop(told);
+        }
+        let view = ViewTask { watching, detect, rules, clock, seen, alerts: found, volumes };
         tasks.spawn(view.run(stop.clone()));
         let watches = coverage.clone();
         let coverage = Coverage { store: store.clone(), clock, me, watches, metrics: setup.metrics.clone() };

@@ -6,11 +6,12 @@ use crate::stages::RulesNow;
 use crate::stages::detect::Detect;
 use nightshift_detectors::View;
 use nightshift_detectors::facts::Truth;
+use nightshift_detectors::volumes::Volumes;
 use nightshift_model::{Kind, ObjectRef, Seconds, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Deltas taken before scopes are looked at: a burst about one scope is one look.
@@ -38,6 +39,13 @@ fn settled(view: &View, watches: &[Watch], now: Timestamp) -> bool {
         })
 }
 
+/// When somebody tells; without a Prometheus nobody ever does.
+async fn changed(volumes: &mut watch::Receiver<Volumes>) {
+    if volumes.changed().await.is_err() {
+        std::future::pending().await
+    }
+}
+
 /// What others may know of the view.
 #[derive(Clone, Default)]
 pub struct Seen {
@@ -63,6 +71,8 @@ pub struct ViewTask {
     pub seen: Seen,
     /// Notified when alerts were looked up.
     pub alerts: Arc<Notify>,
+    /// Which volumes are short of room.
+    pub volumes: watch::Receiver<Volumes>,
 }
 
 impl ViewTask {
@@ -74,7 +84,9 @@ impl ViewTask {
         let mut quiet_at = self.clock.now() + QUIET_EVERY;
         let mut batch: Vec<Update> = Vec::with_capacity(BATCH);
         let mut down: BTreeSet<String> = BTreeSet::new();
-        let alerts = Arc::clone(&self.alerts);
+        let (alerts, mut volumes) = (Arc::clone(&self.alerts), self.volumes.clone());
+        // The first look waits for the first answer, or for that there is none.
+        let mut asked = volumes.has_changed().is_err();
         alerts.notify_one(); // what waits since the last run
         loop {
             let next = due
@@ -88,6 +100,11 @@ impl ViewTask {
                 () = stop.cancelled() => break,
                 taken = self.watching.updates.recv_many(&mut batch, BATCH) => if taken == 0 { break },
                 () = self.clock.sleep_until(next) => {}
+                () = changed(&mut volumes) => {
+                    let told = volumes.borrow_and_update().clone();
+                    touched.extend(view.fill(told, self.clock.now()));
+                    asked = true;
+                }
                 () = alerts.notified() => {
                     self.take_alerts().await;
                     continue;
@@ -99,7 +116,7 @@ impl ViewTask {
                 touched.extend(view.apply(update.delta, now));
             }
             if !self.seen.synced.load(Ordering::Relaxed) {
-                if !settled(&view, &self.watching.coverage.borrow(), now) {
+                if !asked || !settled(&view, &self.watching.coverage.borrow(), now) {
                     continue;
                 }
                 if let Err(error) = self.detect.first_sight(&view).await {

@@ -1,6 +1,7 @@
 //! `testdata/<detector>/<case>`: pasted `kubectl get -o yaml`, the time, and what is expected. UPDATE_EXPECT=1 writes
 //! `expected.txt` anew.
 
+use crate::volumes::Volumes;
 use crate::{DETECTORS, Delta, Fact, Params, View, detect, doc, healthy, rollout_state};
 use nightshift_model::{Finding, Kind, Seconds, Timestamp};
 use std::fmt::Write as _;
@@ -53,6 +54,15 @@ fn load(case: &Path) -> (View, Timestamp) {
     }
     for kind in Fact::KINDS {
         view.apply(Delta::Synced { kind: kind.clone() }, now);
+    }
+    // What Prometheus answered to each question about volumes, so many seconds before now.
+    if case.join("bytes.json").exists() {
+        let answers = ["bytes.json", "inodes.json", "filling.json"].map(|file| read(file).into_bytes());
+        let times: Vec<u64> = read("asked").split_whitespace().map(|n| n.parse().unwrap()).collect();
+        for before in times {
+            let at = now - Seconds(before);
+            view.fill(Volumes::read(&answers, at).unwrap(), at);
+        }
     }
     (view, now)
 }

@@ -102,7 +102,7 @@ fn weight(cause: Cause) -> u8 {
         | Cause::NodeNetwork
         | Cause::NoScheduler
         | Cause::StillRunning => SETTLES,
-        // Words of logs; no detector says them.
+        // Words of logs, of changes and of measurements; no detector says them.
         Cause::PermissionDenied
         | Cause::ProgramMemory
         | Cause::MissingFile
@@ -114,7 +114,9 @@ fn weight(cause: Cause) -> u8 {
         | Cause::MigrationFailed
         | Cause::DiskFull
         | Cause::LoginRefused
-        | Cause::TooManyConnections => NARROWS,
+        | Cause::TooManyConnections
+        | Cause::ConfigChanged
+        | Cause::CpuLimit => NARROWS,
     }
 }
 
