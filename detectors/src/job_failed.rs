@@ -4,7 +4,8 @@
 //! The Job's condition Failed is True: its retries are used up (BackoffLimitExceeded), its time is over
 //! (DeadlineExceeded), or its own policy gave up (PodFailurePolicy, FailedIndexes). Nothing starts it again, so it is a finding at
 //! once. A pod of the Job that fails while retries are left is none, and neither is a run of a CronJob: the next run may well
-//! succeed, and CronJobFailing tells when none does. It is over when the Job is deleted.
+//! succeed, and CronJobFailing tells when none does. It is over when the Job is deleted, or when the Job that nightshift made
+//! anew from it is complete; while both have failed, the first one speaks for both.
 //!
 //! # Impact
 //! The work that it was made for was not done: a migration, an import, a report. What waits for it waits on; a rollout
@@ -23,7 +24,7 @@ use crate::catalog::{Detector, Looked};
 use crate::facts::{JobFacts, PodFacts, Role, State, Truth};
 use crate::look::Look;
 use crate::params::Params;
-use nightshift_model::{Cause, Exit, ExitClass, Finding, Reason, Severity};
+use nightshift_model::{Cause, Exit, ExitClass, Finding, Kind, ObjectRef, Reason, Severity, rerun};
 
 /// The detector.
 #[derive(Debug)]
@@ -47,10 +48,35 @@ impl Detector for JobFailed {
         if job.failure.status != Truth::True || job.meta.deleting.is_some() {
             return Looked::default();
         }
+        if is_made_good(at, job) || is_spoken_for(at, job) {
+            return Looked::default();
+        }
         let seen = at.view.first_seen(&job.meta.uid).unwrap_or(at.now);
         let finding = at.finding(Reason::JobFailed, Severity::Warning, job.failure.since.unwrap_or(seen));
         Looked::found(because(finding, job, at.pods.iter().copied()))
     }
+}
+
+/// Whether the Job that was made anew from this one is complete. A label is anybody's text: the name must follow from the uid
+/// too, and whoever can make such a Job here could also delete this one.
+fn is_made_good(at: &Look<'_>, job: &JobFacts) -> bool {
+    let name = rerun::name(&job.meta.name, &job.meta.uid);
+    let again = at.view.by_name::<JobFacts>(&job.meta.namespace, &name);
+    again
+        .is_some_and(|again| again.rerun_of() == Some(&*job.meta.uid) && again.complete.status == Truth::True)
+}
+
+/// Whether this Job was made anew from one that is still there and has failed.
+fn is_spoken_for(at: &Look<'_>, job: &JobFacts) -> bool {
+    let first = job
+        .rerun_of()
+        .and_then(|uid| at.view.facts::<JobFacts>(&ObjectRef::new(Kind::Job, &job.meta.namespace, "", uid)));
+    first.is_some_and(|first| {
+        first.meta.namespace == job.meta.namespace
+            && first.failure.status == Truth::True
+            && first.meta.deleting.is_none()
+            && *job.meta.name == rerun::name(&first.meta.name, &first.meta.uid)
+    })
 }
 
 /// Says why a Job failed, and how its last pod ended as far as it is still there.

@@ -21,6 +21,7 @@ pub const EMBEDDED: &[Source<'static>] = &[
         text: include_str!("../catalog/raise-memory-limit-stateful-set.yaml"),
     },
     Source { file: "raise-memory-limit.yaml", text: include_str!("../catalog/raise-memory-limit.yaml") },
+    Source { file: "re-run-job.yaml", text: include_str!("../catalog/re-run-job.yaml") },
     Source { file: "restart-daemon-set.yaml", text: include_str!("../catalog/restart-daemon-set.yaml") },
     Source { file: "restart-deployment.yaml", text: include_str!("../catalog/restart-deployment.yaml") },
     Source { file: "restart-stateful-set.yaml", text: include_str!("../catalog/restart-stateful-set.yaml") },

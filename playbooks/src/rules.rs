@@ -25,6 +25,8 @@ pub(crate) fn own_write_satisfies(action: ActionKind) -> &'static [Condition] {
         ActionKind::RaiseMemoryLimit => &[Condition::NoRestarts, Condition::LimitIs],
         ActionKind::DeletePod => &[Condition::NoRestarts, Condition::PodReplaced],
         ActionKind::Restart => &[Condition::NoRestarts, Condition::RestartIs],
+        // A Job that was made has not ended yet.
+        ActionKind::ReRunJob => &[],
     }
 }
 
@@ -37,13 +39,15 @@ pub(crate) fn writes(action: ActionKind) -> &'static [Kind] {
         ActionKind::RaiseMemoryLimit | ActionKind::DeletePod | ActionKind::Restart => {
             &[Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet]
         }
+        ActionKind::ReRunJob => &[Kind::Job],
     }
 }
 
 /// Whether a condition says anything about what an action leaves.
 fn fits(action: ActionKind, condition: Condition) -> bool {
     match condition {
-        Condition::RolledOut | Condition::NoRestarts => true,
+        Condition::RolledOut | Condition::NoRestarts => action != ActionKind::ReRunJob,
+        Condition::JobComplete => action == ActionKind::ReRunJob,
         Condition::TemplateIs | Condition::LimitIs | Condition::PodReplaced | Condition::RestartIs => {
             own_write_satisfies(action).contains(&condition)
         }

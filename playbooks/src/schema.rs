@@ -208,6 +208,8 @@ pub enum Condition {
     PodReplaced,
     /// The live template still says that it was restarted then, and is otherwise the one that was sealed.
     RestartIs,
+    /// The Job that was made is Complete.
+    JobComplete,
 }
 
 impl Condition {
@@ -220,6 +222,7 @@ impl Condition {
             Self::LimitIs => "limit-is",
             Self::PodReplaced => "pod-replaced",
             Self::RestartIs => "restart-is",
+            Self::JobComplete => "job-complete",
         }
     }
 
@@ -240,6 +243,7 @@ impl Condition {
             Self::RestartIs => {
                 "The live template still says that it was restarted then, and is otherwise the one that was sealed."
             }
+            Self::JobComplete => "The Job that was made in place of the failed one is Complete.",
         }
     }
 }
@@ -337,6 +341,7 @@ mod tests {
             Condition::LimitIs,
             Condition::PodReplaced,
             Condition::RestartIs,
+            Condition::JobComplete,
         ] {
             assert_eq!(serde_json::to_value(condition).unwrap(), condition.as_str());
         }

@@ -122,6 +122,7 @@ pub fn asked_for(
             ClusterCondition::MemoryLimitIs { .. } => Condition::LimitIs,
             ClusterCondition::PodReplaced { .. } => Condition::PodReplaced,
             ClusterCondition::RestartIs { .. } => Condition::RestartIs,
+            ClusterCondition::JobComplete { .. } => Condition::JobComplete,
             ClusterCondition::RolledOut
             | ClusterCondition::NoRestarts
             | ClusterCondition::TemplateIs { .. } => Condition::TemplateIs,
@@ -158,7 +159,8 @@ fn check(measure: &Written, target: &ObjectRef, written: &ClusterCondition) -> R
                 Condition::TemplateIs
                 | Condition::LimitIs
                 | Condition::PodReplaced
-                | Condition::RestartIs => written.clone(),
+                | Condition::RestartIs
+                | Condition::JobComplete => written.clone(),
             };
             Check::Cluster { condition, target: target.clone() }
         }

@@ -3,6 +3,7 @@
 pub mod delete_pod;
 pub mod doc;
 pub mod raise_memory_limit;
+pub mod re_run_job;
 pub mod restart;
 pub mod revision;
 pub mod rollback_daemon_set;
@@ -66,6 +67,7 @@ pub static ACTIONS: &[&ActionFile] = &[
     &rollback_stateful_set::FILE,
     &delete_pod::FILE,
     &restart::FILE,
+    &re_run_job::FILE,
 ];
 
 /// The file of an action.
@@ -77,6 +79,7 @@ pub fn file(kind: ActionKind) -> &'static ActionFile {
         ActionKind::RollbackStatefulSet => &rollback_stateful_set::FILE,
         ActionKind::DeletePod => &delete_pod::FILE,
         ActionKind::Restart => &restart::FILE,
+        ActionKind::ReRunJob => &re_run_job::FILE,
     }
 }
 
@@ -86,7 +89,10 @@ pub fn source(action: &Action) -> Option<&ObjectRef> {
         Action::RollbackDaemonSet { to, .. }
         | Action::RollbackDeployment { to, .. }
         | Action::RollbackStatefulSet { to, .. } => Some(&to.replica_set),
-        Action::RaiseMemoryLimit { .. } | Action::DeletePod { .. } | Action::Restart { .. } => None,
+        Action::RaiseMemoryLimit { .. }
+        | Action::DeletePod { .. }
+        | Action::Restart { .. }
+        | Action::ReRunJob { .. } => None,
     }
 }
 
@@ -94,6 +100,7 @@ pub fn source(action: &Action) -> Option<&ObjectRef> {
 pub fn around(action: &Action, selector: &str) -> Vec<Read> {
     match action {
         Action::DeletePod { target, .. } => delete_pod::around(target, selector),
+        Action::ReRunJob { target, .. } => re_run_job::around(target),
         Action::RollbackDaemonSet { .. }
         | Action::RollbackDeployment { .. }
         | Action::RollbackStatefulSet { .. }
@@ -111,6 +118,9 @@ pub fn fits(action: &Action, live: &Value, source: Option<&Value>, around: &[Raw
         Action::DeletePod { target, workload, alone } => {
             delete_pod::fits((target, workload, *alone), live, around)
         }
+        Action::ReRunJob { target, version, body } => {
+            re_run_job::fits(&re_run_job::Approved { target, version, body: *body }, live, around)
+        }
         Action::RollbackDaemonSet { .. }
         | Action::RollbackDeployment { .. }
         | Action::RollbackStatefulSet { .. }
@@ -123,6 +133,7 @@ pub fn fits(action: &Action, live: &Value, source: Option<&Value>, around: &[Raw
 pub fn answers(action: &Action, after: &Value) -> bool {
     match action {
         Action::DeletePod { target, .. } => delete_pod::answers(target, after),
+        Action::ReRunJob { target, body, .. } => re_run_job::answers(target, *body, after),
         Action::RollbackDaemonSet { .. }
         | Action::RollbackDeployment { .. }
         | Action::RollbackStatefulSet { .. }
@@ -135,6 +146,7 @@ pub fn answers(action: &Action, after: &Value) -> bool {
 pub fn change(action: &Action, live: Value, after: Value) -> (Value, Value) {
     match action {
         Action::DeletePod { target, .. } => delete_pod::change(target),
+        Action::ReRunJob { target, .. } => re_run_job::change(target),
         Action::RollbackDaemonSet { .. }
         | Action::RollbackDeployment { .. }
         | Action::RollbackStatefulSet { .. }
@@ -146,7 +158,7 @@ pub fn change(action: &Action, live: Value, after: Value) -> (Value, Value) {
 /// Whether an autoscaler's say over the replicas is a matter of the action.
 pub fn scaled(action: &Action) -> bool {
     match action {
-        Action::DeletePod { .. } => false,
+        Action::DeletePod { .. } | Action::ReRunJob { .. } => false,
         Action::RollbackDaemonSet { .. }
         | Action::RollbackDeployment { .. }
         | Action::RollbackStatefulSet { .. }
@@ -166,6 +178,7 @@ pub fn body(action: &Action, live: &Value, source: Option<&Value>) -> Result<Vec
         | Action::RollbackStatefulSet { target, to } => revision::body(target, to, live, source),
         Action::RaiseMemoryLimit { target, memory } => raise_memory_limit::body(target, memory, live),
         Action::DeletePod { .. } => Err("a pod is deleted by no patch".to_owned()),
+        Action::ReRunJob { .. } => Err("a Job is made by no patch".to_owned()),
         Action::Restart { target, at, template } => restart::body(target, *at, *template, live),
     }
 }
@@ -178,6 +191,8 @@ pub fn stands(action: &Action, live: &Value) -> bool {
         | Action::RollbackStatefulSet { to, .. } => revision::stands(to, live),
         Action::RaiseMemoryLimit { memory, .. } => raise_memory_limit::stands(memory, live),
         Action::DeletePod { .. } => live.pointer("/metadata/deletionTimestamp").is_some(),
+        // It stands beside the failed one, never on it.
+        Action::ReRunJob { .. } => false,
         Action::Restart { at, template, .. } => restart::stands(*at, *template, live),
     }
 }
@@ -189,7 +204,7 @@ pub fn pointers(action: &Action) -> &'static [&'static str] {
         | Action::RollbackDeployment { .. }
         | Action::RollbackStatefulSet { .. } => revision::POINTERS,
         Action::RaiseMemoryLimit { .. } => raise_memory_limit::POINTERS,
-        Action::DeletePod { .. } => &[],
+        Action::DeletePod { .. } | Action::ReRunJob { .. } => &[],
         Action::Restart { .. } => restart::POINTERS,
     }
 }
@@ -201,7 +216,7 @@ pub fn managed(action: &Action) -> Vec<String> {
         | Action::RollbackDeployment { .. }
         | Action::RollbackStatefulSet { .. } => ["f:spec", "f:template"].map(str::to_owned).to_vec(),
         Action::RaiseMemoryLimit { memory, .. } => raise_memory_limit::managed(memory),
-        Action::DeletePod { .. } => Vec::new(),
+        Action::DeletePod { .. } | Action::ReRunJob { .. } => Vec::new(),
         Action::Restart { .. } => restart::managed(),
     }
 }
@@ -215,6 +230,7 @@ pub fn written(action: &Action) -> ClusterCondition {
         Action::RaiseMemoryLimit { memory, .. } => raise_memory_limit::written(memory),
         Action::DeletePod { target, .. } => ClusterCondition::PodReplaced { pod: target.clone() },
         Action::Restart { at, template, .. } => restart::written(*at, *template),
+        Action::ReRunJob { target, .. } => re_run_job::written(target),
     }
 }
 
@@ -227,6 +243,7 @@ pub fn subject(action: &Action) -> &'static str {
         Action::RaiseMemoryLimit { .. } => "the new memory limit",
         Action::DeletePod { .. } => "the end of the pod",
         Action::Restart { .. } => "the restart",
+        Action::ReRunJob { .. } => "the new Job",
     }
 }
 
@@ -252,6 +269,9 @@ pub fn sealed(action: &Action) -> Result<Sealed, String> {
             value: *template,
             pointers: vec![restart::POINTER.to_owned()],
         }),
+        Action::ReRunJob { target, body, .. } => {
+            Ok(Sealed::Reference { source: target.clone(), value: *body, pointers: Vec::new() })
+        }
     }
 }
 

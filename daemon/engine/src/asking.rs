@@ -160,8 +160,8 @@ pub fn inverse(
             Wanted::RollbackToSet { replica_set: to.replica_set.clone(), revision: to.number }
         }
         Action::RaiseMemoryLimit { memory, .. } => Wanted::MemoryBack { memory: memory.clone() },
-        // It is the inverse of nothing.
-        Action::DeletePod { .. } => return None,
+        // They are the inverse of nothing.
+        Action::DeletePod { .. } | Action::ReRunJob { .. } => return None,
         Action::Restart { .. } => Wanted::Restart,
     };
     (written && !under_way).then(|| Wish {

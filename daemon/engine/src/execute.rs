@@ -1,14 +1,15 @@
 //! The executor's steps: preview, recheck, claim, send, recover. Each reads and writes through [`Wire`] and
 //! answers with what it saw.
 
-use crate::actions::{self, delete_pod, get};
+use crate::actions::{self, delete_pod, get, re_run_job};
 use crate::protocol::{self, bytes, frame, mark_on, written_by_us};
 use crate::seal::object;
 use crate::wire::{HttpWrite, Wire};
 use crate::{namespace, nodes};
 use nightshift_model::effect::{Accept, RawPart, Read};
 use nightshift_model::{
-    Action, Draft, LiveTarget, Mark, NotChecked, OpId, Plan, Preview, Recovered, Request, Sealed, Sent, Write,
+    Action, Draft, LiveTarget, Mark, NotChecked, ObjectRef, OpId, Plan, Preview, Recovered, Request, Sealed,
+    Sent, Write,
 };
 use serde_json::Value;
 
@@ -80,6 +81,9 @@ pub async fn send<W: Wire>(wire: &W, write: &Write) -> Sent {
     if let Err(why) = own(plan) {
         return Sent::NotSent { why };
     }
+    if let Action::ReRunJob { target, version, body } = &plan.action {
+        return create(wire, plan, &re_run_job::Approved { target, version, body: *body }).await;
+    }
     let operations = match &plan.request.body {
         Sealed::Bytes(text) if !plan.action.marks() => {
             return match delete_pod::framed(text, &write.version) {
@@ -102,6 +106,29 @@ pub async fn send<W: Wire>(wire: &W, write: &Write) -> Sent {
     protocol::sent(&wire.write(&request(plan, bytes(&frame(&operations, &write.mark)))).await)
 }
 
+/// Makes the one object of an operation. That its name is taken by this very operation means that an earlier request, whose
+/// answer was lost, has made it.
+async fn create<W: Wire>(wire: &W, plan: &Plan, approved: &re_run_job::Approved<'_>) -> Sent {
+    let live = object(&read(wire, get(approved.target)).await, "the target");
+    let body = live.and_then(|live| re_run_job::framed(approved, &live, &re_run_job::done(&plan.op)));
+    let sent = match body {
+        Ok(body) => protocol::sent(&wire.write(&request(plan, body)).await),
+        Err(why) => return Sent::NotSent { why },
+    };
+    if !matches!(sent, Sent::Refused { status: 409, .. }) {
+        return sent;
+    }
+    match look_for(wire, plan, approved.target).await {
+        Recovered::Applied { resource_version } => Sent::Applied { status: 409, resource_version },
+        Recovered::NotApplied | Recovered::Absent | Recovered::Unknown { .. } => sent,
+    }
+}
+
+/// Looks for the Job that an operation makes.
+async fn look_for<W: Wire>(wire: &W, plan: &Plan, failed: &ObjectRef) -> Recovered {
+    re_run_job::found(failed, &plan.op, &read(wire, get(&re_run_job::made(failed))).await)
+}
+
 /// Finds out what became of a request, and bars any late one by raising the mark, where there is one.
 pub async fn recover<W: Wire>(wire: &W, plan: &Plan, stale: &Mark, fresh: &Mark) -> Recovered {
     if let Err(why) = own(plan) {
@@ -109,6 +136,9 @@ pub async fn recover<W: Wire>(wire: &W, plan: &Plan, stale: &Mark, fresh: &Mark)
     }
     if let Action::DeletePod { target, .. } = &plan.action {
         return delete_pod::found(target, &read(wire, get(target)).await);
+    }
+    if let Action::ReRunJob { target, .. } = &plan.action {
+        return look_for(wire, plan, target).await;
     }
     match look(plan, stale, &read(wire, get(plan.action.target())).await) {
         Look::Found(found) => return found,
@@ -219,6 +249,10 @@ async fn dry_run<W: Wire>(
         if let Action::DeletePod { target, .. } = action {
             return Ok(delete_pod::rehearsal(target));
         }
+        if let Action::ReRunJob { target, version, body } = action {
+            let approved = re_run_job::Approved { target, version, body: *body };
+            return re_run_job::framed(&approved, &live, &re_run_job::rehearsed(op));
+        }
         let source = source.map(|part| object(part, "the earlier revision")).transpose()?;
         Ok(protocol::preview(&actions::body(action, &live, source.as_ref())?, &live, op))
     });
@@ -259,7 +293,8 @@ fn query(action: &Action) -> Vec<(String, String)> {
         | Action::RollbackDeployment { .. }
         | Action::RollbackStatefulSet { .. }
         | Action::RaiseMemoryLimit { .. }
-        | Action::Restart { .. } => {
+        | Action::Restart { .. }
+        | Action::ReRunJob { .. } => {
             vec![("fieldManager".to_owned(), actions::FIELD_MANAGER.to_owned())]
         }
     }
@@ -275,42 +310,4 @@ async fn read<W: Wire>(wire: &W, read: Option<Read>) -> RawPart {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::samples::{at, nightshift, proposal};
-    use nightshift_model::{Epoch, Risk, Timestamp};
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    /// A cluster that counts what reaches it.
-    #[derive(Default)]
-    struct Counting(AtomicUsize);
-
-    impl Wire for Counting {
-        async fn read(&self, _: &Read) -> RawPart {
-            self.0.fetch_add(1, Ordering::Relaxed);
-            RawPart::Body { status: 200, body: b"{}".to_vec(), cut: false }
-        }
-        async fn write(&self, _: &HttpWrite) -> RawPart {
-            self.0.fetch_add(1, Ordering::Relaxed);
-            RawPart::Body { status: 200, body: b"{}".to_vec(), cut: false }
-        }
-        fn now(&self) -> Timestamp {
-            at(0)
-        }
-    }
-
-    /// The sample's request has stored bytes, as somebody who can write the history would plant them.
-    #[test]
-    fn a_stored_request_that_the_action_does_not_yield_is_never_sent() {
-        let plan = proposal(Risk::Medium, nightshift()).plan().clone();
-        let mark = Mark::first(plan.op.clone(), Epoch(1));
-        let wire = Counting::default();
-        let write = Write { mark: mark.clone(), version: "7".to_owned(), plan: Box::new(plan.clone()) };
-        let (mut sent, mut claimed) = (Box::pin(send(&wire, &write)), Box::pin(claim(&wire, &plan, &mark)));
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        for answer in [sent.as_mut().poll(&mut context), claimed.as_mut().poll(&mut context)] {
-            assert!(matches!(answer, std::task::Poll::Ready(Sent::NotSent { .. })));
-        }
-        assert_eq!(wire.0.load(Ordering::Relaxed), 0, "nothing reached the cluster");
-    }
-}
+mod tests;

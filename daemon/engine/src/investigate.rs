@@ -23,6 +23,9 @@ pub fn investigate(incident: &Incident, playbooks: &Catalog, prometheus: bool) -
             wanted.push(Tool::Healthy { target: incident.scope.clone() });
         }
     }
+    if incident.scope.kind == Kind::Job && symptom.is_some() {
+        wanted.push(Tool::Job { target: incident.scope.clone() });
+    }
     if let Some(symptom) = symptom.filter(|s| s.object.kind == Kind::Pod) {
         // What has not been placed, or waits for a volume, has no container that could have said anything.
         if !symptom.container.is_empty() {

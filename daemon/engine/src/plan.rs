@@ -1,6 +1,7 @@
 //! From evidence to a draft, or to the reasons why there is none.
 
 mod asked;
+mod job;
 mod memory;
 mod one_pod;
 mod restart;
@@ -70,6 +71,7 @@ pub fn plan(incident: &Incident, rules: &Rules) -> Result<Draft, Escalation> {
         }
         (Allowed::Action(ActionKind::DeletePod), Some(case)) => case.delete_pod(selected.playbook, rules),
         (Allowed::Action(ActionKind::Restart), Some(case)) => case.restart(selected.playbook, rules),
+        (Allowed::Action(ActionKind::ReRunJob), _) => job::plan(incident, symptom, selected.playbook, rules),
         (Allowed::Action(_), None) => Err(no_plan(reasons(), None)),
         (Allowed::Escalate(advice), case) => {
             let by_hand = case.as_ref().and_then(Case::handover);
@@ -161,6 +163,7 @@ impl<'a> Case<'a> {
                 Observed::Memory(m) => case.memory = Some(m),
                 Observed::Node(n) => case.node = Some(n),
                 Observed::Workload(_)
+                | Observed::Job(_)
                 | Observed::Log(_)
                 | Observed::Service(_)
                 | Observed::Events(_)

@@ -73,6 +73,10 @@ pub(crate) fn symptom_stands(
     now: Timestamp,
     within: Seconds,
 ) -> Result<(), String> {
+    // That the Job has failed is read from the Job itself, before this: its pods may be gone.
+    if let Action::ReRunJob { .. } = action {
+        return Ok(());
+    }
     let mut staying = staying(pods)?;
     if let Action::DeletePod { target, .. } = action {
         staying.retain(|pod| pod.pointer("/metadata/uid").and_then(Value::as_str) == Some(&target.uid));

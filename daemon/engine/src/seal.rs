@@ -88,10 +88,15 @@ pub fn seal(
 /// When the target has no address, or the action may not be carried out.
 pub fn request(action: &Action) -> Result<Request, String> {
     let target = action.target();
-    let path = target.path().ok_or_else(|| format!("{target} has no address"))?;
+    let mut path = target.path().ok_or_else(|| format!("{target} has no address"))?;
     let body = actions::sealed(action)?;
     let (method, content_type) = match action {
         Action::DeletePod { .. } => ("DELETE", "application/json"),
+        Action::ReRunJob { .. } => {
+            // What is made is sent to where all of its kind are.
+            path.truncate(path.rfind('/').unwrap_or(0));
+            ("POST", "application/json")
+        }
         Action::RollbackDaemonSet { .. }
         | Action::RollbackDeployment { .. }
         | Action::RollbackStatefulSet { .. }

@@ -116,7 +116,7 @@ fn target(plan: &Plan, part: &RawPart, since: &mut Since) {
                 format!("The memory limit {} stands there already.", memory.limit.to)
             }
             // Said above.
-            Action::DeletePod { .. } => return,
+            Action::DeletePod { .. } | Action::ReRunJob { .. } => return,
             Action::Restart { at, .. } => format!("It says already that it was restarted at {at}."),
         });
     }

@@ -7,7 +7,8 @@ use crate::seal::object;
 use nightshift_model::effect::{MeasureRequest, Raw, RawPart, Read};
 use nightshift_model::measure::{Check, ClusterCondition, Comparison, NoData, Stage, Value as Said};
 use nightshift_model::{
-    Applied, Measure, Measurement, NotChecked, Outcome, Reading, Seconds, Timestamp, VerificationSpec,
+    Applied, Measure, Measurement, NotChecked, ObjectRef, Outcome, Reading, Seconds, Timestamp,
+    VerificationSpec,
 };
 use serde_json::Value;
 
@@ -29,6 +30,7 @@ pub fn reads(measure: &Measure, selector: &str) -> Vec<Read> {
             ClusterCondition::NoRestarts | ClusterCondition::PodReplaced { .. } => {
                 vec![crate::execute::pods_of(&target.namespace, selector)]
             }
+            ClusterCondition::JobComplete { job, .. } => crate::actions::get(job).into_iter().collect(),
         },
     }
 }
@@ -65,6 +67,9 @@ fn said(
         }
         Check::Cluster { condition, target } => {
             let Some(part) = parts.first() else { return no_data(NoData::Unreadable, "no answer") };
+            if let ClusterCondition::JobComplete { job, of } = condition {
+                return complete(part, job, of, request.stage);
+            }
             let answer = match object(part, &format!("{target}")) {
                 Ok(answer) => answer,
                 Err(why) => return no_data(class(part), &why),
@@ -87,6 +92,8 @@ fn said(
                     stays(same, "as approved", "not restarted then", request, &answer)
                 }
                 ClusterCondition::PodReplaced { pod } => replaced(&answer, &pod.uid),
+                // Read above: that there is none is an answer too.
+                ClusterCondition::JobComplete { .. } => no_data(NoData::Unreadable, "no answer"),
             }
         }
     }
@@ -120,6 +127,37 @@ fn replaced(list: &Value, uid: &str) -> Said {
             Said::Holds(format!("gone, {ready} of {} pods Ready", items.len()))
         }
     }
+}
+
+/// Whether the Job that was made of a failed one is Complete. One that runs says nothing yet.
+fn complete(part: &RawPart, job: &ObjectRef, of: &str, stage: Stage) -> Said {
+    if matches!(part, RawPart::Body { status: 404, .. }) {
+        return match stage {
+            Stage::Before => Said::Fails("there is none yet".to_owned()),
+            Stage::After => no_data(NoData::Empty, "it is gone"),
+        };
+    }
+    let live = match object(part, &format!("{job}")) {
+        Ok(live) => live,
+        Err(why) => return no_data(class(part), &why),
+    };
+    let label = live.pointer("/metadata/labels").and_then(|all| all.get(nightshift_model::rerun::RERUN_OF));
+    if label.and_then(Value::as_str) != Some(of) {
+        return Said::Fails("a Job of that name is there that was not made of this one".to_owned());
+    }
+    let is = |kind: &str| {
+        let all = live.pointer("/status/conditions").and_then(Value::as_array);
+        all.is_some_and(|all| all.iter().any(|c| c["type"] == kind && c["status"] == "True"))
+    };
+    let count = |name: &str| live.pointer(&format!("/status/{name}")).and_then(Value::as_u64).unwrap_or(0);
+    if is("Failed") {
+        let why = crate::text::visible(crate::actions::re_run_job::failure(&live), 80);
+        return Said::Fails(format!("it failed too: {why}"));
+    }
+    if is("Complete") {
+        return Said::Holds(format!("Complete, pods that succeeded: {}", count("succeeded")));
+    }
+    no_data(NoData::Empty, &format!("it has not ended yet, pods that run: {}", count("active")))
 }
 
 fn memory_limit<'a>(workload: &'a Value, container: &str) -> Option<&'a str> {

@@ -59,6 +59,15 @@ pub enum Action {
         /// SHA-256 of the template's normal form without that annotation: compared.
         template: Digest,
     },
+    /// Makes a failed Job anew, under a name that follows from its uid; the failed one stays as it is.
+    ReRunJob {
+        /// The failed Job.
+        target: ObjectRef,
+        /// Its resourceVersion when it was looked at: whatever is written on it later ends the approval.
+        version: String,
+        /// SHA-256 of the new Job, which is copied from the failed one: compared. The copy itself is never stored.
+        body: Digest,
+    },
 }
 
 impl Action {
@@ -70,7 +79,8 @@ impl Action {
             | Self::RollbackDaemonSet { target, .. }
             | Self::RollbackDeployment { target, .. }
             | Self::RollbackStatefulSet { target, .. }
-            | Self::Restart { target, .. } => target,
+            | Self::Restart { target, .. }
+            | Self::ReRunJob { target, .. } => target,
         }
     }
 
@@ -83,15 +93,16 @@ impl Action {
             | Self::RollbackDaemonSet { .. }
             | Self::RollbackDeployment { .. }
             | Self::RollbackStatefulSet { .. }
-            | Self::Restart { .. } => self.target(),
+            | Self::Restart { .. }
+            | Self::ReRunJob { .. } => self.target(),
         }
     }
 
-    /// Whether the target carries a mark while the operation runs. What is deleted cannot keep one: such a request guards
-    /// itself, by uid and resourceVersion.
+    /// Whether the target carries a mark while the operation runs. What is deleted cannot keep one, and what is made has none
+    /// before: such a request guards itself, by uid and resourceVersion or by a name that can be taken once.
     pub fn marks(&self) -> bool {
         match self {
-            Self::DeletePod { .. } => false,
+            Self::DeletePod { .. } | Self::ReRunJob { .. } => false,
             Self::RaiseMemoryLimit { .. }
             | Self::RollbackDaemonSet { .. }
             | Self::RollbackDeployment { .. }
@@ -109,6 +120,7 @@ impl Action {
             Self::RollbackDeployment { .. } => ActionKind::RollbackDeployment,
             Self::RollbackStatefulSet { .. } => ActionKind::RollbackStatefulSet,
             Self::Restart { .. } => ActionKind::Restart,
+            Self::ReRunJob { .. } => ActionKind::ReRunJob,
         }
     }
 
@@ -118,7 +130,10 @@ impl Action {
             Self::RollbackDaemonSet { to, .. }
             | Self::RollbackDeployment { to, .. }
             | Self::RollbackStatefulSet { to, .. } => Some(to),
-            Self::RaiseMemoryLimit { .. } | Self::DeletePod { .. } | Self::Restart { .. } => None,
+            Self::RaiseMemoryLimit { .. }
+            | Self::DeletePod { .. }
+            | Self::Restart { .. }
+            | Self::ReRunJob { .. } => None,
         }
     }
 
@@ -128,7 +143,10 @@ impl Action {
             ActionKind::RollbackDaemonSet => Some(Self::RollbackDaemonSet { target, to }),
             ActionKind::RollbackDeployment => Some(Self::RollbackDeployment { target, to }),
             ActionKind::RollbackStatefulSet => Some(Self::RollbackStatefulSet { target, to }),
-            ActionKind::RaiseMemoryLimit | ActionKind::DeletePod | ActionKind::Restart => None,
+            ActionKind::RaiseMemoryLimit
+            | ActionKind::DeletePod
+            | ActionKind::Restart
+            | ActionKind::ReRunJob => None,
         }
     }
 }
@@ -149,6 +167,8 @@ pub enum ActionKind {
     DeletePod,
     /// [`Action::Restart`].
     Restart,
+    /// [`Action::ReRunJob`].
+    ReRunJob,
 }
 
 impl ActionKind {
@@ -160,6 +180,7 @@ impl ActionKind {
         Self::RollbackStatefulSet,
         Self::DeletePod,
         Self::Restart,
+        Self::ReRunJob,
     ];
 
     /// Its name in playbooks, pages and metrics.
@@ -171,6 +192,7 @@ impl ActionKind {
             Self::RollbackStatefulSet => "rollback-stateful-set",
             Self::DeletePod => "delete-pod",
             Self::Restart => "restart",
+            Self::ReRunJob => "re-run-job",
         }
     }
 
@@ -182,7 +204,8 @@ impl ActionKind {
             | Self::RollbackDaemonSet
             | Self::RollbackDeployment
             | Self::RollbackStatefulSet
-            | Self::Restart => Risk::Medium,
+            | Self::Restart
+            | Self::ReRunJob => Risk::Medium,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Evidence: what was asked, what came back, and what could not be checked and why.
 
 mod changes;
+mod job;
 mod pod;
 
 use crate::action::SeenImage;
@@ -14,6 +15,7 @@ use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use changes::{ChangeLine, ChangeSort, Changes, OtherIncident};
+pub use job::JobLine;
 pub use pod::{ContainerLine, Keeps, PodLine};
 
 /// A read-only question. `engine::evidence` turns it into requests and reads the raw answers.
@@ -72,6 +74,11 @@ pub enum Tool {
         /// The node's name.
         name: String,
     },
+    /// A Job that failed: how it ended, and whether it may be run again.
+    Job {
+        /// The Job.
+        target: ObjectRef,
+    },
     /// Autoscalers and disruption budgets that touch the workload.
     Disruption {
         /// The workload.
@@ -122,6 +129,7 @@ impl Tool {
             Self::Events { .. } => "events",
             Self::Rollouts { .. } => "rollouts",
             Self::Node { .. } => "node",
+            Self::Job { .. } => "job",
             Self::Disruption { .. } => "disruption",
             Self::Memory { .. } => "memory",
             Self::GitOps { .. } => "gitops",
@@ -215,6 +223,8 @@ pub enum Observed {
     Rollouts(Rollouts),
     /// Of [`Tool::Node`].
     Node(NodeFacts),
+    /// Of [`Tool::Job`].
+    Job(JobLine),
     /// Of [`Tool::Disruption`].
     Disruption(Disruption),
     /// Of [`Tool::Memory`].

@@ -26,6 +26,7 @@ pub mod measure;
 pub mod plan;
 pub mod policy_facts;
 pub mod registry;
+pub mod rerun;
 pub mod vote;
 pub mod wish;
 

@@ -125,6 +125,13 @@ pub enum ClusterCondition {
         /// SHA-256 of the template's normal form without the annotation.
         template: Digest,
     },
+    /// The Job that was made is Complete.
+    JobComplete {
+        /// By name: its uid is not known before it is made.
+        job: ObjectRef,
+        /// The uid of the failed Job, which it names.
+        of: String,
+    },
 }
 
 /// One look at all measures.

@@ -85,6 +85,8 @@ pub const STATEFUL_SET: Kind =
 pub const DAEMON_SET: Kind = with_status(kind("apps", "v1", "DaemonSet", "daemonsets"), Generation::Spec);
 /// apps/v1 ControllerRevision.
 pub const CONTROLLER_REVISION: Kind = kind("apps", "v1", "ControllerRevision", "controllerrevisions");
+/// batch/v1 Job.
+pub(crate) const JOB: Kind = with_status(kind("batch", "v1", "Job", "jobs"), Generation::Spec);
 /// core/v1 Pod.
 pub const POD: Kind = with_status(kind("", "v1", "Pod", "pods"), Generation::Spec);
 /// core/v1 Event; events.k8s.io/v1 is another view of the same objects.
@@ -120,7 +122,7 @@ pub const KINDS: &[Kind] = &[
     kind("", "v1", "ConfigMap", "configmaps"),
     kind("", "v1", "Service", "services"),
     Kind { replace: Replace::Versioned, ..kind("", "v1", "ServiceAccount", "serviceaccounts") },
-    kind("batch", "v1", "Job", "jobs"),
+    JOB,
     kind("batch", "v1", "CronJob", "cronjobs"),
     kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
     kind("", "v1", "ResourceQuota", "resourcequotas"),

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::failure::{Cause, Failure};
-use crate::kind::{DAEMON_SET, DEPLOYMENT, Kind, NAMESPACE, PDB, POD, REPLICA_SET, STATEFUL_SET};
+use crate::kind::{DAEMON_SET, DEPLOYMENT, JOB, Kind, NAMESPACE, PDB, POD, REPLICA_SET, STATEFUL_SET};
 use crate::selector::selects;
 use crate::value::{default, int, list, put, remove, strip_nulls, text};
 
@@ -54,12 +54,52 @@ pub(crate) fn normalise(kind: &Kind, object: &mut Value) {
             default(object, &["spec", "updateStrategy", "rollingUpdate", "partition"], 0);
         }
         template(object, "/spec/template/spec");
+    } else if *kind == JOB {
+        for (field, value) in [
+            ("backoffLimit", json!(6)),
+            ("completionMode", json!("NonIndexed")),
+            ("completions", json!(1)),
+            ("manualSelector", json!(false)),
+            ("parallelism", json!(1)),
+            ("podReplacementPolicy", json!("TerminatingOrFailed")),
+            ("suspend", json!(false)),
+        ] {
+            default(object, &["spec", field], value);
+        }
+        template(object, "/spec/template/spec");
     } else if *kind == POD {
         template(object, "/spec");
     } else if *kind == NAMESPACE {
         default(object, &["spec", "finalizers"], json!(["kubernetes"]));
         default(object, &["status", "phase"], "Active");
     }
+}
+
+/// Gives a Job the selector and the labels that name it. Whoever brings those of another Job along is refused.
+pub(crate) fn generate_selector(job: &mut Value, uid: &str, name: &str) -> Result<(), Failure> {
+    let labels = crate::control::job::generated(uid, name);
+    let (key, _) = &labels[0];
+    let wanted = json!({"matchLabels": {*key: uid}});
+    if job.pointer("/spec/selector").is_some_and(|given| *given != wanted) {
+        let given = job.pointer("/spec/selector").cloned().unwrap_or_default();
+        let cause = Cause::invalid("spec.selector", &given, "`selector` not auto-generated");
+        return Err(Failure::invalid(&JOB, name, &[cause]));
+    }
+    for (key, value) in &labels {
+        let found = job.pointer("/spec/template/metadata/labels").and_then(|all| all.get(*key));
+        if let Some(found) = found.filter(|found| *found != value) {
+            let field = format!("spec.template.metadata.labels[{key}]");
+            let cause = Cause::invalid(&field, found, &format!("must be '{value}'"));
+            return Err(Failure::invalid(&JOB, name, &[cause]));
+        }
+        put(job, &["spec", "template", "metadata", "labels", key], value.as_str());
+    }
+    put(job, &["spec", "selector"], wanted);
+    if job.pointer("/metadata/labels").is_none() {
+        let labels = job.pointer("/spec/template/metadata/labels").cloned().unwrap_or_default();
+        put(job, &["metadata", "labels"], labels);
+    }
+    Ok(())
 }
 
 /// The annotation in which the API server counts the templates of a DaemonSet.
@@ -179,6 +219,11 @@ pub(crate) fn validate(kind: &Kind, object: &Value) -> Result<(), Failure> {
             causes.push(Cause::invalid("spec.template.metadata.labels", &labels, why));
         }
         containers(object, "/spec/template/spec", "spec.template.spec", &mut causes);
+    } else if *kind == JOB {
+        containers(object, "/spec/template/spec", "spec.template.spec", &mut causes);
+        if !["Never", "OnFailure"].contains(&text(object, "/spec/template/spec/restartPolicy")) {
+            causes.push(Cause::required("spec.template.spec.restartPolicy"));
+        }
     } else if *kind == POD {
         containers(object, "/spec", "spec", &mut causes);
     } else if *kind == PDB

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::Sim;
 use crate::failure::{Cause, Failure};
-use crate::kind::{DEPLOYMENT, Generation, Key, Kind, NAMESPACE, NODE, POD, Replace};
+use crate::kind::{DEPLOYMENT, Generation, JOB, Key, Kind, NAMESPACE, NODE, POD, Replace};
 use crate::managed::{self, By};
 use crate::rules;
 use crate::value::{after, copy, digest, int, list, put, remove, stamp, suffix, text};
@@ -61,12 +61,15 @@ impl Sim {
             let qos = quality(&object);
             put(&mut object, &["status"], json!({"phase": "Pending", "qosClass": qos}));
         }
-        rules::validate(kind, &object)?;
         let key = kind.key(&ns, &name);
+        let uid = if by.dry_run { as_uid(&digest(&["dry-run", &ns, &name])) } else { self.store.uid() };
+        if *kind == JOB {
+            rules::generate_selector(&mut object, &uid, &name)?;
+        }
+        rules::validate(kind, &object)?;
         if self.store.get(&key).is_some() {
             return Err(Failure::already_exists(kind, &name));
         }
-        let uid = if by.dry_run { as_uid(&digest(&["dry-run", &ns, &name])) } else { self.store.uid() };
         put(&mut object, &["metadata", "uid"], uid);
         put(&mut object, &["metadata", "creationTimestamp"], stamp(self.clock));
         if kind.generation != Generation::Never {

@@ -84,6 +84,7 @@ fn lines(screen: &Screen, facts: &Observed) -> Vec<String> {
             lines.extend(node.problems.iter().cloned());
             lines
         }
+        Observed::Job(facts) => std::iter::once(facts.sentence()).chain(facts.lines()).collect(),
         Observed::Disruption(d) if d.autoscalers.is_empty() && d.budgets.is_empty() => {
             vec!["no autoscaler, no disruption budget".to_owned()]
         }

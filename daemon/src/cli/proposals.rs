@@ -213,6 +213,7 @@ fn asks(measure: &Measure) -> String {
                 format!("container {container} still has the memory limit {limit}")
             }
             ClusterCondition::PodReplaced { pod } => format!("pod {} of that uid is gone", pod.name),
+            ClusterCondition::JobComplete { job, .. } => format!("{job} is Complete"),
             ClusterCondition::RestartIs { at, .. } => {
                 format!("it still says that it was restarted at {at}, and has the approved template")
             }

@@ -31,6 +31,11 @@ pub struct JobFacts {
 }
 
 impl JobFacts {
+    /// The uid of the failed Job that this one says it was made of.
+    pub fn rerun_of(&self) -> Option<&str> {
+        self.meta.labels.all.get(nightshift_model::rerun::RERUN_OF).map(|uid| &**uid)
+    }
+
     pub(crate) fn share(&mut self, pool: &mut Pool) {
         self.meta.share(pool);
         self.failure.share(pool);

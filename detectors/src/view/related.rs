@@ -2,9 +2,9 @@
 
 use super::View;
 use crate::facts::{
-    ClaimFacts, Fact, Facts, Hook, IngressFacts, MutatingFacts, QuotaFacts, Truth, ValidatingFacts,
+    ClaimFacts, Fact, Facts, Hook, IngressFacts, JobFacts, MutatingFacts, QuotaFacts, Truth, ValidatingFacts,
 };
-use nightshift_model::ObjectRef;
+use nightshift_model::{Kind, ObjectRef, rerun};
 
 /// Scopes to look at again when this object comes, changes or goes.
 pub(super) fn to(view: &View, fact: &Fact) -> Vec<ObjectRef> {
@@ -22,12 +22,18 @@ pub(super) fn to(view: &View, fact: &Fact) -> Vec<ObjectRef> {
         Fact::Deployment(deployment) if deployment.failure.status == Truth::True => {
             view.all::<QuotaFacts>(&meta.namespace).map(Facts::object).collect()
         }
+        Fact::Job(job) => {
+            let of = |uid| ObjectRef::new(Kind::Job, &meta.namespace, "", uid);
+            let first = job.rerun_of().and_then(|uid| view.get(&of(uid)));
+            let again = view.by_name::<JobFacts>(&meta.namespace, &rerun::name(&meta.name, &meta.uid));
+            let scopes = first.map(|fact| view.scope_of(fact)).into_iter();
+            scopes.chain(again.map(Facts::object)).collect()
+        }
         Fact::Deployment(_)
         | Fact::Pod(_)
         | Fact::ReplicaSet(_)
         | Fact::StatefulSet(_)
         | Fact::DaemonSet(_)
-        | Fact::Job(_)
         | Fact::CronJob(_)
         | Fact::HorizontalPodAutoscaler(_)
         | Fact::PodDisruptionBudget(_)

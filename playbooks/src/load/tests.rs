@@ -27,6 +27,7 @@ fn the_shipped_playbooks_load() {
             "restart-daemon-set",
             "restart-deployment",
             "restart-stateful-set",
+            "re-run-job",
             "rollback-daemon-set",
             "rollback-deployment",
             "rollback-stateful-set",

@@ -85,6 +85,10 @@ fn written(plan: &Plan) -> ClusterCondition {
         Plan::Action(ActionKind::DeletePod) => {
             ClusterCondition::PodReplaced { pod: ObjectRef::new(Kind::Pod, "shop", "cart-1", "uid-pod") }
         }
+        Plan::Action(ActionKind::ReRunJob) => {
+            let job = ObjectRef::new(Kind::Job, "shop", "import-rerun-0a1b2c3d", "");
+            ClusterCondition::JobComplete { job, of: "uid-job".to_owned() }
+        }
         Plan::Action(ActionKind::Restart) => {
             let at = nightshift_model::Timestamp::from_second(1_772_330_400);
             ClusterCondition::RestartIs { at, template: Digest([7; 32]) }
@@ -118,6 +122,7 @@ fn told(spec: &VerificationSpec) -> Vec<String> {
                         format!("memory limit of {container} is {limit}")
                     }
                     ClusterCondition::PodReplaced { pod } => format!("{pod} is gone"),
+                    ClusterCondition::JobComplete { job, of } => format!("{job} of {of} is complete"),
                     ClusterCondition::RestartIs { at, template } => {
                         format!("restarted at {at}, template {}", template.short())
                     }

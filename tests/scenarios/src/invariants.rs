@@ -3,7 +3,7 @@
 
 use crate::history::Log;
 use crate::wire::{step, user};
-use nightshift_engine::actions::restart;
+use nightshift_engine::actions::{re_run_job, restart};
 use nightshift_engine::normal::template_digest;
 use nightshift_model::measure::Value as Said;
 use nightshift_model::{
@@ -124,6 +124,11 @@ fn op_of(body: &[u8]) -> Option<OpId> {
 
 /// The one replaced value is the one that was sealed by its hash, and nothing else is replaced but the mark.
 fn content(body: &[u8], plan: &Plan) -> bool {
+    if let (Action::ReRunJob { body: sealed, .. }, Ok(sent)) = (&plan.action, serde_json::from_slice(body)) {
+        let sent: Value = sent;
+        let mark = sent.pointer("/metadata/annotations/nightshift.dev~1claim").and_then(Value::as_str);
+        return re_run_job::is_sealed(&sent, *sealed) && mark == Some(format!("done:{}", plan.op).as_str());
+    }
     let patch: Vec<Value> = serde_json::from_slice(body).unwrap_or_default();
     let field = |op: &Value, name: &str| op.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let ours = |op: &&Value| field(op, "path").contains("nightshift.dev~1claim");

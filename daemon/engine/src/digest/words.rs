@@ -153,6 +153,7 @@ pub fn action(action: &Action) -> String {
             format!("delete pod {} of {}", visible(&target.name), visible(&workload.to_string()))
         }
         Action::Restart { target, .. } => format!("restart {}", visible(&target.to_string())),
+        Action::ReRunJob { target, .. } => format!("run {} again", visible(&target.to_string())),
     }
 }
 

@@ -11,6 +11,7 @@ mod disruption;
 mod events;
 mod gitops;
 mod healthy;
+mod job;
 mod memory;
 mod node;
 pub(crate) mod pods;
@@ -57,6 +58,7 @@ pub fn reads(request: &EvidenceRequest) -> Vec<Read> {
         Tool::Events { about } => events::reads(about),
         Tool::Rollouts { target, selector } => rollouts::reads(target, selector),
         Tool::Node { name } => node::reads(name),
+        Tool::Job { target } => job::reads(target),
         Tool::Disruption { target } => disruption::reads(target),
         Tool::Memory { target, .. } => memory::reads(target),
         Tool::GitOps { owner } => gitops::reads(owner),
@@ -99,6 +101,7 @@ fn observe(tool: &Tool, raw: &Raw) -> Result<Observed, Refusal> {
         Tool::Events { .. } => events::observe(parts),
         Tool::Rollouts { target, .. } => rollouts::observe(parts, target),
         Tool::Node { name } => node::observe(parts, name),
+        Tool::Job { target } => job::observe(parts, target),
         Tool::Disruption { target } => disruption::observe(parts, target),
         Tool::Memory { target, container } => memory::observe(parts, target, container),
         Tool::GitOps { owner } => gitops::observe(parts, owner),

@@ -136,6 +136,8 @@ fn no_question_reaches_a_secret() {
         let tools = [
             Tool::Workload { target: object.clone() },
             Tool::Disruption { target: object.clone() },
+            Tool::Job { target: ObjectRef { kind: Kind::Job, uid: "u".to_owned(), ..object.clone() } },
+            Tool::Job { target: ObjectRef::new(Kind::Job, "shop", "cart", name) },
             Tool::Memory { target: object.clone(), container: "app".to_owned() },
             Tool::PreviousLog {
                 pod: ObjectRef { kind: Kind::Pod, ..object.clone() },
@@ -199,6 +201,7 @@ fn any_tool() -> impl Strategy<Value = Tool> {
         Tool::Rollouts { target: target.clone(), selector: "app=cart".into() },
         Tool::Node { name: "cart".into() },
         Tool::Disruption { target: target.clone() },
+        Tool::Job { target: ObjectRef::new(Kind::Job, "shop", "cart", "u") },
         Tool::Memory { target: target.clone(), container: "app".into() },
         Tool::Changes { target: target.clone(), config_maps: vec!["cart".into(), "../x".into()] },
         Tool::Healthy { target },

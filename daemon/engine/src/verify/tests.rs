@@ -187,6 +187,53 @@ fn a_deleted_pod_is_gone_by_its_uid_and_a_cut_list_says_nothing() {
 }
 
 #[test]
+fn a_job_that_was_made_proves_itself_when_it_is_complete_and_says_nothing_while_it_runs() {
+    use nightshift_model::{Kind, ObjectRef};
+    let name = "sync-rerun-1a2b3c4d";
+    let condition = ClusterCondition::JobComplete {
+        job: ObjectRef::new(Kind::Job, "shop", name, ""),
+        of: "uid-1".to_owned(),
+    };
+    let target = ObjectRef::new(Kind::Job, "shop", "sync", "uid-1");
+    let check = Check::Cluster { condition, target };
+    let measure = Measure { name: "job-complete".to_owned(), check, red_first: true };
+    assert_eq!(reads(&measure, "any").len(), 1);
+    let said = |part: RawPart, stage: Stage| {
+        let request =
+            MeasureRequest { stage, measures: vec![measure.clone()], selector: String::new(), since: None };
+        let raw = [Raw { parts: vec![part] }];
+        measurement(&request, &raw, Seconds(120), at(200)).readings.remove(0).value
+    };
+    let gone = || RawPart::Body { status: 404, body: b"{}".to_vec(), cut: false };
+    assert!(matches!(said(gone(), Stage::Before), Said::Fails(_)));
+    assert_eq!(why(said(gone(), Stage::After)), Some(NoData::Empty), "what is gone is no success");
+    let job = |of: &str, condition: &str, status: &str| {
+        let conditions = json!([{"type": condition, "status": status, "reason": "R"}]);
+        body(&json!({"metadata": {"name": name, "labels": {"nightshift.dev/rerun-of": of}},
+            "status": {"succeeded": 1, "conditions": conditions}}))
+    };
+    let holds = Said::Holds("Complete, pods that succeeded: 1".to_owned());
+    assert_eq!(said(job("uid-1", "Complete", "True"), Stage::After), holds);
+    assert_eq!(
+        said(job("uid-1", "Failed", "True"), Stage::After),
+        Said::Fails("it failed too: R".to_owned())
+    );
+    for part in [job("uid-1", "Complete", "False"), job("uid-1", "Suspended", "True")] {
+        assert_eq!(why(said(part, Stage::After)), Some(NoData::Empty));
+    }
+    for of in ["", "uid-2", "uid-1 "] {
+        assert!(matches!(said(job(of, "Complete", "True"), Stage::After), Said::Fails(_)), "{of}");
+    }
+    let cut = RawPart::Body { status: 200, body: b"{}".to_vec(), cut: true };
+    let refused = RawPart::Body { status: 403, body: b"{}".to_vec(), cut: false };
+    let lost = RawPart::Failed { why: NotChecked::TimedOut, detail: String::new() };
+    for part in [cut, refused, lost] {
+        assert!(matches!(said(part.clone(), Stage::After), Said::NoData { .. }), "{part:?}");
+    }
+    assert!(matches!(said(body(&json!("x")), Stage::After), Said::Fails(_)));
+}
+
+#[test]
 fn who_undid_a_write_is_named_and_who_was_there_before_is_not_accused() {
     let entry = |manager: &str, second: u64| json!({"manager": manager, "time": at(second).to_string(), "fieldsV1": {"f:spec": {"f:template": {}}}});
     let live = |entries: Value| json!({"metadata": {"managedFields": entries}});

@@ -6,6 +6,7 @@ mod container;
 mod daemon_set;
 mod deployment;
 mod event;
+pub(crate) mod job;
 mod pod;
 mod replica_set;
 mod revision;
@@ -18,7 +19,7 @@ use serde_json::{Value, json};
 use crate::Sim;
 use crate::fault::Fault;
 use crate::kind::{
-    CONTROLLER_REVISION, DAEMON_SET, DEPLOYMENT, Key, NODE, PDB, POD, REPLICA_SET, STATEFUL_SET,
+    CONTROLLER_REVISION, DAEMON_SET, DEPLOYMENT, JOB, Key, NODE, PDB, POD, REPLICA_SET, STATEFUL_SET,
 };
 use crate::managed::By;
 use crate::value::{list, put, stamp, text};
@@ -38,6 +39,8 @@ pub(crate) enum Work {
     StatefulSet(Key),
     /// The same for a DaemonSet.
     DaemonSet(Key),
+    /// Count a Job's pods, and make the next one.
+    Job(Key),
     /// Roll out.
     Deployment(Key),
     /// Count a disruption budget.
@@ -60,6 +63,7 @@ impl Sim {
             Work::ReplicaSet(key) => self.sync_replica_set(key),
             Work::StatefulSet(key) => self.sync_stateful_set(key),
             Work::DaemonSet(key) => self.sync_daemon_set(key),
+            Work::Job(key) => self.sync_job(key),
             Work::Deployment(key) => self.sync_deployment(key),
             Work::Budget(key) => self.sync_budget(key),
             Work::Revert(key) => self.revert(key),
@@ -115,7 +119,7 @@ pub(crate) fn wake(sim: &mut Sim, key: &Key, before: Option<&Value>, after: Opti
     let owned_by =
         owner(object).map(|owner| (text(owner, "/kind").to_owned(), text(owner, "/name").to_owned()));
     let owner_name = owned_by.as_ref().map(|(_, name)| name.clone());
-    let owners = [DEPLOYMENT, REPLICA_SET, STATEFUL_SET, DAEMON_SET];
+    let owners = [DEPLOYMENT, REPLICA_SET, STATEFUL_SET, DAEMON_SET, JOB];
     if after.is_none() && owners.iter().any(|kind| key.is(kind)) {
         sim.soon(Work::Collect(text(object, "/metadata/uid").to_owned()));
     }
@@ -136,6 +140,8 @@ pub(crate) fn wake(sim: &mut Sim, key: &Key, before: Option<&Value>, after: Opti
         sim.soon(Work::StatefulSet(key.clone()));
     } else if key.is(&DAEMON_SET) {
         sim.soon(Work::DaemonSet(key.clone()));
+    } else if key.is(&JOB) {
+        sim.soon(Work::Job(key.clone()));
     } else if key.is(&REPLICA_SET) {
         sim.soon(Work::ReplicaSet(key.clone()));
         if let Some(name) = owner_name {
@@ -153,6 +159,8 @@ pub(crate) fn wake(sim: &mut Sim, key: &Key, before: Option<&Value>, after: Opti
             sim.soon(Work::StatefulSet(STATEFUL_SET.key(&key.ns, name)));
         } else if let Some(("DaemonSet", name)) = above {
             sim.soon(Work::DaemonSet(DAEMON_SET.key(&key.ns, name)));
+        } else if let Some(("Job", name)) = above {
+            sim.soon(Work::Job(JOB.key(&key.ns, name)));
         } else if let Some(set) = owner_name.map(|name| REPLICA_SET.key(&key.ns, &name)) {
             let above = sim.store.get(&set).and_then(|set| Some(text(owner(set)?, "/name").to_owned()));
             if let (Some(name), None) = (above, after) {

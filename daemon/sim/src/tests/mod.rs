@@ -3,6 +3,7 @@
 mod api;
 mod crash;
 mod faults;
+mod jobs;
 mod rollout;
 mod sets;
 mod watches;

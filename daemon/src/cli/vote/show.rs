@@ -21,6 +21,9 @@ pub(super) fn page(screen: &Screen, proposal: &Proposal) -> String {
                 "with the annotation above, on the template of {source} whose SHA-256 without it is {value}; another one is refused"
             )
         }
+        Sealed::Reference { source, value, .. } if matches!(plan.action, Action::ReRunJob { .. }) => {
+            format!("with the copy of {source} whose SHA-256 is {value}; another one is refused")
+        }
         Sealed::Reference { source, value, .. } => {
             format!("with the value of {source} whose SHA-256 is {value}; another one is refused")
         }

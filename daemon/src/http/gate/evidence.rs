@@ -68,6 +68,7 @@ fn title(piece: &Evidence) -> &'static str {
         "events" => "Events",
         "rollouts" => "Revisions and what changed",
         "node" => "The node",
+        "job" => "The Job",
         "disruption" => "Autoscalers and disruption budgets",
         "gitops" => "Who owns it in Git",
         "changes" => "What changed around it",
@@ -104,6 +105,10 @@ fn tell(view: &mut EvidenceView, facts: &Observed, now: Timestamp, zone: &jiff::
         }
         Observed::Rollouts(rollouts) => revisions(view, rollouts, now, zone),
         Observed::Node(facts) => node(view, facts),
+        Observed::Job(facts) => {
+            view.gist = facts.sentence();
+            view.lines = facts.lines();
+        }
         Observed::Disruption(facts) => disruption(view, facts),
         Observed::Memory(facts) => {
             view.gist = facts.sentence();

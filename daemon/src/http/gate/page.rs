@@ -142,6 +142,7 @@ pub(super) fn sentence(action: &Action) -> String {
             format!("Delete pod {} of {workload}", target.name)
         }
         Action::Restart { target, .. } => format!("Restart {target}"),
+        Action::ReRunJob { target, .. } => format!("Run {target} again"),
     }
 }
 
@@ -507,6 +508,11 @@ fn by_reference(proposal: &Proposal, desk: &Desk<'_>) -> String {
         return format!(
             "{source} gets the annotation that says it was restarted at {at}; with another template than it has now, this \
              is refused."
+        );
+    }
+    if let Action::ReRunJob { version, .. } = &plan.action {
+        return format!(
+            "A copy of {source} as it stands at resourceVersion {version}; once anything is written on it, this is refused."
         );
     }
     let seen = match plan.action.revision().map(|to| to.healthy_at) {

@@ -89,6 +89,7 @@ fn asks(measure: &Measure) -> String {
                 format!("Container {container} of {target} still has the memory limit {limit}")
             }
             ClusterCondition::PodReplaced { pod } => format!("Pod {} of that uid is gone", pod.name),
+            ClusterCondition::JobComplete { job, .. } => format!("{job} is Complete"),
             ClusterCondition::RestartIs { at, .. } => {
                 format!("{target} still says that it was restarted at {at}, and has the approved template")
             }
