@@ -189,7 +189,7 @@ fn judge(case: &Case<'_>) -> Verdict {
     let (run, restarts) = match &c.state {
         State::Running { since } => (*since, c.restarts.saturating_sub(1)),
         State::Terminated(end) if !failing => (end.started, c.restarts.saturating_sub(1)),
-        State::Terminated(_) | State::Waiting { .. } | State::Unknown => (None, c.restarts),
+        State::Terminated(_) | State::Waiting(_) | State::Unknown => (None, c.restarts),
     };
     let Some(end) = last_exit(c, pod.restarts) else {
         // The kubelet says it loops and has lost the exit.
@@ -213,7 +213,7 @@ fn judge(case: &Case<'_>) -> Verdict {
                     || was_ready > Seconds(0)
                     || outlives(end, run, due_at)
             }
-            State::Running { .. } | State::Terminated(_) | State::Waiting { .. } | State::Unknown => !failing,
+            State::Running { .. } | State::Terminated(_) | State::Waiting(_) | State::Unknown => !failing,
         };
         if settled {
             return Verdict::Fine;
@@ -229,7 +229,7 @@ fn judge(case: &Case<'_>) -> Verdict {
 }
 
 fn is_backing_off(c: &Container) -> bool {
-    matches!(&c.state, State::Waiting { reason, .. } if &**reason == "CrashLoopBackOff")
+    matches!(&c.state, State::Waiting(wait) if &*wait.reason == "CrashLoopBackOff")
 }
 
 /// Whether the kubelet will start it again: main containers by the pod's policy, sidecars always, init containers
@@ -248,7 +248,7 @@ fn is_restart_due(c: &Container, policy: RestartPolicy) -> bool {
 pub(crate) fn last_exit(c: &Container, policy: RestartPolicy) -> Option<&Termination> {
     match &c.state {
         State::Terminated(end) if is_restart_due(c, policy) => Some(end),
-        State::Terminated(_) | State::Running { .. } | State::Waiting { .. } | State::Unknown => {
+        State::Terminated(_) | State::Running { .. } | State::Waiting(_) | State::Unknown => {
             c.last.as_deref()
         }
     }
@@ -275,7 +275,7 @@ fn ready_since(case: &Case<'_>, exit_at: Timestamp) -> Timestamp {
     let run = match &case.container.state {
         State::Running { since } => *since,
         State::Terminated(end) => end.finished,
-        State::Waiting { .. } | State::Unknown => None,
+        State::Waiting(_) | State::Unknown => None,
     };
     pod.into_iter().chain(run).fold(exit_at, Timestamp::max)
 }

@@ -37,7 +37,7 @@ fn nothing_made(pod: &PodFacts) -> bool {
     let main = pod.containers.iter().filter(|c| c.role == Role::Main).count();
     main > 0
         && pod.containers.iter().all(|c| match &c.state {
-            State::Waiting { reason, .. } => matches!(&**reason, "ContainerCreating" | "PodInitializing"),
+            State::Waiting(wait) => matches!(&*wait.reason, "ContainerCreating" | "PodInitializing"),
             State::Unknown => true,
             State::Running { .. } | State::Terminated(_) => false,
         })

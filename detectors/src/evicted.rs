@@ -83,7 +83,7 @@ fn eviction<'a>(at: &Look<'a>, pod: &'a PodFacts) -> Option<Eviction<'a>> {
     if over && &*pod.reason == "Evicted" {
         let ended = pod.containers.iter().filter_map(|c| match &c.state {
             State::Terminated(end) => end.finished,
-            State::Running { .. } | State::Waiting { .. } | State::Unknown => None,
+            State::Running { .. } | State::Waiting(_) | State::Unknown => None,
         });
         let when = ended.max().or(pod.ready.since).or_else(|| at.view.first_seen(&pod.meta.uid))?;
         return Some(Eviction { pod, at: when, message: &pod.message });

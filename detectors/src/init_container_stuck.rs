@@ -73,6 +73,6 @@ impl Detector for InitContainerStuck {
 fn running(pod: &PodFacts) -> Option<(&Container, Timestamp)> {
     pod.containers.iter().filter(|c| c.role == Role::Init).find_map(|c| match &c.state {
         State::Running { since } => Some((c, (*since)?)),
-        State::Waiting { .. } | State::Terminated(_) | State::Unknown => None,
+        State::Waiting(_) | State::Terminated(_) | State::Unknown => None,
     })
 }

@@ -112,7 +112,7 @@ fn ended(pod: &PodFacts) -> Option<(String, Exit)> {
     pod.containers.iter().filter(|c| c.role != Role::Sidecar).find_map(|c| {
         let end = match &c.state {
             State::Terminated(end) => Some(end),
-            State::Waiting { .. } | State::Running { .. } | State::Unknown => c.last.as_ref(),
+            State::Waiting(_) | State::Running { .. } | State::Unknown => c.last.as_ref(),
         };
         let end = end.filter(|end| end.code != 0)?;
         let exit = Exit { code: end.code, class: ExitClass::of(end.code, &end.reason), at: end.finished };

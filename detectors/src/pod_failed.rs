@@ -91,7 +91,7 @@ fn is_failed(pod: &PodFacts) -> bool {
 fn failed(pod: &PodFacts) -> Option<(&Container, &Termination)> {
     let ends = pod.containers.iter().filter(|c| c.role != Role::Sidecar).filter_map(|c| match &c.state {
         State::Terminated(end) => Some((c, &**end)),
-        State::Running { .. } | State::Waiting { .. } | State::Unknown => None,
+        State::Running { .. } | State::Waiting(_) | State::Unknown => None,
     });
     ends.filter(|(_, end)| end.code != 0).max_by_key(|(_, end)| end.finished)
 }

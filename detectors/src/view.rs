@@ -6,7 +6,10 @@
 use crate::facts::{
     DeploymentFacts, EventFacts, Fact, Facts, Meta, NodeFacts, Owner, PodFacts, Pool, ReplicaSetFacts,
 };
+use groups::Groups;
 use nightshift_model::{Kind, ObjectRef, Timestamp};
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -41,13 +44,13 @@ pub enum Delta {
 /// Facts of the whole cluster. See [`Fact`] for their size.
 #[derive(Debug, Default)]
 pub struct View {
-    held: BTreeMap<Arc<str>, Held>,
-    /// (owner's uid, object's uid): objects by controller, Events by whom they are about.
-    owned: BTreeSet<(Arc<str>, Arc<str>)>,
+    held: BTreeSet<Held>,
+    /// Objects by the uid of their controller, Events by whom they are about.
+    owned: Groups,
     /// Uids by kind, namespace and name, of the kinds that are asked for by name: not of pods, ReplicaSets and Events.
     named: BTreeMap<Kind, BTreeMap<Place, Arc<str>>>,
-    /// (namespace, uid) of every pod: selectors ask a namespace, not the cluster.
-    placed: BTreeSet<(Arc<str>, Arc<str>)>,
+    /// Pods by namespace: selectors ask a namespace, not the cluster.
+    placed: Groups,
     /// While a kind is listed again: uids that the list has not shown yet.
     unseen: BTreeMap<Kind, BTreeSet<Arc<str>>>,
     synced: BTreeSet<Kind>,
@@ -64,6 +67,7 @@ const GONE_MAX: usize = 1000;
 /// Namespace and name.
 type Place = (Arc<str>, Arc<str>);
 
+/// An object, filed by its uid.
 #[derive(Debug)]
 struct Held {
     fact: Fact,
@@ -71,6 +75,38 @@ struct Held {
     /// When it last became another; `None` while it is as it was first seen.
     changed: Option<Timestamp>,
 }
+
+impl Held {
+    fn uid(&self) -> &Arc<str> {
+        &self.fact.meta().uid
+    }
+}
+
+impl Borrow<str> for Held {
+    fn borrow(&self) -> &str {
+        self.uid()
+    }
+}
+
+impl Ord for Held {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.uid().cmp(other.uid())
+    }
+}
+
+impl PartialOrd for Held {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Held {
+    fn eq(&self, other: &Self) -> bool {
+        self.uid() == other.uid()
+    }
+}
+
+impl Eq for Held {}
 
 impl View {
     /// Kinds without which no detector can judge a workload.
@@ -89,8 +125,8 @@ impl View {
                 }
             }
             Delta::Relisting { kind } => {
-                let all = self.held.iter().filter(|(_, held)| held.fact.kind() == kind);
-                let all = all.map(|(uid, _)| uid.clone()).collect();
+                let all = self.held.iter().filter(|held| held.fact.kind() == kind);
+                let all = all.map(|held| held.uid().clone()).collect();
                 self.unseen.insert(kind, all);
             }
             Delta::Synced { kind } => {
@@ -112,25 +148,26 @@ impl View {
             unseen.remove(&uid);
         }
         let (mut first_seen, mut changed) = (now, None);
-        if let Some(held) = self.held.get_mut(&uid) {
-            let known = held.fact.meta().version;
-            if version != 0 && version < known {
-                return;
-            }
+        if self.held.get(&*uid).is_some_and(|held| version != 0 && version < held.fact.meta().version) {
+            return;
+        }
+        if let Some(mut held) = self.held.take(&*uid) {
             held.fact.meta_mut().version = version;
-            if held.fact == fact {
+            (first_seen, changed) = (held.first_seen, Some(now));
+            let same = held.fact == fact;
+            self.held.insert(held);
+            if same {
                 return;
             }
-            (first_seen, changed) = (held.first_seen, Some(now));
         }
         touched.extend(self.scope_of_uid(&uid));
         fact.share(&mut self.pool);
         self.unlink(&uid);
         if let Some(owner) = owner_uid(&fact) {
-            self.owned.insert((owner, uid.clone()));
+            self.owned.add(owner, uid.clone());
         }
         if let Fact::Pod(pod) = &fact {
-            self.placed.insert((pod.meta.namespace.clone(), uid.clone()));
+            self.placed.add(pod.meta.namespace.clone(), uid.clone());
         }
         let place = (fact.meta().namespace.clone(), fact.meta().name.clone());
         if is_remembered(&fact) {
@@ -141,14 +178,14 @@ impl View {
         }
         let related = related::to(self, &fact);
         touched.extend(related);
-        self.held.insert(uid.clone(), Held { fact, first_seen, changed });
+        self.held.replace(Held { fact, first_seen, changed });
         touched.extend(self.scope_of_uid(&uid));
     }
 
     fn remove(&mut self, uid: &Arc<str>, now: Timestamp, touched: &mut BTreeSet<ObjectRef>) {
         touched.extend(self.scope_of_uid(uid));
         self.unlink(uid);
-        if let Some(held) = self.held.remove(uid) {
+        if let Some(held) = self.held.take(&**uid) {
             if let Some(unseen) = self.unseen.get_mut(&held.fact.kind()) {
                 unseen.remove(uid);
             }
@@ -175,12 +212,12 @@ impl View {
     }
 
     fn unlink(&mut self, uid: &Arc<str>) {
-        let Some(fact) = self.held.get(uid).map(|held| &held.fact) else { return };
+        let Some(fact) = self.held.get(&**uid).map(|held| &held.fact) else { return };
         if let Some(owner) = owner_uid(fact) {
-            self.owned.remove(&(owner, uid.clone()));
+            self.owned.remove(&owner, uid);
         }
         if let Fact::Pod(pod) = fact {
-            self.placed.remove(&(pod.meta.namespace.clone(), uid.clone()));
+            self.placed.remove(&pod.meta.namespace, uid);
         }
         if let Some(named) = self.named.get_mut(&fact.kind()) {
             let place = (fact.meta().namespace.clone(), fact.meta().name.clone());
@@ -203,7 +240,7 @@ impl View {
     pub fn scope_of(&self, fact: &Fact) -> ObjectRef {
         let owner = match fact {
             Fact::Event(event) => {
-                return match self.held.get(&event.about.uid).map(|held| &held.fact) {
+                return match self.held.get(&*event.about.uid).map(|held| &held.fact) {
                     None | Some(Fact::Event(_)) => event.about.object(),
                     Some(known) => self.scope_of(known),
                 };
@@ -230,7 +267,7 @@ impl View {
             | Fact::Node(_) => None,
         };
         let Some(owner) = owner else { return fact.object() };
-        let known = self.held.get(&owner.uid).map(|held| &held.fact);
+        let known = self.held.get(&*owner.uid).map(|held| &held.fact);
         if known.is_some_and(|known| !is_own(fact, known)) {
             return fact.object();
         }
@@ -243,7 +280,7 @@ impl View {
 
     /// Every scope there is, sorted: for the first look and for sweeps.
     pub fn scopes(&self) -> Vec<ObjectRef> {
-        let facts = self.held.values().map(|held| &held.fact).filter(|fact| fact.kind() != Kind::Event);
+        let facts = self.held.iter().map(|held| &held.fact).filter(|fact| fact.kind() != Kind::Event);
         let all: BTreeSet<ObjectRef> = facts.map(|fact| self.scope_of(fact)).collect();
         all.into_iter().collect()
     }
@@ -260,7 +297,7 @@ impl View {
 
     /// The facts of an object, by uid; by kind and name when it has none.
     pub fn get(&self, object: &ObjectRef) -> Option<&Fact> {
-        self.held.get(&self.find(object)?).map(|held| &held.fact)
+        self.held.get(&*self.find(object)?).map(|held| &held.fact)
     }
 
     /// When the view first held this uid: stands in where an object has no time of its own.
@@ -326,7 +363,7 @@ impl View {
     /// Pods of a scope by name. Empty for a ReplicaSet or a Job that has an owner: its pods belong to that scope.
     pub fn pods_of(&self, scope: &ObjectRef) -> Vec<&PodFacts> {
         let Some(uid) = self.uid_of(scope) else { return Vec::new() };
-        let held = self.held.get(&uid).map(|held| &held.fact);
+        let held = self.held.get(&*uid).map(|held| &held.fact);
         let own = held.filter(|fact| fact.kind() == Kind::Pod && self.scope_of(fact) == *scope);
         let led = match held {
             Some(Fact::ReplicaSet(_) | Fact::Job(_)) => held.is_some_and(|fact| fact.meta().owner.is_some()),
@@ -356,11 +393,8 @@ impl View {
 
     /// What this object controls, Events about it among them. Who names it as owner and cannot be its own is left out.
     pub fn owned_by<'a>(&'a self, uid: &str) -> impl Iterator<Item = &'a Fact> + use<'a> {
-        let from: (Arc<str>, Arc<str>) = (uid.into(), Arc::default());
-        let uid = from.0.clone();
-        let owner = self.held.get(&uid).map(|held| &held.fact);
-        let pairs = self.owned.range(from..).take_while(move |(of, _)| *of == uid);
-        let facts = pairs.filter_map(|(_, uid)| self.held.get(uid)).map(|held| &held.fact);
+        let owner = self.held.get(uid).map(|held| &held.fact);
+        let facts = self.owned.of(uid).filter_map(|uid| self.held.get(&**uid)).map(|held| &held.fact);
         facts.filter(move |fact| {
             // A Node that is not held is no owner to be looked for: it is filed by its name.
             let may = || {
@@ -378,7 +412,7 @@ impl View {
         let from = (Arc::<str>::from(namespace), Arc::<str>::default());
         let places = named.flat_map(move |named| named.range(from.clone()..));
         let places = places.take_while(move |((place, _), _)| namespace.is_empty() || **place == *namespace);
-        places.filter_map(|(_, uid)| self.held.get(uid)).filter_map(|held| T::of(&held.fact))
+        places.filter_map(|(_, uid)| self.held.get(&**uid)).filter_map(|held| T::of(&held.fact))
     }
 
     /// The facts of an object of a known kind, by uid; by name when it has none.
@@ -393,20 +427,18 @@ impl View {
 
     /// Every pod, in no useful order: for questions that no owner answers, as of selectors.
     pub fn pods(&self) -> impl Iterator<Item = &PodFacts> {
-        self.held.values().filter_map(|held| PodFacts::of(&held.fact))
+        self.held.iter().filter_map(|held| PodFacts::of(&held.fact))
     }
 
     /// Every pod of a namespace, in no useful order.
     pub fn pods_in<'a>(&'a self, namespace: &str) -> impl Iterator<Item = &'a PodFacts> + use<'a> {
-        let from: (Arc<str>, Arc<str>) = (namespace.into(), Arc::default());
-        let namespace = from.0.clone();
-        let here = self.placed.range(from..).take_while(move |(place, _)| *place == namespace);
-        here.filter_map(|(_, uid)| self.held.get(uid)).filter_map(|held| PodFacts::of(&held.fact))
+        let here = self.placed.of(namespace).filter_map(|uid| self.held.get(&**uid));
+        here.filter_map(|held| PodFacts::of(&held.fact))
     }
 
     /// Every ReplicaSet of a namespace, in no useful order.
     pub fn replica_sets<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a ReplicaSetFacts> {
-        let all = self.held.values().filter_map(|held| ReplicaSetFacts::of(&held.fact));
+        let all = self.held.iter().filter_map(|held| ReplicaSetFacts::of(&held.fact));
         all.filter(move |set| &*set.meta.namespace == namespace)
     }
 
@@ -417,8 +449,8 @@ impl View {
 
     /// The uid of an object that is held.
     fn find(&self, object: &ObjectRef) -> Option<Arc<str>> {
-        if let Some((uid, held)) = self.held.get_key_value(object.uid.as_str()) {
-            return (held.fact.kind() == object.kind).then(|| uid.clone());
+        if let Some(held) = self.held.get(object.uid.as_str()) {
+            return (held.fact.kind() == object.kind).then(|| held.uid().clone());
         }
         let same = |fact: &Fact| {
             let meta = fact.meta();
@@ -428,7 +460,7 @@ impl View {
             return None;
         }
         if matches!(object.kind, Kind::Pod | Kind::ReplicaSet | Kind::Event) {
-            return self.held.iter().find(|(_, held)| same(&held.fact)).map(|(uid, _)| uid.clone());
+            return self.held.iter().find(|held| same(&held.fact)).map(|held| held.uid().clone());
         }
         let place = (object.namespace.as_str().into(), object.name.as_str().into());
         self.named.get(&object.kind)?.get(&place).cloned()
@@ -516,6 +548,7 @@ fn is_own(fact: &Fact, owner: &Fact) -> bool {
 
 mod departed;
 mod filled;
+mod groups;
 mod related;
 #[cfg(test)]
 mod tests;

@@ -35,8 +35,8 @@ pub(crate) fn waiting<'a>(at: &Look<'a>, reasons: &[&str]) -> Vec<Waits<'a>> {
     let mut all = Vec::new();
     for pod in at.staying() {
         let first = pod.containers.iter().find_map(|container| match &container.state {
-            State::Waiting { reason, message } if reasons.contains(&&**reason) => Some((container, message)),
-            State::Waiting { .. } | State::Running { .. } | State::Terminated(_) | State::Unknown => None,
+            State::Waiting(wait) if reasons.contains(&&*wait.reason) => Some((container, &wait.message)),
+            State::Waiting(_) | State::Running { .. } | State::Terminated(_) | State::Unknown => None,
         });
         if let Some((container, message)) = first {
             all.push(Waits { pod, container, message, since: could_run(at, pod, container) });
@@ -82,7 +82,7 @@ pub(crate) fn report<'a>(
 fn could_run(at: &Look<'_>, pod: &PodFacts, container: &Container) -> Timestamp {
     let ended = |c: &Container| match &c.state {
         State::Terminated(end) => end.finished,
-        State::Running { .. } | State::Waiting { .. } | State::Unknown => None,
+        State::Running { .. } | State::Waiting(_) | State::Unknown => None,
     };
     let before = pod.containers.iter().take_while(|c| c.name != container.name);
     let before = before.filter(|c| c.role == Role::Init).filter_map(ended);

@@ -3,6 +3,7 @@
 //! A watch that stops at one odd object blinds nightshift for its whole kind, so a field that cannot be read is
 //! treated as missing. What still fails is text that is not JSON, or that says one field twice.
 
+use super::rare::{Empty, Rare};
 use nightshift_model::Timestamp;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -183,6 +184,15 @@ impl Take for Option<Timestamp> {
 impl Take for Box<[Arc<str>]> {
     fn list<'de, A: SeqAccess<'de>>(seq: A) -> Result<Self, A::Error> {
         Vec::<Arc<str>>::list(seq).map(Vec::into_boxed_slice)
+    }
+}
+
+impl<T: Take + Empty> Take for Rare<T> {
+    fn list<'de, A: SeqAccess<'de>>(seq: A) -> Result<Self, A::Error> {
+        T::list(seq).map(Self::from)
+    }
+    fn map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
+        T::map(map).map(Self::from)
     }
 }
 

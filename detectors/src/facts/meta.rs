@@ -2,9 +2,11 @@
 
 use super::lenient::{Lenient, Take, lenient, take_object};
 use super::pool::{Pool, Shared};
+use super::rare::{Rare, empty};
 use nightshift_model::{Kind, ObjectRef, Timestamp};
 use serde::Deserialize;
 use serde::de::{MapAccess, SeqAccess};
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 /// What is kept of `metadata`.
@@ -37,13 +39,13 @@ pub struct Meta {
     pub owner: Option<Shared<Owner>>,
     /// `finalizers`: who must let go of it before it is gone.
     #[serde(deserialize_with = "lenient")]
-    pub finalizers: Box<[Arc<str>]>,
+    pub finalizers: Rare<Box<[Arc<str>]>>,
     /// Its labels.
     #[serde(deserialize_with = "lenient")]
     pub labels: Shared<Labels>,
     /// The annotations that are kept.
     #[serde(deserialize_with = "lenient")]
-    pub annotations: Annotations,
+    pub annotations: Rare<Annotations>,
 }
 
 /// Labels of an object.
@@ -153,7 +155,7 @@ impl Meta {
     pub(crate) fn share(&mut self, pool: &mut Pool) {
         pool.share(&mut self.namespace);
         pool.share_labelled(&mut self.labels);
-        for finalizer in &mut self.finalizers {
+        for finalizer in self.finalizers.part().into_iter().flatten() {
             pool.share(finalizer);
         }
         if let Some(owner) = &mut self.owner {
@@ -304,46 +306,70 @@ impl Take for Truth {
     }
 }
 
-/// A condition whose type is known from the field that holds it.
+/// A condition whose type is known from the field that holds it. What it says reads like a field of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Condition {
     /// Whether it holds.
     pub status: Truth,
-    /// Why, one CamelCase word.
-    pub reason: Arc<str>,
     /// `lastTransitionTime`: since when it has this status.
     pub since: Option<Timestamp>,
+    /// Why, if it says so.
+    pub says: Rare<Says>,
+}
+
+/// What a condition says: mostly nothing, where all is well.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Says {
+    /// Why, one CamelCase word.
+    pub reason: Arc<str>,
     /// `message`, where it is kept, at most [`MESSAGE_MAX`] characters. Text of others: quoted, never followed.
     pub message: Arc<str>,
 }
 
+impl Deref for Condition {
+    type Target = Says;
+
+    fn deref(&self) -> &Says {
+        &self.says
+    }
+}
+
+impl DerefMut for Condition {
+    fn deref_mut(&mut self) -> &mut Says {
+        &mut self.says
+    }
+}
+
+empty!(Condition, Says, Annotations, Box<[Arc<str>]>);
+
 impl Condition {
     /// Without its message.
     pub(super) fn find(all: &[ConditionWire], name: &str) -> Self {
-        Self { message: Arc::default(), ..Self::with_message(all, name) }
+        let found = all.iter().find(|c| &*c.name == name);
+        found.map_or_else(Self::default, |c| Self::of(c, Arc::default()))
     }
 
     /// With its message.
     pub(super) fn with_message(all: &[ConditionWire], name: &str) -> Self {
-        all.iter().find(|c| &*c.name == name).map_or_else(Self::default, Self::of)
+        let found = all.iter().find(|c| &*c.name == name);
+        found.map_or_else(Self::default, |c| Self::of(c, c.message.0.clone()))
     }
 
     /// Every condition that is True, with its type.
     pub(super) fn all_true(all: &[ConditionWire]) -> Box<[(Arc<str>, Self)]> {
-        all.iter().filter(|c| c.status == Truth::True).map(|c| (c.name.clone(), Self::of(c))).collect()
+        let holding = all.iter().filter(|c| c.status == Truth::True);
+        holding.map(|c| (c.name.clone(), Self::of(c, c.message.0.clone()))).collect()
     }
 
-    fn of(c: &ConditionWire) -> Self {
-        Self {
-            status: c.status,
-            reason: c.reason.clone(),
-            since: c.last_transition_time,
-            message: c.message.0.clone(),
-        }
+    fn of(c: &ConditionWire, message: Arc<str>) -> Self {
+        let says = Says { reason: c.reason.clone(), message };
+        Self { status: c.status, since: c.last_transition_time, says: says.into() }
     }
 
     pub(super) fn share(&mut self, pool: &mut Pool) {
-        pool.share(&mut self.reason);
-        pool.share(&mut self.message);
+        if let Some(says) = self.says.part() {
+            pool.share(&mut says.reason);
+            pool.share(&mut says.message);
+        }
     }
 }

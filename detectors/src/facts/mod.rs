@@ -14,6 +14,7 @@ mod node;
 mod pod;
 mod pool;
 pub mod quantity;
+mod rare;
 mod replica_set;
 mod service;
 mod stateful_set;
@@ -25,11 +26,14 @@ pub use daemon_set::DaemonSetFacts;
 pub use deployment::DeploymentFacts;
 pub use event::{About, EventFacts, Level};
 pub use job::{CronJobFacts, JobFacts};
-pub use meta::{Annotations, Condition, LabelSet, Labels, MESSAGE_MAX, Meta, Owner, Truth};
+pub use meta::{Annotations, Condition, LabelSet, Labels, MESSAGE_MAX, Meta, Owner, Says, Truth};
 pub use node::{NodeFacts, Taint};
-pub use pod::{Asks, Container, Phase, PodFacts, Probes, RestartPolicy, Role, Spec, State, Termination};
+pub use pod::{
+    Asks, Container, Phase, PodFacts, Probes, RestartPolicy, Role, Spec, State, Termination, Told, Wait,
+};
 pub(crate) use pool::Pool;
 pub use pool::Shared;
+pub use rare::Rare;
 pub use replica_set::ReplicaSetFacts;
 pub use service::{EndpointsFacts, IngressFacts, ServiceFacts};
 pub use stateful_set::StatefulSetFacts;

@@ -4,12 +4,14 @@ use super::lenient::{Take, lenient, read_through, take_object};
 use super::meta::{Capped, Condition, ConditionWire, LabelSet, Meta, Truth, capped};
 use super::pool::{Pool, Shared};
 use super::quantity;
+use super::rare::{Rare, empty};
 use nightshift_model::Timestamp;
 use serde::Deserialize;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-/// What is kept of a Pod: some 1,200 bytes in the view with three containers, its share of its workload included.
+/// What is kept of a Pod: some 950 bytes in the view with three containers, its share of its workload included. What it is
+/// told now and then reads like a field of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PodFacts {
     /// Name, owner, template hash.
@@ -18,25 +20,48 @@ pub struct PodFacts {
     pub node: Arc<str>,
     /// `status.phase`.
     pub phase: Phase,
-    /// `status.reason`, as in `Evicted`.
-    pub reason: Arc<str>,
     /// `spec.restartPolicy`.
     pub restarts: RestartPolicy,
-    /// `status.message`, as an eviction writes it.
-    pub message: Arc<str>,
+    /// Whether condition DisruptionTarget is True: somebody is about to end the pod on purpose.
+    pub disrupted: bool,
     /// Condition Ready.
     pub ready: Condition,
-    /// Condition PodScheduled, with the scheduler's message while it is not True.
-    pub scheduled: Condition,
+    /// Condition PodScheduled, with the scheduler's message while it is not True. Of a pod that is Ready nothing is kept.
+    pub scheduled: Rare<Condition>,
+    /// What most pods do not have.
+    pub told: Rare<Told>,
+    /// Init containers first, then the others, each in the order of the spec.
+    pub containers: Box<[Container]>,
+}
+
+/// What only some pods have, or only for a while.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// `status.reason`, as in `Evicted`.
+    pub reason: Arc<str>,
+    /// `status.message`, as an eviction writes it.
+    pub message: Arc<str>,
     /// What it asks of its place, as long as it has none.
     pub asks: Option<Box<Asks>>,
     /// PersistentVolumeClaims that its volumes name.
     pub claims: Box<[Arc<str>]>,
-    /// Whether condition DisruptionTarget is True: somebody is about to end the pod on purpose.
-    pub disrupted: bool,
-    /// Init containers first, then the others, each in the order of the spec.
-    pub containers: Box<[Container]>,
 }
+
+impl Deref for PodFacts {
+    type Target = Told;
+
+    fn deref(&self) -> &Told {
+        &self.told
+    }
+}
+
+impl DerefMut for PodFacts {
+    fn deref_mut(&mut self) -> &mut Told {
+        &mut self.told
+    }
+}
+
+empty!(Told);
 
 /// `status.phase`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -149,12 +174,7 @@ pub enum State {
     #[default]
     Unknown,
     /// It does not run yet or again.
-    Waiting {
-        /// Why, as in `CrashLoopBackOff`.
-        reason: Arc<str>,
-        /// In the kubelet's words, at most [`super::MESSAGE_MAX`] characters. Text of others: quoted, never followed.
-        message: Arc<str>,
-    },
+    Waiting(Box<Wait>),
     /// It runs.
     Running {
         /// Since when.
@@ -162,6 +182,15 @@ pub enum State {
     },
     /// It has ended.
     Terminated(Box<Termination>),
+}
+
+/// Why a container does not run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wait {
+    /// One word, as in `CrashLoopBackOff`.
+    pub reason: Arc<str>,
+    /// In the kubelet's words, at most [`super::MESSAGE_MAX`] characters. Text of others: quoted, never followed.
+    pub message: Arc<str>,
 }
 
 /// One end of a container.
@@ -200,20 +229,24 @@ impl PodFacts {
     pub(crate) fn share(&mut self, pool: &mut Pool) {
         self.meta.share(pool);
         pool.share(&mut self.node);
-        pool.share(&mut self.reason);
-        pool.share(&mut self.message);
         self.ready.share(pool);
-        self.scheduled.share(pool);
-        if let Some(asks) = &mut self.asks {
-            pool.share(&mut asks.scheduler);
-            pool.share_labels(&mut asks.selector);
+        if let Some(scheduled) = self.scheduled.part() {
+            scheduled.share(pool);
+        }
+        if let Some(told) = self.told.part() {
+            pool.share(&mut told.reason);
+            pool.share(&mut told.message);
+            if let Some(asks) = &mut told.asks {
+                pool.share(&mut asks.scheduler);
+                pool.share_labels(&mut asks.selector);
+            }
         }
         for c in &mut self.containers {
             pool.share_spec(&mut c.spec);
             match &mut c.state {
-                State::Waiting { reason, message } => {
-                    pool.share(reason);
-                    pool.share(message);
+                State::Waiting(wait) => {
+                    pool.share(&mut wait.reason);
+                    pool.share(&mut wait.message);
                 }
                 State::Terminated(end) => pool.share(&mut end.reason),
                 State::Running { .. } | State::Unknown => {}
@@ -454,17 +487,18 @@ impl From<PodWire> for PodFacts {
         let claims = wire.spec.volumes.into_iter().map(|volume| volume.persistent_volume_claim.claim_name);
         let mut containers = merge(wire.spec.init_containers, init_container_statuses, true);
         containers.extend(merge(wire.spec.containers, container_statuses, false));
+        let claims = claims.filter(|name| !name.is_empty()).collect();
+        let ready = Condition::find(&conditions, "Ready");
+        let is_there = ready.status == Truth::True && !wire.spec.node_name.is_empty();
+        let scheduled = (!is_there).then(|| Condition::with_message(&conditions, "PodScheduled"));
         Self {
             meta: wire.metadata,
             node: wire.spec.node_name,
             phase,
-            reason,
-            message: message.0,
-            scheduled: Condition::with_message(&conditions, "PodScheduled"),
-            asks: asks.map(Box::new),
-            claims: claims.filter(|name| !name.is_empty()).collect(),
+            scheduled: scheduled.unwrap_or_default().into(),
+            told: Told { reason, message: message.0, asks: asks.map(Box::new), claims }.into(),
             restarts: wire.spec.restart_policy,
-            ready: Condition::find(&conditions, "Ready"),
+            ready,
             disrupted: Condition::find(&conditions, "DisruptionTarget").status == Truth::True,
             containers: containers.into(),
         }
@@ -516,7 +550,7 @@ fn container(fixed: Spec, status: ContainerStatusWire) -> Container {
         StateWire { running: Some(run), .. } => State::Running { since: run.started_at },
         StateWire { terminated: Some(end), .. } => State::Terminated(Box::new(end)),
         StateWire { waiting: Some(wait), .. } => {
-            State::Waiting { reason: wait.reason, message: wait.message.0 }
+            State::Waiting(Box::new(Wait { reason: wait.reason, message: wait.message.0 }))
         }
         StateWire { .. } => State::Unknown,
     };

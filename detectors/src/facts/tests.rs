@@ -149,5 +149,5 @@ fn an_event_is_capped_and_takes_the_newest_time() {
 #[test]
 fn a_pod_stays_small() {
     let sizes = [size_of::<PodFacts>(), size_of::<Container>(), size_of::<Fact>()];
-    assert!(sizes[0] <= 384 && sizes[1] <= 64 && sizes[2] == 16, "{sizes:?}");
+    assert!(sizes[0] <= 192 && sizes[1] <= 40 && sizes[2] == 16, "{sizes:?}");
 }

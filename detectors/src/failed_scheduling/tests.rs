@@ -1,6 +1,6 @@
 use super::message::constraint;
 use super::*;
-use crate::facts::{Asks, Condition, Fact, LabelSet};
+use crate::facts::{Asks, Condition, Fact, LabelSet, Says};
 use crate::tests::make::{at, pod, replica_set, scope};
 use crate::view::{Delta, View};
 
@@ -70,12 +70,12 @@ fn pending(message: &str) -> PodFacts {
     let mut p = pod("cart", 1, 0, 0);
     (p.phase, p.containers) = (Phase::Pending, Box::default());
     p.asks = Some(Box::default());
-    p.scheduled = Condition {
-        status: Truth::False,
+    let says = Says {
         reason: if message.is_empty() { "".into() } else { "Unschedulable".into() },
-        since: Some(at(1)).filter(|_| !message.is_empty()),
         message: message.into(),
     };
+    let since = Some(at(1)).filter(|_| !message.is_empty());
+    p.scheduled = Condition { status: Truth::False, since, says: says.into() }.into();
     p
 }
 

@@ -136,7 +136,8 @@ fn a_look_says_that_its_scope_leaves_and_when_to_look_again() {
 fn a_namespace_that_does_not_go_is_told_all_the_same() {
     let mut view = view();
     let mut stuck = namespace("shop", Some(at(0)));
-    let hold = Condition { status: Truth::True, message: "pods".into(), ..Condition::default() };
+    let mut hold = Condition { status: Truth::True, ..Condition::default() };
+    hold.message = "pods".into();
     stuck.holds = [("NamespaceFinalizersRemaining".into(), hold)].into();
     view.apply(applied(stuck.clone()), at(1));
     let late = at(0) + Seconds(Params::default().deletion.0 + 1);

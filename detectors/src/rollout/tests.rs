@@ -100,7 +100,7 @@ fn owned(kind: &Kind) -> [PodFacts; 2] {
 fn set_meta() -> crate::facts::Meta {
     crate::facts::Meta {
         uid: "set".into(),
-        annotations: crate::facts::Annotations::default(),
+        annotations: crate::facts::Rare::default(),
         ..deployment("cart", 2, 2).meta
     }
 }

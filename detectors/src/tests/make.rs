@@ -2,7 +2,7 @@
 
 use crate::facts::{
     Condition, Container, DeploymentFacts, Labels, Meta, Owner, Phase, PodFacts, ReplicaSetFacts, Spec,
-    State, Termination, Truth,
+    State, Termination, Truth, Wait,
 };
 use nightshift_model::{Kind, ObjectRef, Timestamp};
 use std::sync::Arc;
@@ -74,7 +74,7 @@ pub(crate) fn end(code: i32, from: i64, to: i64) -> Termination {
 
 /// The first container waits.
 pub(crate) fn waits(pod: &mut PodFacts, reason: &str) {
-    pod.containers[0].state = State::Waiting { reason: reason.into(), message: Arc::default() };
+    pod.containers[0].state = State::Waiting(Box::new(Wait { reason: reason.into(), ..Wait::default() }));
     pod.containers[0].ready = false;
 }
 
@@ -113,10 +113,6 @@ pub(crate) fn ready(pod: &mut PodFacts, second: i64) {
 
 /// The pod is not Ready.
 pub(crate) fn unready(pod: &mut PodFacts, second: i64) {
-    pod.ready = Condition {
-        status: Truth::False,
-        reason: "ContainersNotReady".into(),
-        since: Some(at(second)),
-        ..Condition::default()
-    };
+    pod.ready = Condition { status: Truth::False, since: Some(at(second)), ..Condition::default() };
+    pod.ready.reason = "ContainersNotReady".into();
 }
