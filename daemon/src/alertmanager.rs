@@ -1,5 +1,6 @@
 //! Alertmanager's API, version 2: two reads, nothing else. No redirects, no retries, a deadline and a cap on each.
 
+use crate::network::Network;
 use http::HeaderValue;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +15,8 @@ pub struct Settings {
     pub url: String,
     /// PEM file of a further authority.
     pub ca: Option<PathBuf>,
+    /// How the connection leaves.
+    pub network: Network,
     /// Credentials.
     pub auth: Auth,
     /// How long an answer may take.
@@ -81,7 +84,6 @@ impl Alertmanager {
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
-            .no_proxy()
             .connect_timeout(Duration::from_secs(5))
             .user_agent(concat!("nightshift/", env!("CARGO_PKG_VERSION")));
         if let Some(path) = &settings.ca {
@@ -91,7 +93,7 @@ impl Alertmanager {
                 builder = builder.add_root_certificate(one);
             }
         }
-        let http = builder.build().map_err(AlertmanagerError::Build)?;
+        let http = settings.network.equip(builder).build().map_err(AlertmanagerError::Build)?;
         let base = format!("{}/api/v2/", settings.url.trim_end_matches('/'));
         let base = url::Url::parse(&base).map_err(|_| AlertmanagerError::Url(settings.url.clone()))?;
         Ok(Self { http, base, auth: settings.auth.clone(), timeout: settings.timeout })

@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod network;
 pub mod telemetry;
 
 pub mod alertmanager;

@@ -1,5 +1,6 @@
 //! Instant queries at Prometheus: the raw answer, warnings included. Reading it is `engine::accept`'s work.
 
+use crate::network::Network;
 use http::HeaderValue;
 use nightshift_model::Timestamp;
 use nightshift_model::effect::RawPart;
@@ -20,6 +21,8 @@ pub struct Settings {
     pub auth: Auth,
     /// PEM file of further authorities.
     pub ca: Option<PathBuf>,
+    /// How the connection leaves.
+    pub network: Network,
 }
 
 /// Credentials. Files are read for every query, so a rotated one is used at once.
@@ -84,12 +87,11 @@ impl std::fmt::Debug for Prometheus {
 }
 
 impl Prometheus {
-    /// Builds the client: no redirects, no proxy, no retries. Nothing is sent yet.
+    /// Builds the client: no redirects, no retries. Nothing is sent yet.
     pub fn new(settings: &Settings) -> Result<Self, PrometheusError> {
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
-            .no_proxy()
             .connect_timeout(Duration::from_secs(5))
             .read_timeout(Duration::from_secs(30))
             .user_agent(concat!("nightshift/", env!("CARGO_PKG_VERSION")));
@@ -100,7 +102,7 @@ impl Prometheus {
                 builder = builder.add_root_certificate(one);
             }
         }
-        let http = builder.build().map_err(PrometheusError::Build)?;
+        let http = settings.network.equip(builder).build().map_err(PrometheusError::Build)?;
         let client = Client::from(http, &settings.url)
             .map_err(|source| PrometheusError::Url { url: settings.url.clone(), source })?;
         Ok(Self { client, auth: settings.auth.clone() })

@@ -44,7 +44,7 @@ async fn a_changed_registry_is_told_once_and_says_who_must_vote_again() -> anyho
     let folder = tempfile::tempdir()?;
     let text = json!({"notify": heard.hook(folder.path())?}).to_string();
     let config = Config::parse(&folder.path().join("nightshift.yaml"), &text)?;
-    house.speak(tell::voices(&config.notify)?)?;
+    house.speak(tell::voices(&config.notify, &config.network)?)?;
     let (scope, proposal) = house.proposed("cart").await?;
     house.approve("alice", &proposal).await?;
     house.approve("bob", &proposal).await?;
@@ -54,7 +54,7 @@ async fn a_changed_registry_is_told_once_and_says_who_must_vote_again() -> anyho
 
     house.register(other);
     house.start().await?;
-    house.speak(tell::voices(&config.notify)?)?;
+    house.speak(tell::voices(&config.notify, &config.network)?)?;
     let told = async || Ok(heard.hooked("policy.changed").first().cloned());
     let told = house.within("what changed", told).await?;
     assert_eq!(told["title"], "Persons, policy, playbooks or mode changed");
@@ -88,7 +88,7 @@ async fn a_changed_registry_is_told_once_and_says_who_must_vote_again() -> anyho
 
     // The same files again: nothing is said, and the digest tells the night in one line.
     house.start().await?;
-    house.speak(tell::voices(&config.notify)?)?;
+    house.speak(tell::voices(&config.notify, &config.network)?)?;
     let running = house.running()?;
     let rows = running.store().outbox_next().await?;
     assert!(rows.is_none_or(|due| due > house.clock.now()), "nothing waits to be said: {rows:?}");

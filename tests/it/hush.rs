@@ -174,7 +174,13 @@ async fn asked() -> anyhow::Result<(House, Monitoring, String)> {
     let plan = Plan { start: Some(Clock::wall().now()), speed: 10, ..Plan::default() };
     let mut house = House::dark(plan).await?;
     let (monitoring, url) = house.alertmanager(ASKED).await?;
-    let settings = Settings { url: url.clone(), ca: None, auth: Auth::None, timeout: Duration::from_secs(5) };
+    let settings = Settings {
+        url: url.clone(),
+        ca: None,
+        network: nightshift::network::Network::default(),
+        auth: Auth::None,
+        timeout: Duration::from_secs(5),
+    };
     let (receiver, paging) = ("nightshift".to_owned(), vec!["pager".to_owned()]);
     house.ask(Asking { settings, every: Seconds(10), receiver, paging });
     house.start().await?;

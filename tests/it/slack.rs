@@ -49,7 +49,7 @@ fn notice(kind: Kind, stand: Stand) -> Notice {
 
 fn app(slack: &Slack) -> anyhow::Result<App> {
     let tokens = Tokens { bot: BOT.into(), app: APP.into() };
-    let outbound = Outbound::new(Limits::default(), None)?;
+    let outbound = Outbound::new(Limits::default(), &nightshift::network::Network::default())?;
     Ok(App::new(outbound, (&slack.api, Reach::Private), &tokens, CHANNEL, None)?)
 }
 
@@ -139,7 +139,7 @@ async fn tokens_that_are_swapped_or_broken_are_named_by_file_and_never_said() ->
     let folder = tempfile::tempdir()?;
     let text = configuration(folder.path(), &slack)?;
     let config = Config::parse(&folder.path().join("nightshift.yaml"), &text)?;
-    assert!(tell::voices(&config.notify).is_ok());
+    assert!(tell::voices(&config.notify, &config.network).is_ok());
     for (file, token) in [
         ("bot.token", APP),
         ("app.token", BOT),
@@ -149,7 +149,9 @@ async fn tokens_that_are_swapped_or_broken_are_named_by_file_and_never_said() ->
     ] {
         configuration(folder.path(), &slack)?;
         std::fs::write(folder.path().join(file), token)?;
-        let Err(error) = tell::voices(&config.notify) else { anyhow::bail!("{file} was taken") };
+        let Err(error) = tell::voices(&config.notify, &config.network) else {
+            anyhow::bail!("{file} was taken")
+        };
         let said = format!("{error} {error:?}");
         assert!(said.contains(file) && said.contains("chat") && !said.contains("c4nary"), "{said}");
     }
@@ -325,7 +327,7 @@ async fn a_night_is_told_and_taken_over_in_slack() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let text = configuration(folder.path(), &slack)?;
     let config = Config::parse(&folder.path().join("nightshift.yaml"), &text)?;
-    house.speak(tell::voices(&config.notify)?)?;
+    house.speak(tell::voices(&config.notify, &config.network)?)?;
     let (scope, proposal) = house.proposed("cart").await?;
     let asked = slack.clone();
     house

@@ -24,7 +24,7 @@ async fn a_pager_is_opened_taken_over_and_closed_and_a_restart_in_between_forget
     let folder = tempfile::tempdir()?;
     let text = json!({"notify": heard.notify(folder.path(), &["shop"])?}).to_string();
     let config = Config::parse(&folder.path().join("nightshift.yaml"), &text)?;
-    house.speak(tell::voices(&config.notify)?)?;
+    house.speak(tell::voices(&config.notify, &config.network)?)?;
     let (scope, proposal) = house.proposed("cart").await?;
     // What was heard and not yet written down would be said again, and rightly so.
     let both = async || Ok((house.system(&["delivered"]).await?.len() == 2).then_some(()));
@@ -33,7 +33,7 @@ async fn a_pager_is_opened_taken_over_and_closed_and_a_restart_in_between_forget
     // Another process answers for the rest: what the pager has open is in the history.
     house.kill().await;
     house.start().await?;
-    house.speak(tell::voices(&config.notify)?)?;
+    house.speak(tell::voices(&config.notify, &config.network)?)?;
     house.approve("alice", &proposal).await?;
     let over = house.over(&scope).await?;
     assert!(matches!(over.phase, Phase::Closed { why: Closure::Verified { outcome: Outcome::Successful } }));

@@ -24,7 +24,8 @@ async fn double(answer: fn(&str) -> axum::response::Response) -> (String, Heard)
 
 fn client(url: &str, auth: Auth) -> Alertmanager {
     let timeout = Duration::from_millis(500);
-    Alertmanager::new(&Settings { url: url.to_owned(), ca: None, auth, timeout }).unwrap()
+    Alertmanager::new(&Settings { url: url.to_owned(), ca: None, network: Network::default(), auth, timeout })
+        .unwrap()
 }
 
 #[tokio::test]
@@ -69,8 +70,13 @@ async fn anything_but_a_whole_answer_in_time_is_none() {
     assert!(asks.alerts().await.unwrap_err().contains("answers 401"));
     assert_eq!(heard.lock().unwrap().len(), 2, "no redirect is followed, nothing is tried again");
     let (url, _) = double(|_| vec![b' '; CAP + 1].into_response()).await;
-    let slow =
-        Alertmanager::new(&Settings { url, ca: None, auth: Auth::None, timeout: Duration::from_secs(20) });
+    let slow = Alertmanager::new(&Settings {
+        url,
+        ca: None,
+        network: Network::default(),
+        auth: Auth::None,
+        timeout: Duration::from_secs(20),
+    });
     assert!(slow.unwrap().alerts().await.unwrap_err().contains("more than 16 MiB"));
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
@@ -80,6 +86,7 @@ async fn anything_but_a_whole_answer_in_time_is_none() {
     let settings = |url: &str, ca: Option<PathBuf>| Settings {
         url: url.to_owned(),
         ca,
+        network: Network::default(),
         auth: Auth::None,
         timeout: Duration::ZERO,
     };

@@ -71,15 +71,17 @@ pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
     let path = args.config.path();
     let config = Config::load(&path)?;
     let mut found = vec![Finding::ok("configuration", path.display().to_string())];
-    found.extend(files::look(&config, clock.now()).await);
+    let (network, connections) = files::network(&config);
+    found.push(connections);
+    found.extend(files::look(&config, &network, clock.now()).await);
     if args.send_test {
-        found.extend(files::send_test(&config, clock.now()).await);
+        found.extend(files::send_test(&config, &network, clock.now()).await);
     }
     let (catalog, playbooks) = files::playbooks(&config);
     found.extend([playbooks, files::detectors(&config)]);
     found.extend(cluster::look(&config, clock).await);
-    found.extend(alertmanager::look(&config, clock.now()).await);
-    found.extend(prometheus::look(&config, catalog.as_ref()).await);
+    found.extend(alertmanager::look(&config, &network, clock.now()).await);
+    found.extend(prometheus::look(&config, &network, catalog.as_ref()).await);
     let missing = found.iter().any(|f| f.state == State::Missing);
     let exit = if missing { Exit::Found } else { Exit::Done };
     let text = match args.out.output {

@@ -107,6 +107,7 @@ pub(super) fn effective(config: &Config) -> Value {
         "prometheus": config.prometheus.as_ref().map(|p| json!({
             "url": p.url, "ca_file": p.ca_file, "bearer_token_file": p.bearer_token_file, "timeout": p.timeout,
         })),
+        "network": {"ca_file": config.network.ca_file},
         "notify": {
             "webhooks": hooks.collect::<Vec<_>>(),
             "slack": notify.slack.iter().map(|c| json!({

@@ -11,6 +11,7 @@ mod gate;
 mod ignore;
 mod keys;
 mod log;
+mod network;
 mod notify;
 mod prometheus;
 mod read;
@@ -25,6 +26,7 @@ pub use gate::{Gate, Health, PublicUrl, Tls};
 pub use ignore::{Ignore, IgnoredNamespace, IgnoredWorkload, WorkloadKind};
 pub use keys::{Key, KeyError, KeyRing, Keys, Secret};
 pub use log::{Log, LogFormat};
+pub use network::Network;
 pub use notify::{
     At, DigestOnly, DigestTime, Heartbeat, Mail, MailTls, Mention, Notify, PagerDuty, RouteRow, Slack,
     SlackApp, Webhook, Window,
@@ -53,6 +55,7 @@ const SECTIONS: &[&str] = &[
     "ignore",
     "noise",
     "prometheus",
+    "network",
     "notify",
     "registry",
     "playbooks",
@@ -88,6 +91,8 @@ pub struct Config {
     pub noise: Noise,
     /// Where measurements come from; absent means *cluster only*.
     pub prometheus: Option<Prometheus>,
+    /// How connections leave.
+    pub network: Network,
     /// Who is told, and when the digest goes out.
     pub notify: Notify,
     /// Persons, roles, owners, policy.
@@ -192,6 +197,7 @@ impl Config {
             ignore: file.section("ignore", problems).unwrap_or_default(),
             noise: file.section("noise", problems).unwrap_or_default(),
             prometheus: file.section("prometheus", problems),
+            network: file.section("network", problems).unwrap_or_default(),
             notify: file.section("notify", problems).unwrap_or_default(),
             registry: Registry::default(),
             registry_file: file.section("registry", problems).map(|p: PathBuf| file.beside(&p)),
@@ -224,6 +230,7 @@ impl Config {
             ignore: Ignore::default(),
             noise: Noise::default(),
             prometheus: None,
+            network: Network::default(),
             notify: Notify::default(),
             registry: Registry::default(),
             registry_file: None,
@@ -243,7 +250,7 @@ impl Config {
         let alerts = self.alerts.iter_mut().flat_map(Alerts::paths);
         let asked = self.alertmanager.iter_mut().flat_map(Alertmanager::paths);
         let channels = self.notify.paths();
-        let cluster = self.cluster.kubeconfig.iter_mut();
+        let cluster = self.cluster.kubeconfig.iter_mut().chain(self.network.ca_file.iter_mut());
         for path in gate
             .chain(tls)
             .chain(prometheus.flatten())

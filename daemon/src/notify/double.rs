@@ -70,7 +70,7 @@ async fn receive(State(inside): State<Inside>, headers: HeaderMap, body: Bytes) 
 
 /// A client as the daemon's own.
 pub(crate) fn outbound() -> Outbound {
-    Outbound::new(Limits::default(), None).unwrap()
+    Outbound::new(Limits::default(), &crate::network::Network::default()).unwrap()
 }
 
 pub(crate) fn at(second: u64) -> Timestamp {

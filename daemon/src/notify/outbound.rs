@@ -1,10 +1,11 @@
 //! The one client for everything that leaves but for the API server and Prometheus.
 //!
-//! Destinations come from the configuration only. No redirect is followed, no proxy is used unless configured, and
+//! Destinations come from the configuration only. No redirect is followed, a proxy is used only where one is named, and
 //! addresses inside are refused where the connection is made: a name is checked after it was resolved, so a name that
 //! changes its address gains nothing. A credential belongs to its destination and goes nowhere else.
 
 use super::reach::{Reach, Refused};
+use crate::network::Network;
 use aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -227,17 +228,20 @@ pub struct Outbound {
     private: reqwest::Client,
     /// For connections that stay: HTTP/1.1, which alone can be upgraded, and no end by time.
     sockets: (reqwest::Client, reqwest::Client),
+    /// The same two ways through the proxy, where one is named.
+    proxied: Option<(reqwest::Client, reqwest::Client)>,
+    network: Network,
     limits: Limits,
 }
 
 impl Outbound {
-    /// A client; `proxy` only if one is configured. A proxy resolves names itself, so behind one only addresses
-    /// written in the configuration are checked here.
+    /// A client. A proxy resolves names itself, so behind one only addresses written in the configuration are
+    /// checked here.
     ///
     /// # Errors
     /// [`OutboundError::Client`].
-    pub fn new(limits: Limits, proxy: Option<&Url>) -> Result<Self, OutboundError> {
-        let build = |reach: Reach, stays: Stays| {
+    pub fn new(limits: Limits, network: &Network) -> Result<Self, OutboundError> {
+        let build = |reach: Option<Reach>, stays: Stays| {
             let builder = reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
                 .no_gzip()
@@ -249,17 +253,27 @@ impl Outbound {
                 Stays::No => builder.timeout(limits.total),
                 Stays::Yes => builder.http1_only(),
             };
-            let builder = match proxy {
-                None => builder.no_proxy().dns_resolver(std::sync::Arc::new(Checked(reach))),
-                Some(proxy) => builder.proxy(reqwest::Proxy::all(proxy.clone())?),
+            let builder = match reach {
+                Some(reach) => {
+                    let checked = std::sync::Arc::new(Checked(reach));
+                    network.trust(builder).no_proxy().dns_resolver(checked)
+                }
+                None => network.equip(builder),
             };
-            builder.build()
+            builder.build().map_err(OutboundError::Client)
         };
-        let make = |reach, stays| build(reach, stays).map_err(OutboundError::Client);
+        let make = |reach, stays| build(Some(reach), stays);
+        let proxied = if network.is_direct() {
+            None
+        } else {
+            Some((build(None, Stays::No)?, build(None, Stays::Yes)?))
+        };
         Ok(Self {
             public: make(Reach::Public, Stays::No)?,
             private: make(Reach::Private, Stays::No)?,
             sockets: (make(Reach::Public, Stays::Yes)?, make(Reach::Private, Stays::Yes)?),
+            proxied,
+            network: network.clone(),
             limits,
         })
     }
@@ -283,10 +297,7 @@ impl Outbound {
             value.set_sensitive(true);
             headers.insert(name.clone(), value);
         }
-        let client = match to.reach {
-            Reach::Public => &self.public,
-            Reach::Private => &self.private,
-        };
+        let client = self.client(to, Stays::No);
         let sent = client.post(to.url.clone()).headers(headers).body(body).send().await;
         let response = sent.map_err(|e| failed(to, e))?;
         let (status, headers) = (response.status(), response.headers().clone());
@@ -305,15 +316,23 @@ impl Outbound {
 }
 
 impl Outbound {
+    fn client(&self, to: &Destination, stays: Stays) -> &reqwest::Client {
+        let proxied = self.proxied.as_ref().filter(|_| self.network.proxy(&to.url).is_some());
+        match (proxied, stays, to.reach) {
+            (Some((client, _)), Stays::No, _) | (Some((_, client)), Stays::Yes, _) => client,
+            (None, Stays::No, Reach::Public) => &self.public,
+            (None, Stays::No, Reach::Private) => &self.private,
+            (None, Stays::Yes, Reach::Public) => &self.sockets.0,
+            (None, Stays::Yes, Reach::Private) => &self.sockets.1,
+        }
+    }
+
     /// Opens a websocket (RFC 6455, 4.1): the connection, once the other side agreed. `key` is 16 bytes of chance.
     ///
     /// # Errors
     /// [`OutboundError`].
     pub async fn socket(&self, to: &Destination, key: [u8; 16]) -> Result<reqwest::Upgraded, OutboundError> {
-        let client = match to.reach {
-            Reach::Public => &self.sockets.0,
-            Reach::Private => &self.sockets.1,
-        };
+        let client = self.client(to, Stays::Yes);
         let key = STANDARD.encode(key);
         let request = client
             .get(to.url.clone())

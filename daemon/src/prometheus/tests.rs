@@ -85,14 +85,14 @@ async fn credentials_are_read_anew_and_redirects_are_not_followed() {
         ),
     ] {
         std::fs::write(&path, token).unwrap();
-        let settings = Settings { url: url.clone(), auth, ca: None };
+        let settings = Settings { url: url.clone(), auth, ..Settings::default() };
         let part = Prometheus::new(&settings).unwrap().query("up", None, LONG).await;
         assert_eq!(body(&part).0, 302);
         let text = server.text(server.arrived() - 1);
         assert!(text.starts_with("GET /prefix/api/v1/query?query=up") && text.contains(expected), "{text}");
     }
     assert_eq!(server.arrived(), 2);
-    let settings = Settings { url, auth: Auth::BearerFile("/nowhere".into()), ca: None };
+    let settings = Settings { url, auth: Auth::BearerFile("/nowhere".into()), ..Settings::default() };
     let part = Prometheus::new(&settings).unwrap().query("up", None, LONG).await;
     assert_eq!(why(&part), NotChecked::Unreachable);
     assert_eq!(server.arrived(), 2, "never without its credentials");

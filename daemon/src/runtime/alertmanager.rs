@@ -5,6 +5,7 @@ use super::incidents::Waker;
 use crate::alertmanager::{Alertmanager, Auth, Settings};
 use crate::clock::Clock;
 use crate::config;
+use crate::network::Network;
 use crate::stages::alertmanager::Comparing;
 use crate::store::SqliteStore;
 use nightshift_model::{Gap, Seconds};
@@ -28,7 +29,7 @@ pub struct Asking {
 
 impl Asking {
     /// From `alertmanager:`.
-    pub fn of(config: &config::Alertmanager) -> Self {
+    pub fn of(config: &config::Alertmanager, network: &Network) -> Self {
         let auth = match (&config.bearer_token_file, &config.basic) {
             (Some(file), _) => Auth::Bearer(file.clone()),
             (None, Some(basic)) => {
@@ -37,7 +38,8 @@ impl Asking {
             (None, None) => Auth::None,
         };
         let timeout = Duration::from_secs(config.timeout.0);
-        let settings = Settings { url: config.url.clone(), ca: config.ca_file.clone(), auth, timeout };
+        let (url, ca) = (config.url.clone(), config.ca_file.clone());
+        let settings = Settings { url, ca, network: network.clone(), auth, timeout };
         let (receiver, paging) = (config.receiver.clone(), config.paging_receivers.clone());
         Self { settings, every: config.every, receiver, paging }
     }

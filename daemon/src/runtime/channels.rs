@@ -1,6 +1,7 @@
 //! The channels and the table of routes, as configured.
 
 use crate::config;
+use crate::network::{Network, NetworkError};
 use crate::notify::heartbeat::Heartbeat;
 use crate::notify::outbound::{Destination, DestinationError, Limits, Outbound, OutboundError};
 use crate::notify::reach::Reach;
@@ -83,6 +84,9 @@ pub enum ChannelError {
     /// The client.
     #[error(transparent)]
     Client(#[from] OutboundError),
+    /// The proxy, or the authorities.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
 }
 
 /// Everything that tells people.
@@ -109,20 +113,21 @@ impl From<Vec<Channel>> for Voices {
 ///
 /// # Errors
 /// [`ChannelError`] names the channel.
-pub fn voices(notify: &config::Notify) -> Result<Voices, ChannelError> {
-    let heartbeat = notify.heartbeat.as_ref().map(|beat| Ok((heartbeat(beat)?, beat.every)));
+pub fn voices(notify: &config::Notify, network: &config::Network) -> Result<Voices, ChannelError> {
+    let network = Network::load(network.ca_file.as_deref())?;
+    let heartbeat = notify.heartbeat.as_ref().map(|beat| Ok((heartbeat(beat, &network)?, beat.every)));
     let heartbeat = heartbeat.transpose().map_err(|error: ChannelError| error)?;
-    Ok(Voices { channels: channels(notify)?, table: notify.table(), heartbeat })
+    Ok(Voices { channels: channels(notify, &network)?, table: notify.table(), heartbeat })
 }
 
 /// The heartbeat of the configuration.
 ///
 /// # Errors
 /// [`ChannelError`].
-pub fn heartbeat(beat: &config::Heartbeat) -> Result<Heartbeat, ChannelError> {
+pub fn heartbeat(beat: &config::Heartbeat, network: &Network) -> Result<Heartbeat, ChannelError> {
     let name = "heartbeat";
     let address = secret(name, &beat.url_file)?;
-    let outbound = Outbound::new(Limits::default(), None)?;
+    let outbound = Outbound::new(Limits::default(), network)?;
     Heartbeat::new(outbound, &address, reach(beat.allow_private)).map_err(at(name))
 }
 
@@ -130,14 +135,14 @@ pub fn heartbeat(beat: &config::Heartbeat) -> Result<Heartbeat, ChannelError> {
 ///
 /// # Errors
 /// [`ChannelError`] names the channel.
-pub fn channels(notify: &config::Notify) -> Result<Vec<Channel>, ChannelError> {
-    let mail = notify.mail.iter().map(mail_server);
+pub fn channels(notify: &config::Notify, network: &Network) -> Result<Vec<Channel>, ChannelError> {
+    let mail = notify.mail.iter().map(|mail| mail_server(mail, network));
     // Each client holds every root certificate of the machine: none is made for nobody.
     let posts = [notify.webhooks.len(), notify.slack.len(), notify.slack_apps.len(), notify.pagerduty.len()];
     if posts == [0; 4] {
         return mail.collect();
     }
-    let outbound = Outbound::new(Limits::default(), None)?;
+    let outbound = Outbound::new(Limits::default(), network)?;
     let hooks = notify.webhooks.iter().map(|hook| webhook(&outbound, hook));
     let slack = notify.slack.iter().map(|channel| slack_channel(&outbound, channel));
     let apps = notify.slack_apps.iter().map(|app| slack_app(&outbound, app));
@@ -193,7 +198,7 @@ fn pagerduty_service(outbound: &Outbound, pager: &config::PagerDuty) -> Result<C
     Ok(Channel { name, way })
 }
 
-fn mail_server(mail: &config::Mail) -> Result<Channel, ChannelError> {
+fn mail_server(mail: &config::Mail, network: &Network) -> Result<Channel, ChannelError> {
     let name = mail.name.clone();
     let wrong = |what: String| ChannelError::Address { name: name.clone(), what };
     let addresses = mail::Addresses::parse(&mail.from, &mail.to).map_err(wrong)?;
@@ -206,8 +211,8 @@ fn mail_server(mail: &config::Mail) -> Result<Channel, ChannelError> {
         }
         (None, _) | (_, None) => None,
     };
-    let authority = authority.as_ref().map(String::as_bytes);
-    let server = mail::Server::new(server, mail.tls, reach(mail.allow_private), authority, credential)
+    let authorities: Vec<&[u8]> = authority.iter().map(String::as_bytes).chain(network.pem()).collect();
+    let server = mail::Server::new(server, mail.tls, reach(mail.allow_private), &authorities, credential)
         .map_err(|source| ChannelError::Server { name: name.clone(), source })?;
     let way = Way::Mail(Box::new(mail::Mail::new(server, addresses)));
     Ok(Channel { name, way })

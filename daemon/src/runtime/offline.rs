@@ -32,6 +32,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Mode as Wanted, Notify, yaml_files};
 use crate::http::gate::Site;
 use crate::http::tls::{Certificate, TlsError};
+use crate::network::Network;
 use crate::notify::{Kind, ListNotice, Outgoing};
 use crate::stages::vote::Votes;
 use crate::stages::vote::people::{People, secret};
@@ -161,8 +162,8 @@ pub fn rules(config: &Config, playbooks: Catalog, store: SqliteStore, clock: Clo
 }
 
 /// Whether messages could go to a channel, each by its name: addresses, keys, certificates. Nothing is sent.
-pub fn endpoints(notify: &Notify) -> Vec<(String, Result<(), ChannelError>)> {
-    let one = |name: &str, notify: Notify| (name.to_owned(), channels(&notify).map(drop));
+pub fn endpoints(notify: &Notify, network: &Network) -> Vec<(String, Result<(), ChannelError>)> {
+    let one = |name: &str, notify: Notify| (name.to_owned(), channels(&notify, network).map(drop));
     let none = Notify::default;
     let hooks = notify.webhooks.iter().map(|c| one(&c.name, Notify { webhooks: vec![c.clone()], ..none() }));
     let slack = notify.slack.iter().map(|c| one(&c.name, Notify { slack: vec![c.clone()], ..none() }));
@@ -171,7 +172,7 @@ pub fn endpoints(notify: &Notify) -> Vec<(String, Result<(), ChannelError>)> {
     let pagers =
         notify.pagerduty.iter().map(|c| one(&c.name, Notify { pagerduty: vec![c.clone()], ..none() }));
     let mail = notify.mail.iter().map(|c| one(&c.name, Notify { mail: vec![c.clone()], ..none() }));
-    let beat = notify.heartbeat.iter().map(|b| ("heartbeat".to_owned(), heartbeat(b).map(drop)));
+    let beat = notify.heartbeat.iter().map(|b| ("heartbeat".to_owned(), heartbeat(b, network).map(drop)));
     hooks.chain(slack).chain(apps).chain(pagers).chain(mail).chain(beat).collect()
 }
 
@@ -181,6 +182,7 @@ pub fn endpoints(notify: &Notify) -> Vec<(String, Result<(), ChannelError>)> {
 /// [`ChannelError`] when a channel cannot even be made.
 pub async fn send_test(
     notify: &Notify,
+    network: &Network,
     cluster: &str,
     now: nightshift_model::Timestamp,
 ) -> Result<Vec<(String, Handed)>, ChannelError> {
@@ -195,7 +197,7 @@ pub async fn send_test(
     }));
     let key = format!("test:{now}");
     let mut handed = Vec::new();
-    for channel in channels(notify)? {
+    for channel in channels(notify, network)? {
         handed.push((channel.name.clone(), channel.hand(&key, &message, None, now).await));
     }
     Ok(handed)

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::cluster::Access;
 use crate::cluster::stream::Timing;
 use crate::config::{self, Config, Keys};
+use crate::network::Network;
 use crate::prometheus::{Auth, Settings};
 use crate::stages::digest::Daily;
 use crate::store::checkpoint::Stored;
@@ -85,7 +86,7 @@ async fn open_doors(
         let sheets = tell::sheets(&digests);
         let told = tell::told(&digests);
         let opened = doors::open(running, &config.gate, keys, zone, sheets, told, &mut registry).await?;
-        tell::start(running, &opened, digests, tell::voices(&config.notify)?);
+        tell::start(running, &opened, digests, tell::voices(&config.notify, &config.network)?);
         tracing::info!(address = %opened.address, "the gate is open");
         gate = Some(opened);
     }
@@ -101,6 +102,7 @@ async fn open_doors(
 pub async fn setup(config: &Config, parts: Parts) -> anyhow::Result<Setup> {
     let clock = Clock::wall();
     let store = SqliteStore::open(&config.store.path, OpenMode::ReadWrite).await?;
+    let network = Network::load(config.network.ca_file.as_deref())?;
     let access = access(&config.cluster);
     let mode = match config.mode {
         config::Mode::Observe => Mode::Observe,
@@ -118,9 +120,9 @@ pub async fn setup(config: &Config, parts: Parts) -> anyhow::Result<Setup> {
         mode,
         registry: config.registry.clone(),
         playbooks: playbooks(&config.playbooks)?,
-        prometheus: config.prometheus.as_ref().map(settings),
+        prometheus: config.prometheus.as_ref().map(|p| settings(p, &network)),
         kill_switch: config.kill_switch,
-        alertmanager: config.alertmanager.as_ref().map(Asking::of),
+        alertmanager: config.alertmanager.as_ref().map(|a| Asking::of(a, &network)),
         ignore: config.ignore.entries(),
         noise: config.noise,
         home: std::fs::read_to_string(HOME).map(|text| text.trim().to_owned()).unwrap_or_default(),
@@ -159,11 +161,12 @@ pub fn access(cluster: &config::Cluster) -> Access {
 }
 
 /// Prometheus as configured.
-pub fn settings(prometheus: &config::Prometheus) -> Settings {
+pub fn settings(prometheus: &config::Prometheus, network: &Network) -> Settings {
     Settings {
         url: prometheus.url.clone(),
         auth: prometheus.bearer_token_file.clone().map_or(Auth::None, Auth::BearerFile),
         ca: prometheus.ca_file.clone(),
+        network: network.clone(),
     }
 }
 

@@ -122,7 +122,7 @@ impl Night {
         let doors =
             doors::open(&running, &gate, Keys::random()?, zone, sheets, tell::told(&digests), &mut metrics)
                 .await?;
-        tell::start(&running, &doors, digests, tell::voices(&notify)?);
+        tell::start(&running, &doors, digests, tell::voices(&notify, &config::Network::default())?);
         Ok(Self { running, doors, store, pager, clock, _folder: folder })
     }
 

@@ -10,7 +10,7 @@ const RULE: &str = "imports";
 pub const ALONE: &[&str] = &["api"];
 
 /// What every other module may use.
-pub const EVERYONE: &[&str] = &["config", "clock", "telemetry"];
+pub const EVERYONE: &[&str] = &["config", "clock", "network", "telemetry"];
 
 /// Folders whose modules never name each other.
 pub const APART: &[&str] = &["stages"];
@@ -21,6 +21,7 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
     ("api", &[]),
     ("clock", &[]),
     ("config", &[]),
+    ("network", &[]),
     ("telemetry", &[]),
     // adapters: the outside world, each on its own
     ("advisor", &[]),

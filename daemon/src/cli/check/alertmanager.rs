@@ -2,10 +2,11 @@
 
 use super::Finding;
 use crate::config::Config;
+use crate::network::Network;
 use crate::runtime::offline::probe::{Heard, alertmanager};
 use nightshift_model::Timestamp;
 
-pub(super) async fn look(config: &Config, now: Timestamp) -> Vec<Finding> {
+pub(super) async fn look(config: &Config, network: &Network, now: Timestamp) -> Vec<Finding> {
     let Some(asked) = &config.alertmanager else {
         if config.alerts.is_none() {
             return Vec::new();
@@ -14,7 +15,7 @@ pub(super) async fn look(config: &Config, now: Timestamp) -> Vec<Finding> {
         return vec![Finding::ok("Alertmanager", told).hint("name its URL in `alertmanager.url`")];
     };
     let next = "see that `alertmanager.url` can be reached from here, and with which credentials";
-    let Heard { silences, alerts, receivers } = match alertmanager(asked, now).await {
+    let Heard { silences, alerts, receivers } = match alertmanager(asked, network, now).await {
         Ok(heard) => heard,
         Err(why) => return vec![Finding::missing("Alertmanager", why, next)],
     };

@@ -4,6 +4,7 @@ use super::{Failure, Finding};
 use crate::cli::failure::causes;
 use crate::cli::source::history;
 use crate::config::{Config, Mode, Secret};
+use crate::network::Network;
 use crate::runtime::offline::{self, State, StateError, StateFile};
 use nightshift_detectors::DETECTORS;
 use nightshift_engine::alert::WATCHDOG;
@@ -17,15 +18,35 @@ use std::path::Path;
 /// Entries of `ignore` that are named.
 const IGNORED: usize = 20;
 
+/// How connections leave; directly, where that cannot be told.
+pub(super) fn network(config: &Config) -> (Network, Finding) {
+    let told = match &config.network.ca_file {
+        Some(path) => format!("the authorities in {} are trusted too", path.display()),
+        None => "the public authorities are trusted".to_owned(),
+    };
+    match Network::load(config.network.ca_file.as_deref()) {
+        Ok(network) => {
+            let way =
+                if network.is_direct() { "no proxy is named" } else { "a proxy, as the environment says" };
+            let found = Finding::ok("connections", format!("{way}; {told}"));
+            (network, found)
+        }
+        Err(error) => {
+            let next = "mend `network.ca_file`, or the variable; nightshift does not start like this";
+            (Network::default(), Finding::missing("connections", causes(&error), next))
+        }
+    }
+}
+
 /// Everything but the playbooks.
-pub(super) async fn look(config: &Config, now: Timestamp) -> Vec<Finding> {
+pub(super) async fn look(config: &Config, network: &Network, now: Timestamp) -> Vec<Finding> {
     let (last, signing) = signing(config);
     let mut found = vec![people(config), keys(config), signing];
     found.extend(store(config, last).await);
     found.extend(doors(config));
     found.extend(alerts(config).await);
     found.extend(ignored(config, now).await);
-    found.extend(endpoints(config));
+    found.extend(endpoints(config, network));
     found
 }
 
@@ -286,8 +307,8 @@ async fn ignored(config: &Config, now: Timestamp) -> Option<Finding> {
     })
 }
 
-fn endpoints(config: &Config) -> Vec<Finding> {
-    let channels = offline::endpoints(&config.notify);
+fn endpoints(config: &Config, network: &Network) -> Vec<Finding> {
+    let channels = offline::endpoints(&config.notify, network);
     if channels.is_empty() {
         return vec![Finding::ok("messages", "no channel: nobody is woken").hint("add one to `notify`")];
     }
@@ -319,9 +340,9 @@ fn endpoints(config: &Config) -> Vec<Finding> {
 }
 
 /// One marked message to every channel, for whoever asked for it.
-pub(super) async fn send_test(config: &Config, now: Timestamp) -> Vec<Finding> {
+pub(super) async fn send_test(config: &Config, network: &Network, now: Timestamp) -> Vec<Finding> {
     let next = "see that the address and its secret are right, and that it can be reached from here";
-    match offline::send_test(&config.notify, &config.cluster.name, now).await {
+    match offline::send_test(&config.notify, network, &config.cluster.name, now).await {
         Err(error) => vec![Finding::missing("test messages", causes(&error), next)],
         Ok(handed) => handed
             .into_iter()

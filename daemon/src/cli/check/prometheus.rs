@@ -2,6 +2,7 @@
 
 use super::Finding;
 use crate::config::Config;
+use crate::network::Network;
 use crate::runtime::offline::probe::{Answered, queries};
 use nightshift_playbooks::Catalog;
 use nightshift_playbooks::schema::Measure;
@@ -9,7 +10,7 @@ use nightshift_playbooks::schema::Measure;
 /// Answers whatever is scraped.
 const ANY: &str = "vector(1)";
 
-pub(super) async fn look(config: &Config, catalog: Option<&Catalog>) -> Vec<Finding> {
+pub(super) async fn look(config: &Config, network: &Network, catalog: Option<&Catalog>) -> Vec<Finding> {
     let Some(prometheus) = &config.prometheus else {
         let told = "not configured: success is proven from the cluster only";
         return vec![Finding::ok("Prometheus", told).hint("name its URL in `prometheus.url`")];
@@ -18,7 +19,7 @@ pub(super) async fn look(config: &Config, catalog: Option<&Catalog>) -> Vec<Find
     let texts: Vec<String> =
         std::iter::once(ANY.to_owned()).chain(asked.iter().map(|(_, query)| query.clone())).collect();
     let next = "see that `prometheus.url` can be reached from here, and with which credentials";
-    let answers = match queries(prometheus, &texts).await {
+    let answers = match queries(prometheus, network, &texts).await {
         Ok(answers) => answers,
         Err(error) => return vec![Finding::missing("Prometheus", crate::cli::failure::causes(&error), next)],
     };

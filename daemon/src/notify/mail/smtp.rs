@@ -77,7 +77,7 @@ pub(super) enum Failed {
 }
 
 impl Server {
-    /// A server. `authority` is a PEM certificate beside those of the system.
+    /// A server. `authorities` are PEM certificates beside those of the system.
     ///
     /// # Errors
     /// [`ServerError`].
@@ -85,11 +85,11 @@ impl Server {
         (host, port): (&str, u16),
         tls: MailTls,
         reach: Reach,
-        authority: Option<&[u8]>,
+        authorities: &[&[u8]],
         credential: Option<Credential>,
     ) -> Result<Self, ServerError> {
         let mut builder = TlsParameters::builder(host.to_owned());
-        if let Some(pem) = authority {
+        for pem in authorities {
             builder =
                 builder.add_root_certificate(Certificate::from_pem(pem).map_err(ServerError::Authority)?);
         }

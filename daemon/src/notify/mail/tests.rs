@@ -167,7 +167,8 @@ async fn letter<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>) ->
 fn mail(port: u16, tls: MailTls, authority: Option<&[u8]>, password: Option<&str>) -> Mail {
     let credential = password
         .map(|text| Credential { username: "nightshift".to_owned(), password: text.to_owned().into() });
-    let server = Server::new(("localhost", port), tls, Reach::Private, authority, credential).unwrap();
+    let server =
+        Server::new(("localhost", port), tls, Reach::Private, authority.as_slice(), credential).unwrap();
     let to = ["oncall@example.com".to_owned(), "second@example.com".to_owned()];
     let server = server.within(Duration::from_secs(3));
     Mail::new(server, Addresses::parse("nightshift@example.com", &to).unwrap())
@@ -228,7 +229,7 @@ async fn nothing_is_said_in_the_clear() {
     // In the clear only to this machine, and only when told so.
     let here = mail(plain.port, MailTls::Loopback, None, None);
     assert_eq!(here.send(&page, "k", at(0)).await, Handed::Delivered);
-    let away = Server::new(("192.0.2.1", 25), MailTls::Loopback, Reach::Private, None, None).unwrap();
+    let away = Server::new(("192.0.2.1", 25), MailTls::Loopback, Reach::Private, &[], None).unwrap();
     let away = Mail::new(away, Addresses::parse("a@b.example", &["c@d.example".to_owned()]).unwrap());
     let handed = away.send(&page, "k", at(0)).await;
     assert!(
@@ -274,7 +275,7 @@ async fn addresses_inside_are_refused_where_the_connection_is_made() {
         ("localhost", Reach::Public, "loopback"),
         ("10.0.0.1", Reach::Public, "private"),
     ] {
-        let server = Server::new((host, 587), MailTls::Starttls, reach, None, None).unwrap();
+        let server = Server::new((host, 587), MailTls::Starttls, reach, &[], None).unwrap();
         let mail = Mail::new(server, Addresses::parse("a@b.example", &["c@d.example".to_owned()]).unwrap());
         let handed = mail.send(&incident(Kind::Page, Stand::Open), "k", at(0)).await;
         assert!(matches!(handed, Handed::Later { ref why, .. } if why.contains(says)), "{handed:?}");

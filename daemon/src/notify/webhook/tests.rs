@@ -52,7 +52,7 @@ async fn double(answers: &[(u16, Option<&str>)]) -> Double {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, app).await });
-    let outbound = Outbound::new(Limits::default(), None).unwrap();
+    let outbound = Outbound::new(Limits::default(), &crate::network::Network::default()).unwrap();
     let destination = Destination::new(&url, Reach::Private).unwrap();
     let keys = Keys::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
     Double { seen, webhook: Webhook::new(outbound, destination, keys) }

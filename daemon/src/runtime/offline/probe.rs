@@ -5,6 +5,7 @@ use crate::alertmanager::Alertmanager;
 use crate::cluster::review::{self, Identity, Right};
 use crate::cluster::{Access, ClientError, Reader, date, identity};
 use crate::config;
+use crate::network::Network;
 use crate::prometheus::{Prometheus, PrometheusError};
 use crate::runtime::alertmanager::Asking;
 use crate::runtime::run::settings;
@@ -106,9 +107,10 @@ pub enum Answered {
 /// When no client can be built.
 pub async fn queries(
     prometheus: &config::Prometheus,
+    network: &Network,
     queries: &[String],
 ) -> Result<Vec<Answered>, PrometheusError> {
-    let client = Prometheus::new(&settings(prometheus))?;
+    let client = Prometheus::new(&settings(prometheus, network))?;
     let mut answers = Vec::with_capacity(queries.len());
     for query in queries {
         answers.push(read(client.query(query, None, prometheus.timeout.duration()).await));
@@ -150,8 +152,12 @@ pub struct Heard {
 ///
 /// # Errors
 /// One clause that says why there is no answer.
-pub async fn alertmanager(asked: &config::Alertmanager, now: Timestamp) -> Result<Heard, String> {
-    let asking = Asking::of(asked);
+pub async fn alertmanager(
+    asked: &config::Alertmanager,
+    network: &Network,
+    now: Timestamp,
+) -> Result<Heard, String> {
+    let asking = Asking::of(asked, network);
     let client = Alertmanager::new(&asking.settings).map_err(|error| error.to_string())?;
     let silences = foreign::read(&client.silences().await?, now)?;
     let alerts = listed(&client.alerts().await?, &asking.receiver, now)?;

@@ -48,8 +48,10 @@ async fn bench(dead: &[&str]) -> Bench {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         drop(listener); // nobody listens there now
-        let outbound =
-            crate::notify::outbound::Outbound::new(crate::notify::outbound::Limits::default(), None);
+        let outbound = crate::notify::outbound::Outbound::new(
+            crate::notify::outbound::Limits::default(),
+            &crate::network::Network::default(),
+        );
         let reach = crate::notify::reach::Reach::Private;
         let destination = crate::notify::outbound::Destination::new(&url, reach).unwrap();
         let keys = crate::notify::webhook::Keys::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
