@@ -2,6 +2,7 @@
 //! other place that names a right.
 
 use crate::actions::{ACTIONS, ActionFile, Right};
+use nightshift_model::Reason;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -25,6 +26,15 @@ pub struct Need {
     pub optional: bool,
     /// What it is for.
     pub why: &'static str,
+    /// The detectors that alone ask for it; with all of them off it is not needed. None: it is needed whatever is off.
+    pub only_for: &'static [Reason],
+}
+
+impl Need {
+    /// Whether it is needed while some detectors are off.
+    pub fn is_needed(&self, off: impl Fn(Reason) -> bool) -> bool {
+        self.only_for.is_empty() || self.only_for.iter().any(|reason| !off(*reason))
+    }
 }
 
 const fn need(
@@ -34,11 +44,16 @@ const fn need(
     reach: Reach,
     why: &'static str,
 ) -> Need {
-    Need { right: Right { group, resource, verbs }, reach, optional: false, why }
+    Need { right: Right { group, resource, verbs }, reach, optional: false, why, only_for: &[] }
 }
 
 const fn optional(need: Need) -> Need {
     Need { optional: true, ..need }
+}
+
+/// Optional too, and of no use without one of these detectors.
+const fn only_for(reasons: &'static [Reason], need: Need) -> Need {
+    Need { only_for: reasons, ..optional(need) }
 }
 
 use Reach::{Cluster, Namespaces};
@@ -109,13 +124,10 @@ pub const RESPONDER: &[Need] = &[
         Namespaces,
         "volumes that pods wait for",
     )),
-    optional(need(
-        "",
-        "resourcequotas",
-        &["list", "watch"],
-        Namespaces,
-        "what refuses pods before they exist",
-    )),
+    only_for(
+        &[Reason::QuotaExhausted, Reason::FailedCreate],
+        need("", "resourcequotas", &["list", "watch"], Namespaces, "what refuses pods before they exist"),
+    ),
     optional(need("", "services", &["list", "watch"], Namespaces, "who should answer")),
     optional(need(
         "discovery.k8s.io",
@@ -124,41 +136,56 @@ pub const RESPONDER: &[Need] = &[
         Namespaces,
         "whether anybody does",
     )),
-    optional(need(
-        "networking.k8s.io",
-        "ingresses",
-        &["list", "watch"],
-        Namespaces,
-        "what sends requests to a Service that is not there",
-    )),
-    optional(need(
-        "storage.k8s.io",
-        "storageclasses",
-        &["list", "watch"],
-        Cluster,
-        "why a volume claim is not bound",
-    )),
-    optional(need(
-        "admissionregistration.k8s.io",
-        "validatingwebhookconfigurations",
-        &["list", "watch"],
-        Cluster,
-        "webhooks that refuse everything because nobody answers",
-    )),
-    optional(need(
-        "admissionregistration.k8s.io",
-        "mutatingwebhookconfigurations",
-        &["list", "watch"],
-        Cluster,
-        "the same",
-    )),
-    optional(need(
-        "apiregistration.k8s.io",
-        "apiservices",
-        &["list", "watch"],
-        Cluster,
-        "aggregated APIs that do not answer",
-    )),
+    only_for(
+        &[Reason::BackendMissing],
+        need(
+            "networking.k8s.io",
+            "ingresses",
+            &["list", "watch"],
+            Namespaces,
+            "what sends requests to a Service that is not there",
+        ),
+    ),
+    only_for(
+        &[Reason::ClaimPending],
+        need(
+            "storage.k8s.io",
+            "storageclasses",
+            &["list", "watch"],
+            Cluster,
+            "why a volume claim is not bound",
+        ),
+    ),
+    only_for(
+        &[Reason::WebhookUnavailable, Reason::FailedCreate],
+        need(
+            "admissionregistration.k8s.io",
+            "validatingwebhookconfigurations",
+            &["list", "watch"],
+            Cluster,
+            "webhooks that refuse everything because nobody answers",
+        ),
+    ),
+    only_for(
+        &[Reason::WebhookUnavailable, Reason::FailedCreate],
+        need(
+            "admissionregistration.k8s.io",
+            "mutatingwebhookconfigurations",
+            &["list", "watch"],
+            Cluster,
+            "the same",
+        ),
+    ),
+    only_for(
+        &[Reason::ApiServiceUnavailable, Reason::FailedGetMetrics, Reason::Terminating],
+        need(
+            "apiregistration.k8s.io",
+            "apiservices",
+            &["list", "watch"],
+            Cluster,
+            "aggregated APIs that do not answer",
+        ),
+    ),
     optional(need("", "limitranges", &["list"], Namespaces, "how much memory a container may be given")),
     optional(need(
         "autoscaling.k8s.io",
@@ -213,7 +240,7 @@ pub fn executor() -> Vec<Need> {
             } else {
                 "an action needs it"
             };
-            needs.push(Need { right: *right, reach: Namespaces, optional: action.apart, why });
+            needs.push(Need { right: *right, reach: Namespaces, optional: action.apart, why, only_for: &[] });
         }
     }
     needs
@@ -336,6 +363,43 @@ pub fn responder_yaml() -> String {
     )
 }
 
+/// charts/nightshift/files/rights.yaml: the responder's rights one by one, from which the chart renders its roles.
+pub fn chart_yaml() -> String {
+    let mut yaml = format!(
+        "# {MARKER}\n# What the responder may read: the chart renders the roles from it. A right whose `for` names detectors is\n\
+         # left out when all of them are off; one whose `part` is switched off in `rbac` is left out too.\nrights:\n"
+    );
+    for need in RESPONDER {
+        let Right { group, resource, verbs } = need.right;
+        let reach = match need.reach {
+            Namespaces => "namespaces",
+            Cluster => "cluster",
+        };
+        let _ = write!(
+            yaml,
+            "  - {{group: \"{group}\", resource: {resource}, verbs: [{}], reach: {reach}",
+            verbs.join(", ")
+        );
+        if !need.only_for.is_empty() {
+            let names: Vec<&str> = need.only_for.iter().map(|reason| reason.as_str()).collect();
+            let _ = write!(yaml, ", for: [{}]", names.join(", "));
+        }
+        if let Some((_, part)) = PARTS.iter().find(|(of, _)| *of == resource) {
+            let _ = write!(yaml, ", part: {part}");
+        }
+        yaml.push_str("}\n");
+    }
+    yaml
+}
+
+/// Rights that the chart lets somebody leave out by name: the evidence that they bring is then *not checked*.
+const PARTS: &[(&str, &str)] = &[
+    ("pods/log", "podLogs"),
+    ("applications", "argoCd"),
+    ("kustomizations", "flux"),
+    ("verticalpodautoscalers", "verticalPodAutoscalers"),
+];
+
 /// docs/rbac/executor.yaml: the account of `mode: approve`, bound nowhere but for the cluster's name and its nodes.
 pub fn executor_yaml() -> String {
     let cluster: Vec<Right> =
@@ -405,6 +469,21 @@ mod tests {
         expect_file!["../../../docs/permissions.md"].assert_eq(&page());
         expect_file!["../../../docs/rbac/responder.yaml"].assert_eq(&responder_yaml());
         expect_file!["../../../docs/rbac/executor.yaml"].assert_eq(&executor_yaml());
+        expect_file!["../../../charts/nightshift/files/rights.yaml"].assert_eq(&chart_yaml());
+    }
+
+    #[test]
+    fn a_right_is_needed_as_long_as_one_of_its_detectors_is_asked() {
+        let of = |resource: &str| RESPONDER.iter().find(|n| n.right.resource == resource).copied().unwrap();
+        let quotas = of("resourcequotas");
+        assert!(quotas.is_needed(|_| false));
+        assert!(quotas.is_needed(|reason| reason == Reason::QuotaExhausted));
+        assert!(!quotas.is_needed(|reason| quotas.only_for.contains(&reason)));
+        assert!(of("pods").is_needed(|_| true));
+        assert!(RESPONDER.iter().all(|need| need.optional || need.only_for.is_empty()));
+        for (resource, _) in PARTS {
+            assert!(of(resource).optional, "{resource}");
+        }
     }
 
     #[test]

@@ -143,11 +143,19 @@ pub struct Watching {
     pub coverage: watch::Receiver<Vec<Watch>>,
 }
 
-/// Starts all watches. No namespaces means all of them; what lives in none is always watched as a whole. `seed` spreads waits.
-pub fn start(reader: &Reader, clock: Clock, timing: Timing, namespaces: &[String], seed: u64) -> Watching {
+/// Starts the watches of these kinds. No namespaces means all of them; what lives in none is always watched as a whole.
+/// `seed` spreads waits.
+pub fn start(
+    reader: &Reader,
+    clock: Clock,
+    timing: Timing,
+    kinds: &[WatchKind],
+    namespaces: &[String],
+    seed: u64,
+) -> Watching {
     let everywhere = [String::new()];
     let namespaces = if namespaces.is_empty() { &everywhere } else { namespaces };
-    let places: Vec<Watch> = WatchKind::ALL
+    let places: Vec<Watch> = kinds
         .iter()
         .flat_map(|kind| {
             let namespaces = if kind.is_namespaced() { namespaces } else { &everywhere };
@@ -157,7 +165,7 @@ pub fn start(reader: &Reader, clock: Clock, timing: Timing, namespaces: &[String
     let (board, coverage) = watch::channel(places.clone());
     let (tx, updates) = mpsc::channel(WAITING);
     let starter = Starter { reader, clock, timing, seed, board: Arc::new(board), tx };
-    for kind in WatchKind::ALL {
+    for kind in kinds {
         let mine: Vec<(usize, &Watch)> =
             places.iter().enumerate().filter(|(_, place)| place.kind == *kind).collect();
         let first = FirstLists::new(mine.len());

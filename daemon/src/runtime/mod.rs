@@ -296,7 +296,8 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
             ignore: setup.ignore,
         };
         let detect = Detect::load(store.clone(), clock, detect).await?;
-        let watching = watch::start(&reader, clock, setup.timing, &setup.namespaces, setup.seed);
+        let kinds = offline::rights::watched(&setup.params);
+        let watching = watch::start(&reader, clock, setup.timing, &kinds, &setup.namespaces, setup.seed);
         coverage = watching.coverage.clone();
         let found = Arc::new(Notify::new());
         let lookup = alerts::Lookup {

@@ -84,7 +84,7 @@ fn clocks(there: Result<Timestamp, String>, here: Timestamp) -> Finding {
 }
 
 async fn permissions(config: &Config, cluster: &Cluster) -> Vec<Finding> {
-    let mut needed = rights::responder(&config.cluster.namespaces);
+    let mut needed = rights::responder(&config.cluster.namespaces, &config.detectors);
     let mut found = asked("the responder", &needed, cluster).await;
     if config.mode == Mode::Approve {
         let (names, patterns): (Vec<String>, Vec<String>) =
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_right_that_may_be_left_out_is_told_and_not_missed() {
-        let wanted = rights::responder(&["shop".to_owned()]);
+        let wanted = rights::responder(&["shop".to_owned()], &nightshift_detectors::Params::default());
         let verdicts = wanted.iter().map(|one| {
             let denied = one.right.resource == "pods" || one.right.group == "argoproj.io";
             (one.right.clone(), if denied { Verdict::Denied } else { Verdict::Allowed })

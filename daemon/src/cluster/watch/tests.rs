@@ -99,7 +99,7 @@ impl Run {
         let (door, clock) = door().await;
         door.with(|sim| before(sim, &clock));
         let names: Vec<String> = namespaces.iter().map(|name| (*name).to_owned()).collect();
-        let mut watching = start(&reader(&door.url()).await, clock, timing, &names, 5);
+        let mut watching = start(&reader(&door.url()).await, clock, timing, WatchKind::ALL, &names, 5);
         let (coverage, book) = (watching.coverage.clone(), Arc::new(Mutex::new(Book::default())));
         let taker = Arc::clone(&book);
         tokio::spawn(async move {

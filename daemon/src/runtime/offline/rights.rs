@@ -1,7 +1,9 @@
 //! What each role must be allowed to do, in RBAC's words: the table of `engine::permissions`, a verb and a namespace
 //! at a time, as the API server is asked.
 
+use crate::cluster::WatchKind;
 pub use crate::cluster::review::{Right, Verdict, excess};
+use nightshift_detectors::Params;
 use nightshift_engine::permissions::{self, Need, RESPONDER, Reach};
 
 /// A right and the API server's word on it.
@@ -18,10 +20,23 @@ pub struct Wanted {
     pub why: &'static str,
 }
 
-/// What the responder needs in some namespaces; none means all.
-pub fn responder(namespaces: &[String]) -> Vec<Wanted> {
+/// What the responder needs in some namespaces; none means all. What only detectors need that are off is not among it.
+pub fn responder(namespaces: &[String], params: &Params) -> Vec<Wanted> {
     let everywhere = [String::new()];
-    spread(RESPONDER, if namespaces.is_empty() { &everywhere } else { namespaces })
+    let needs: Vec<Need> =
+        RESPONDER.iter().filter(|need| need.is_needed(|reason| params.is_off(reason))).copied().collect();
+    spread(&needs, if namespaces.is_empty() { &everywhere } else { namespaces })
+}
+
+/// The kinds that are watched: all but those that only detectors need that are off.
+pub fn watched(params: &Params) -> Vec<WatchKind> {
+    let needed = |kind: &&WatchKind| {
+        let mut needs = RESPONDER
+            .iter()
+            .filter(|need| need.right.resource == kind.name() && need.right.verbs.contains(&"watch"));
+        needs.any(|need| need.is_needed(|reason| params.is_off(reason)))
+    };
+    WatchKind::ALL.iter().filter(needed).copied().collect()
 }
 
 /// What the executor needs for every action in each namespace, and beside it.
@@ -33,7 +48,7 @@ pub fn executor(namespaces: &[String]) -> Vec<Wanted> {
 fn spread(needs: &[Need], namespaces: &[String]) -> Vec<Wanted> {
     let everywhere = [String::new()];
     let mut wanted: Vec<Wanted> = Vec::new();
-    for Need { right, reach, optional, why } in needs.iter().copied() {
+    for Need { right, reach, optional, why, only_for: _ } in needs.iter().copied() {
         let places = match reach {
             Reach::Namespaces => namespaces,
             Reach::Cluster => &everywhere,
@@ -52,8 +67,8 @@ fn spread(needs: &[Need], namespaces: &[String]) -> Vec<Wanted> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::WatchKind;
     use nightshift_detectors::View;
+    use nightshift_model::Reason;
 
     fn told(wanted: &[Wanted]) -> Vec<String> {
         wanted.iter().map(|one| one.right.to_string()).collect()
@@ -61,7 +76,7 @@ mod tests {
 
     #[test]
     fn nodes_are_asked_for_as_a_whole_and_pods_by_namespace() {
-        let told = told(&responder(&["shop".to_owned()]));
+        let told = told(&responder(&["shop".to_owned()], &Params::default()));
         for right in
             ["watch nodes", "list pods in shop", "watch deployments.apps in shop", "get pods/log in shop"]
         {
@@ -72,7 +87,7 @@ mod tests {
 
     #[test]
     fn whatever_is_watched_is_asked_for_and_what_crash_loops_need_is_not_optional() {
-        let wanted = responder(&[]);
+        let wanted = responder(&[], &Params::default());
         for (kind, verb) in WatchKind::ALL.iter().flat_map(|kind| [(kind, "list"), (kind, "watch")]) {
             let needed = View::NEEDED.contains(&kind.kind());
             let covered = |one: &Wanted| {
@@ -80,6 +95,24 @@ mod tests {
             };
             assert!(wanted.iter().any(covered), "{verb} {}", kind.name());
         }
+    }
+
+    #[test]
+    fn what_only_detectors_need_that_are_off_is_neither_watched_nor_asked_for() {
+        let mut params = Params::default();
+        params.switch_off(Reason::ClaimPending);
+        params.switch_off(Reason::QuotaExhausted);
+        let told = told(&responder(&[], &params));
+        let watched = watched(&params);
+        for (kind, name, wanted) in [
+            (WatchKind::Classes, "watch storageclasses.storage.k8s.io", false),
+            (WatchKind::Quotas, "watch resourcequotas", true), // FailedCreate reads them too
+            (WatchKind::Pods, "watch pods", true),
+        ] {
+            assert_eq!(told.iter().any(|right| right == name), wanted, "{name}: {told:?}");
+            assert_eq!(watched.contains(&kind), wanted, "{name}");
+        }
+        assert_eq!(super::watched(&Params::default()), WatchKind::ALL);
     }
 
     #[test]
