@@ -2,6 +2,7 @@
 //!
 //! Everything here runs inside `tests/lab/up`; outside there is no cluster, and [`Cluster::connect`] says so.
 
+pub mod away;
 pub mod identity;
 pub mod night;
 pub mod pager;

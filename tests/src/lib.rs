@@ -3,6 +3,7 @@
 
 pub mod alerts;
 pub mod carrier;
+pub mod chart;
 pub mod checker;
 pub mod contract;
 pub mod corpus;

@@ -1,0 +1,271 @@
+//! The chart without a cluster: what it renders, what it refuses, and that the daemon and the API server agree with it.
+//!
+//! A case is a file: `values/<name>.yaml` renders to `golden/<name>.yaml`, `refused/<name>.yaml` is refused with the text
+//! of its line `# says:`. A line `# helm:` holds further arguments. Goldens are refreshed with `UPDATE_EXPECT=1`.
+
+use anyhow::{Context as _, ensure};
+use expect_test::expect_file;
+use nightshift::config::Config;
+use nightshift::telemetry::{AlertmanagerMetrics, Caps, IntakeMetrics, Metrics};
+use nightshift_engine::permissions::{READING, RESPONDER};
+use nightshift_tests::chart::{CHART, Rendered, documents, helm, render};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn here() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("chart")
+}
+
+/// The cases of a folder, with what stands behind `# helm:` and `# says:`.
+struct Case {
+    name: String,
+    file: PathBuf,
+    arguments: Vec<String>,
+    says: Option<String>,
+}
+
+fn cases(folder: &str) -> anyhow::Result<Vec<Case>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(here().join(folder))? {
+        let file = entry?.path();
+        let text = std::fs::read_to_string(&file)?;
+        let line = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
+        let arguments = line("# helm:").unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+        let name = file.file_stem().context("a file without a name")?.to_string_lossy().into_owned();
+        found.push(Case { name, arguments, says: line("# says:").map(str::to_owned), file });
+    }
+    found.sort_by(|one, other| one.name.cmp(&other.name));
+    ensure!(found.len() > 3, "{folder} has {} cases", found.len());
+    Ok(found)
+}
+
+impl Case {
+    fn render(&self) -> anyhow::Result<Rendered> {
+        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        render(&self.file, &arguments)
+    }
+
+    fn yaml(&self) -> anyhow::Result<String> {
+        match self.render()? {
+            Rendered::Yaml(yaml) => Ok(yaml),
+            Rendered::Refused(why) => anyhow::bail!("{}: {why}", self.name),
+        }
+    }
+}
+
+#[test]
+fn helm_finds_nothing_to_complain_about() -> anyhow::Result<()> {
+    for case in cases("values")? {
+        let out = helm()?.args(["lint", "--strict", CHART, "--values"]).arg(&case.file).output()?;
+        ensure!(out.status.success(), "{}: {}", case.name, String::from_utf8_lossy(&out.stdout));
+    }
+    Ok(())
+}
+
+#[test]
+fn the_renders_are_the_committed_ones_and_the_same_each_time() -> anyhow::Result<()> {
+    for case in cases("values")? {
+        let yaml = case.yaml()?;
+        expect_file![here().join("golden").join(format!("{}.yaml", case.name))].assert_eq(&yaml);
+        ensure!(yaml == case.yaml()?, "{}: rendered differently a second time", case.name);
+    }
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_had_is_refused_with_its_reason() -> anyhow::Result<()> {
+    for case in cases("refused")? {
+        let says = case.says.as_deref().with_context(|| format!("{} has no line `# says:`", case.name))?;
+        match case.render()? {
+            Rendered::Refused(why) => ensure!(why.contains(says), "{}: {why}", case.name),
+            Rendered::Yaml(_) => anyhow::bail!("{} was rendered", case.name),
+        }
+    }
+    Ok(())
+}
+
+/// An object's field.
+fn at<'a>(object: &'a Value, pointer: &str) -> &'a Value {
+    object.pointer(pointer).unwrap_or(&Value::Null)
+}
+
+fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    at(object, pointer).as_str().unwrap_or_default()
+}
+
+#[test]
+fn the_daemon_takes_every_configuration() -> anyhow::Result<()> {
+    for case in cases("values")? {
+        let objects = documents(&case.yaml()?)?;
+        let files = objects
+            .iter()
+            .find(|o| text(o, "/kind") == "ConfigMap" && at(o, "/data/nightshift.yaml").is_string())
+            .with_context(|| format!("{}: no configuration", case.name))?;
+        let folder = tempfile::tempdir()?;
+        let place = folder.path().to_string_lossy().into_owned();
+        for (name, data) in at(files, "/data").as_object().into_iter().flatten() {
+            let data = data.as_str().unwrap_or_default().replace("/etc/nightshift/", &format!("{place}/"));
+            std::fs::write(folder.path().join(name), data)?;
+        }
+        let config = Config::load(&folder.path().join("nightshift.yaml"))
+            .map_err(|error| anyhow::anyhow!("{}: {error}", case.name))?;
+        ensure!(config.registry_file.is_some() && config.detector_files.len() == 1, "{}", case.name);
+    }
+    Ok(())
+}
+
+/// Every (group, resource, verb) that the roles of a render grant.
+fn granted(objects: &[Value]) -> anyhow::Result<BTreeSet<(String, String, String)>> {
+    let mut found = BTreeSet::new();
+    let words = |rule: &Value, field: &str| -> Vec<String> {
+        let all = at(rule, field).as_array().cloned().unwrap_or_default();
+        all.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect()
+    };
+    for role in objects.iter().filter(|o| matches!(text(o, "/kind"), "ClusterRole" | "Role")) {
+        for rule in at(role, "/rules").as_array().context("a role without rules")? {
+            for group in words(rule, "/apiGroups") {
+                for resource in words(rule, "/resources") {
+                    found.extend(
+                        words(rule, "/verbs").into_iter().map(|v| (group.clone(), resource.clone(), v)),
+                    );
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+#[test]
+fn the_roles_hold_what_the_daemon_asks_for_and_nothing_else() -> anyhow::Result<()> {
+    let all: BTreeSet<(String, String, String)> = RESPONDER
+        .iter()
+        .flat_map(|need| {
+            let right = need.right;
+            right
+                .verbs
+                .iter()
+                .map(move |v| (right.group.to_owned(), right.resource.to_owned(), (*v).to_owned()))
+        })
+        .collect();
+    for case in cases("values")? {
+        let granted = granted(&documents(&case.yaml()?)?)?;
+        for right in &granted {
+            ensure!(all.contains(right), "{}: {right:?} is asked for by nobody", case.name);
+            let (group, resource, verb) = right;
+            ensure!(READING.contains(&verb.as_str()), "{}: {right:?} writes", case.name);
+            let never = ["secrets", "configmaps", "pods/exec", "pods/attach", "serviceaccounts/token"];
+            let wild = [group, resource, verb].iter().any(|word| word.contains('*'));
+            ensure!(!wild && !never.contains(&resource.as_str()), "{}: {right:?}", case.name);
+            ensure!(!resource.ends_with("/scale"), "{}: {right:?}", case.name);
+        }
+        if case.name == "smallest" {
+            ensure!(granted == all, "missing: {:?}", all.difference(&granted).collect::<Vec<_>>());
+        }
+        if case.name == "eks" {
+            let gone = |resource: &str| !granted.iter().any(|(_, r, _)| r == resource);
+            for resource in
+                ["storageclasses", "ingresses", "validatingwebhookconfigurations", "pods/log", "applications"]
+            {
+                ensure!(gone(resource), "{resource} is granted, but nobody asks for it");
+            }
+            ensure!(!gone("resourcequotas"), "QuotaExhausted is not off");
+        }
+    }
+    Ok(())
+}
+
+/// Every pod template passes the profile *restricted*, as far as a render can tell; the lab's API server has the last word.
+#[test]
+fn every_pod_is_restricted_and_holds_no_token_that_it_was_not_given() -> anyhow::Result<()> {
+    for case in cases("values")? {
+        for object in documents(&case.yaml()?)? {
+            let pod = match text(&object, "/kind") {
+                "Pod" => at(&object, "/spec"),
+                "StatefulSet" => at(&object, "/spec/template/spec"),
+                _ => continue,
+            };
+            let name = &case.name;
+            ensure!(at(pod, "/automountServiceAccountToken") == false, "{name}");
+            ensure!(at(pod, "/securityContext/runAsNonRoot") == true, "{name}");
+            ensure!(text(pod, "/securityContext/seccompProfile/type") == "RuntimeDefault", "{name}");
+            for container in at(pod, "/containers").as_array().into_iter().flatten() {
+                let context = at(container, "/securityContext");
+                ensure!(at(context, "/allowPrivilegeEscalation") == false, "{name}");
+                ensure!(at(context, "/readOnlyRootFilesystem") == true, "{name}");
+                ensure!(at(context, "/capabilities/drop/0") == "ALL", "{name}");
+                ensure!(at(container, "/resources/limits/memory").is_string(), "{name}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every metric that the program exports.
+fn exported() -> anyhow::Result<BTreeSet<String>> {
+    let mut registry = prometheus_client::registry::Registry::default();
+    let metrics = Metrics::default();
+    metrics.register(&mut registry, Caps { READ_BYTES_CAP: 1 });
+    // A family is written out once it has a series.
+    metrics.incidents("Proposed", 1);
+    metrics.ask("fetch", "responder");
+    metrics.watch("pods", "live", &["live"]);
+    metrics.drive_panicked("responder");
+    metrics.message("webhook", "delivered");
+    metrics.heartbeat("sent");
+    let intake = IntakeMetrics::default();
+    intake.register(&mut registry);
+    intake.stored(1, 1);
+    AlertmanagerMetrics::default().register(&mut registry);
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry)?;
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    Ok(types
+        .filter_map(|line| {
+            let (name, kind) = line.split_once(' ')?;
+            Some(if kind == "counter" { format!("{name}_total") } else { name.to_owned() })
+        })
+        .collect())
+}
+
+#[test]
+fn rules_and_dashboard_name_metrics_that_exist() -> anyhow::Result<()> {
+    let exported = exported()?;
+    let all = cases("values")?;
+    let case = all.iter().find(|case| case.name == "everything").context("no case `everything`")?;
+    let objects = documents(&case.yaml()?)?;
+    let rule = objects.iter().find(|o| text(o, "/kind") == "PrometheusRule").context("no rules")?;
+    let boards = objects.iter().filter_map(|o| at(o, "/data/nightshift.json").as_str());
+    let board: Value = serde_json::from_str(boards.into_iter().next().context("no dashboard")?)?;
+    let named = regex::Regex::new(r"\bnightshift_[a-z_]+")?;
+    let mut seen = 0;
+    let panels = at(&board, "/panels").as_array().into_iter().flatten();
+    let queries = panels.flat_map(|panel| at(panel, "/targets").as_array().into_iter().flatten());
+    let rules = at(rule, "/spec/groups/0/rules").as_array().context("no rules")?;
+    for expression in queries.chain(rules).map(|one| text(one, "/expr")) {
+        for metric in named.find_iter(expression) {
+            ensure!(
+                exported.contains(metric.as_str()),
+                "{expression}: no such metric; there are {exported:?}"
+            );
+            seen += 1;
+        }
+    }
+    ensure!(seen >= 14, "only {seen} metrics are named");
+    // The dashboard's own query for its variable.
+    ensure!(exported.contains("nightshift_limit"));
+    let names: Vec<&str> = rules.iter().map(|rule| text(rule, "/alert")).collect();
+    for alert in
+        ["NightshiftAbsent", "NightshiftWatchBlind", "NightshiftOutboxStuck", "NightshiftWatchdogMissing"]
+    {
+        ensure!(names.contains(&alert), "no {alert} among {names:?}");
+    }
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("rules.yaml");
+    std::fs::write(&file, at(rule, "/spec").to_string())?;
+    let checked = Command::new("promtool").args(["check", "rules"]).arg(&file).output();
+    let checked = checked.context("promtool comes with Prometheus; tests/run installs it")?;
+    ensure!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    Ok(())
+}
