@@ -53,7 +53,9 @@ pub fn investigate(incident: &Incident, playbooks: &Catalog, prometheus: bool) -
     if let Some(node) = symptom.and_then(|s| node_of(incident, s)) {
         wanted.push(Tool::Node { name: node });
     }
-    if let Some(symptom) = symptom.filter(|_| prometheus) {
+    // What is measured explains at most: it must not take the time of what the plan rests on.
+    let later = prometheus && !incident.evidence.is_empty();
+    if let Some(symptom) = symptom.filter(|_| later) {
         wanted.extend(queries(playbooks, symptom, &incident.scope));
         wanted.extend(measured(symptom, &incident.scope));
     }

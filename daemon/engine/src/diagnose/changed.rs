@@ -32,7 +32,6 @@ fn answer(incident: &Incident, is: impl Fn(&Tool) -> bool) -> Option<EvidenceId>
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::diagnose::diagnose;
     use crate::plan::testing::{Known, incident, known};
     use crate::samples::at;
