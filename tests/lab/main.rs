@@ -1,5 +1,6 @@
 //! nightshift on a real cluster. Start it with `tests/lab/up -- <this program>`, or let `tests/run` do so.
 
+mod actions;
 mod chart;
 mod contract;
 mod course;

@@ -12,22 +12,25 @@ pub use rows::ROWS;
 use crate::lab::{Cluster, within};
 use anyhow::{Context as _, ensure};
 use http::Method;
+use nightshift_model::{Kind, ObjectRef};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// One request about a Deployment of its own, which is paused, has no replicas, and stands still.
+/// One request about a workload of its own, which has no pods and stands still.
 #[derive(Debug)]
 pub struct Row {
+    /// The workload's kind.
+    pub kind: &'static str,
     /// What is asked, for people.
     pub name: &'static str,
     /// The method.
     pub method: &'static str,
-    /// Behind the Deployment's path: a subresource, a query. Begins with `=` when it is a whole path.
+    /// Behind the workload's path: a subresource, a query. Begins with `=` when it is a whole path.
     pub target: &'static str,
     /// The type of the body.
     pub content: &'static str,
-    /// The body. `$uid`, `$rv`, `$stale`, `$name` and `$ns` stand for the object's own.
+    /// The body. `$uid`, `$rv`, `$stale`, `$name`, `$ns` and `$template` stand for the object's own.
     pub body: &'static str,
     /// Status and reason of the Status object.
     pub want: (u16, &'static str),
@@ -81,9 +84,10 @@ pub fn between(sim: &[Observed], real: &[Observed]) -> Vec<String> {
 }
 
 async fn one(server: &Cluster, namespace: &str, name: &str, row: &Row) -> anyhow::Result<Observed> {
-    let collection = format!("/apis/apps/v1/namespaces/{namespace}/deployments");
-    let path = format!("{collection}/{name}");
-    let manifest = manifest(namespace, name);
+    let object = ObjectRef::new(Kind::parse(row.kind), namespace, name, "");
+    let path = object.path().context("no path")?;
+    let (collection, _) = path.rsplit_once('/').context("no collection")?;
+    let manifest = manifest(row.kind, namespace, name);
     let made = server.create(&format!("{collection}?fieldManager=maker"), &manifest).await?;
     // A second version, so that the first one is stale.
     let touch = json!({"metadata": {"labels": {"touched": "yes"}}}).to_string();
@@ -99,6 +103,7 @@ async fn one(server: &Cluster, namespace: &str, name: &str, row: &Row) -> anyhow
             .replace("$uid", &text(&before, "/metadata/uid"))
             .replace("$rv", &text(&before, "/metadata/resourceVersion"))
             .replace("$stale", &text(&made, "/metadata/resourceVersion"))
+            .replace("$template", &before.pointer("/spec/template").unwrap_or(&Value::Null).to_string())
             .replace("$name", name)
             .replace("$ns", namespace)
     };
@@ -127,7 +132,9 @@ async fn settled(server: &Cluster, path: &str) -> anyhow::Result<Value> {
     within(Duration::from_secs(30), "an object that stands still", async || {
         let first = server.get(path).await?.ok()?;
         let seen = |o: &Value, p: &str| o.pointer(p).and_then(Value::as_u64);
-        if seen(&first, "/status/observedGeneration") != seen(&first, "/metadata/generation") {
+        // A Job's controller does not say what it has seen.
+        let counts = first.get("kind").and_then(Value::as_str) != Some("Job");
+        if counts && seen(&first, "/status/observedGeneration") != seen(&first, "/metadata/generation") {
             return Ok(None);
         }
         nightshift::clock::Clock::wall().sleep_real(Duration::from_millis(150)).await;
@@ -137,18 +144,36 @@ async fn settled(server: &Cluster, path: &str) -> anyhow::Result<Value> {
     .await
 }
 
-fn manifest(namespace: &str, name: &str) -> Value {
+/// A workload that makes no pods.
+fn manifest(kind: &str, namespace: &str, name: &str) -> Value {
+    if kind == "Job" {
+        let container = json!({"name": "app", "image": "localhost:5000/app:1"});
+        return json!({
+            "apiVersion": "batch/v1", "kind": kind, "metadata": {"name": name, "namespace": namespace},
+            "spec": {"suspend": true, "template": {"spec": {"restartPolicy": "Never", "containers": [container]}}},
+        });
+    }
+    let container =
+        json!({"name": "app", "image": "localhost:5000/app:1", "env": [{"name": "A", "value": "1"}]});
+    let mut pod = json!({"containers": [container]});
+    let mut spec = json!({"selector": {"matchLabels": {"app": name}}});
+    let more = match kind {
+        "StatefulSet" => json!({"replicas": 0, "serviceName": name}),
+        // No node bears this label.
+        "DaemonSet" => {
+            pod["nodeSelector"] = json!({"nightshift.dev/contract": "nowhere"});
+            json!({})
+        }
+        _ => json!({"replicas": 0, "paused": true}),
+    };
+    spec["template"] = json!({"metadata": {"labels": {"app": name}}, "spec": pod});
+    for (field, value) in more.as_object().into_iter().flatten() {
+        spec[field] = value.clone();
+    }
     json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
+        "apiVersion": "apps/v1", "kind": kind,
         "metadata": {"name": name, "namespace": namespace, "annotations": {"nightshift.dev/claim": "old:1.1"}},
-        "spec": {
-            "replicas": 0, "paused": true,
-            "selector": {"matchLabels": {"app": name}},
-            "template": {
-                "metadata": {"labels": {"app": name}},
-                "spec": {"containers": [{"name": "app", "image": "localhost:5000/app:1", "env": [{"name": "A", "value": "1"}]}]},
-            },
-        },
+        "spec": spec,
     })
 }
 

@@ -4,6 +4,7 @@
 
 pub mod away;
 pub mod identity;
+pub mod keys;
 pub mod night;
 pub mod pager;
 pub mod program;

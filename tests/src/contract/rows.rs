@@ -8,6 +8,11 @@ const STRATEGIC: &str = "application/strategic-merge-patch+json";
 const APPLY: &str = "application/apply-patch+yaml";
 const OBJECT: &str = "application/json";
 
+/// A restart as it is sent: a map is added where there was none.
+const RESTART: &str = r#"[{"op": "test", "path": "/metadata/uid", "value": "$uid"}, {"op": "test", "path": "/metadata/annotations/nightshift.dev~1claim", "value": "old:1.1"}, {"op": "test", "path": "/spec/template", "value": $template}, {"op": "add", "path": "/spec/template/metadata/annotations", "value": {}}, {"op": "add", "path": "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt", "value": "2026-03-01T02:05:00Z"}, {"op": "replace", "path": "/metadata/annotations/nightshift.dev~1claim", "value": "done:old"}]"#;
+/// A rollback as it is sent.
+const ACT: &str = r#"[{"op": "test", "path": "/metadata/uid", "value": "$uid"}, {"op": "test", "path": "/metadata/annotations/nightshift.dev~1claim", "value": "old:1.1"}, {"op": "test", "path": "/spec/template", "value": $template}, {"op": "replace", "path": "/spec/template", "value": {"metadata": {"labels": {"app": "$name"}}, "spec": {"containers": [{"name": "app", "image": "localhost:5000/app:3"}]}}}, {"op": "replace", "path": "/metadata/annotations/nightshift.dev~1claim", "value": "done:old"}]"#;
+
 const fn patch(
     name: &'static str,
     content: &'static str,
@@ -15,6 +20,7 @@ const fn patch(
     want: (u16, &'static str),
 ) -> Row {
     Row {
+        kind: "Deployment",
         name,
         method: "PATCH",
         target: "?fieldManager=nightshift",
@@ -23,6 +29,18 @@ const fn patch(
         want,
         unknown_to_sim: false,
     }
+}
+
+const JOBS: &str = "=/apis/batch/v1/namespaces/$ns/jobs?fieldManager=nightshift";
+const JOBS_DRY: &str = "=/apis/batch/v1/namespaces/$ns/jobs?fieldManager=nightshift&dryRun=All";
+/// A Job as it is made anew.
+const AGAIN: &str = r#"{"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "$name-rerun", "namespace": "$ns", "labels": {"nightshift.dev/rerun-of": "$uid"}, "annotations": {"nightshift.dev/claim": "done:old"}}, "spec": {"suspend": true, "manualSelector": false, "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "app", "image": "localhost:5000/app:1"}]}}}}"#;
+const TAKEN: &str = r#"{"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "$name", "namespace": "$ns"}, "spec": {"suspend": true, "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "app", "image": "localhost:5000/app:1"}]}}}}"#;
+const LABELLED: &str = r#"{"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "$name-again", "namespace": "$ns"}, "spec": {"suspend": true, "template": $template}}"#;
+const ALWAYS: &str = r#"{"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "$name-always", "namespace": "$ns"}, "spec": {"suspend": true, "template": {"spec": {"containers": [{"name": "app", "image": "localhost:5000/app:1"}]}}}}"#;
+
+const fn job(name: &'static str, body: &'static str, want: (u16, &'static str)) -> Row {
+    Row { kind: "Job", method: "POST", ..patch(name, OBJECT, body, want) }
 }
 
 /// Rows of reference/execution.md 5.1 first, then the requests of our own protocol, then what goes wrong.
@@ -70,6 +88,7 @@ pub const ROWS: &[Row] = &[
         (200, ""),
     ),
     Row {
+        kind: "Deployment",
         name: "server-side apply without force on another's field",
         method: "PATCH",
         target: "?fieldManager=nightshift",
@@ -79,6 +98,7 @@ pub const ROWS: &[Row] = &[
         unknown_to_sim: true,
     },
     Row {
+        kind: "Deployment",
         name: "server-side apply with the uid of a missing object",
         method: "PATCH",
         target: "=/apis/apps/v1/namespaces/$ns/deployments/missing?fieldManager=nightshift",
@@ -187,6 +207,30 @@ pub const ROWS: &[Row] = &[
         r#"[{"op": "add", "path": "/spec/template/metadata/annotations", "value": null}]"#,
         (200, ""),
     ),
+    patch("restart of a Deployment", JSON, RESTART, (200, "")),
+    Row { kind: "StatefulSet", ..patch("restart of a StatefulSet", JSON, RESTART, (200, "")) },
+    Row { kind: "DaemonSet", ..patch("restart of a DaemonSet", JSON, RESTART, (200, "")) },
+    patch(
+        "restart of another template than the one that stands",
+        JSON,
+        r#"[{"op": "test", "path": "/spec/template", "value": {"spec": {}}}, {"op": "add", "path": "/spec/template/metadata/annotations", "value": {}}]"#,
+        (422, "Invalid"),
+    ),
+    patch(
+        "an annotation into a map that is not there",
+        JSON,
+        r#"[{"op": "add", "path": "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt", "value": "2026-03-01T02:05:00Z"}]"#,
+        (422, "Invalid"),
+    ),
+    Row { kind: "StatefulSet", ..patch("act on a StatefulSet", JSON, ACT, (200, "")) },
+    Row { kind: "DaemonSet", ..patch("act on a DaemonSet", JSON, ACT, (200, "")) },
+    // --- a Job that is made anew
+    Row { target: JOBS, ..job("a Job beside another one", AGAIN, (201, "")) },
+    Row { target: JOBS_DRY, ..job("the same as a dry run", AGAIN, (201, "")) },
+    Row { target: JOBS, ..job("a Job of a name that is taken", TAKEN, (409, "AlreadyExists")) },
+    Row { target: JOBS_DRY, ..job("the same as a dry run", TAKEN, (409, "AlreadyExists")) },
+    Row { target: JOBS, ..job("a Job with the labels of another one", LABELLED, (422, "Invalid")) },
+    Row { target: JOBS, ..job("a Job whose pods are started again for ever", ALWAYS, (422, "Invalid")) },
     // --- other writers
     patch(
         "strategic merge patch of one container's image",

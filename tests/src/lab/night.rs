@@ -40,13 +40,15 @@ pub struct Wanted {
     pub identities: Identities,
     /// Another way of the executor to the API server.
     pub executor: Option<Access>,
+    /// Other persons than the lab's one.
+    pub registry: Option<Registry>,
 }
 
 impl Wanted {
     /// Approval in one namespace, which exists, with the rights of docs/rbac.
     pub async fn approve(admin: &Cluster, namespace: &str) -> anyhow::Result<Self> {
         let identities = Identities::make(admin, namespace).await?;
-        Ok(Self { namespace: namespace.to_owned(), identities, executor: None })
+        Ok(Self { namespace: namespace.to_owned(), identities, executor: None, registry: None })
     }
 }
 
@@ -96,7 +98,7 @@ impl Night {
             cluster_name: "lab".to_owned(),
             namespaces: vec![wanted.namespace.clone()],
             mode: Mode::Approve { namespaces: vec![wanted.namespace] },
-            registry: registry()?,
+            registry: wanted.registry.map_or_else(registry, Ok)?,
             playbooks: Catalog::embedded(),
             prometheus: Some(Settings { url, ..Settings::default() }),
             kill_switch: false,
