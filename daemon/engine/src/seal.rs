@@ -161,6 +161,45 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn every_action_is_one_request_to_one_address() {
+        use nightshift_model::{
+            ActionKind, Digest, Kind, MemoryChange, ObjectRef, QuantityChange, RevisionRef,
+        };
+        let object = |kind| ObjectRef::new(kind, "shop", "x", "uid-x");
+        let (template, digest) = (Digest([7; 32]), Digest([8; 32]));
+        let quantity = QuantityChange { from: "64Mi".to_owned(), to: "128Mi".to_owned() };
+        let memory = MemoryChange { container: "app".to_owned(), index: 0, limit: quantity, request: None };
+        let back = |kind: Kind| {
+            let replica_set = object(Kind::ReplicaSet);
+            let to = RevisionRef { replica_set, number: 1, template, images: Vec::new(), healthy_at: None };
+            Action::rollback(object(kind), to).unwrap()
+        };
+        let (deployment, pod) = (object(Kind::Deployment), object(Kind::Pod));
+        let apps = |plural: &str| ("PATCH", format!("/apis/apps/v1/namespaces/shop/{plural}/x"));
+        let table = [
+            (Action::RaiseMemoryLimit { target: deployment.clone(), memory }, apps("deployments")),
+            (back(Kind::DaemonSet), apps("daemonsets")),
+            (back(Kind::Deployment), apps("deployments")),
+            (back(Kind::StatefulSet), apps("statefulsets")),
+            (
+                Action::DeletePod { target: pod, workload: deployment.clone(), alone: false },
+                ("DELETE", "/api/v1/namespaces/shop/pods/x".to_owned()),
+            ),
+            (Action::Restart { target: deployment, at: Timestamp::EPOCH, template }, apps("deployments")),
+            (
+                Action::ReRunJob { target: object(Kind::Job), version: "7".to_owned(), body: digest },
+                ("POST", "/apis/batch/v1/namespaces/shop/jobs".to_owned()),
+            ),
+        ];
+        let kinds: Vec<ActionKind> = table.iter().map(|(action, _)| action.kind()).collect();
+        assert_eq!(kinds, ActionKind::ALL);
+        for (action, (method, path)) in table {
+            let made = request(&action).unwrap();
+            assert_eq!((made.method.as_str(), &made.path), (method, &path), "{action:?}");
+        }
+    }
+
+    #[test]
     fn an_empty_list_of_metadata_has_null_for_its_items() {
         let empty = json!({"kind": "PartialObjectMetadataList", "metadata": {}, "items": null});
         assert_eq!(items(&empty, "x"), Ok(&[][..]));
