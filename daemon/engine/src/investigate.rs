@@ -26,11 +26,11 @@ pub fn investigate(incident: &Incident, playbooks: &Catalog, prometheus: bool) -
     if incident.scope.kind == Kind::Job && symptom.is_some() {
         wanted.push(Tool::Job { target: incident.scope.clone() });
     }
+    wanted.extend(symptom.and_then(|s| last_log(incident, s)));
     if let Some(symptom) = symptom.filter(|s| s.object.kind == Kind::Pod) {
         // What has not been placed, or waits for a volume, has no container that could have said anything.
         if !symptom.container.is_empty() {
-            let (pod, container) = (symptom.object.clone(), symptom.container.clone());
-            wanted.push(Tool::PreviousLog { pod, container });
+            wanted.extend(logs(symptom));
         }
         wanted.push(Tool::Events { about: symptom.object.clone() });
     }
@@ -67,6 +67,22 @@ pub fn investigate(incident: &Incident, playbooks: &Catalog, prometheus: bool) -
         .zip(1..)
         .map(|(tool, n)| EvidenceRequest { id: EvidenceId(first.saturating_add(n)), tool })
         .collect()
+}
+
+/// What a container said: before its end, and, of one that runs and answers no probe, what it says now.
+fn logs(symptom: &Finding) -> Vec<Tool> {
+    let (pod, container) = (symptom.object.clone(), symptom.container.clone());
+    let runs = symptom.reason == Reason::Unhealthy;
+    let ended = !runs || symptom.exit.is_some();
+    let now = runs.then(|| Tool::Log { pod: pod.clone(), container: container.clone() });
+    now.into_iter().chain(ended.then_some(Tool::PreviousLog { pod, container })).collect()
+}
+
+/// The log of the pod of a Job that ended last, as far as that is still there.
+fn last_log(incident: &Incident, symptom: &Finding) -> Option<Tool> {
+    let pod = crate::plan::job::observed(incident)?.last_pod.clone()?;
+    let container = symptom.container.clone();
+    (!container.is_empty()).then_some(Tool::Log { pod, container })
 }
 
 /// The container that was killed at its memory limit.

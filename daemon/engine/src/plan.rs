@@ -1,7 +1,7 @@
 //! From evidence to a draft, or to the reasons why there is none.
 
 mod asked;
-mod job;
+pub(crate) mod job;
 mod memory;
 mod one_pod;
 mod restart;

@@ -50,6 +50,13 @@ pub enum Tool {
         /// The container.
         container: String,
     },
+    /// The tail of the log of the container that runs, or that has ended and is not started again.
+    Log {
+        /// The pod.
+        pod: ObjectRef,
+        /// The container.
+        container: String,
+    },
     /// Whether the Service of a namespace that something needs has anybody who answers.
     Service {
         /// Its namespace: always the incident's own.
@@ -125,6 +132,7 @@ impl Tool {
             Self::Workload { .. } => "workload",
             Self::Pods { .. } => "pods",
             Self::PreviousLog { .. } => "previous-log",
+            Self::Log { .. } => "log",
             Self::Service { .. } => "service",
             Self::Events { .. } => "events",
             Self::Rollouts { .. } => "rollouts",
@@ -213,7 +221,7 @@ pub enum Observed {
     Workload(WorkloadFacts),
     /// Of [`Tool::Pods`].
     Pods(Vec<PodLine>),
-    /// Of [`Tool::PreviousLog`].
+    /// Of [`Tool::PreviousLog`] and [`Tool::Log`].
     Log(LogExcerpt),
     /// Of [`Tool::Service`]; `None` when there is no such Service.
     Service(Option<ServiceFacts>),

@@ -54,6 +54,7 @@ pub fn reads(request: &EvidenceRequest) -> Vec<Read> {
         Tool::Workload { target } => workload::reads(target),
         Tool::Pods { target, selector } => pods::reads(target, selector),
         Tool::PreviousLog { pod, container } => previous_log::reads(pod, container),
+        Tool::Log { pod, container } => previous_log::present(pod, container),
         Tool::Service { namespace, host } => service::reads(namespace, host),
         Tool::Events { about } => events::reads(about),
         Tool::Rollouts { target, selector } => rollouts::reads(target, selector),
@@ -97,6 +98,7 @@ fn observe(tool: &Tool, raw: &Raw) -> Result<Observed, Refusal> {
         Tool::Workload { target } => workload::observe(parts, target),
         Tool::Pods { target, .. } => pods::observe(parts, target),
         Tool::PreviousLog { .. } => previous_log::observe(parts),
+        Tool::Log { .. } => previous_log::observe_present(parts),
         Tool::Service { namespace, host } => service::observe(parts, namespace, host),
         Tool::Events { .. } => events::observe(parts),
         Tool::Rollouts { target, .. } => rollouts::observe(parts, target),
@@ -113,8 +115,9 @@ fn observe(tool: &Tool, raw: &Raw) -> Result<Observed, Refusal> {
 
 /// Where the answers come from, as a person would type it.
 fn source(tool: &Tool, asked: &[Read]) -> String {
-    if let Tool::PreviousLog { pod, container } = tool {
-        return clean(&format!("log {}/{} {container} --previous", pod.namespace, pod.name), SOURCE);
+    if let Tool::PreviousLog { pod, container } | Tool::Log { pod, container } = tool {
+        let previous = if matches!(tool, Tool::Log { .. }) { "" } else { " --previous" };
+        return clean(&format!("log {}/{} {container}{previous}", pod.namespace, pod.name), SOURCE);
     }
     let all: Vec<String> = asked.iter().map(one_source).collect();
     clean(&all.join(", "), SOURCE)

@@ -144,6 +144,8 @@ fn no_question_reaches_a_secret() {
                 container: "app".into(),
             },
             Tool::PreviousLog { pod: pod(), container: name.to_owned() },
+            Tool::Log { pod: ObjectRef { kind: Kind::Pod, ..object.clone() }, container: "app".into() },
+            Tool::Log { pod: pod(), container: name.to_owned() },
             Tool::Pods {
                 target: ObjectRef::new(Kind::Deployment, name, "cart", ""),
                 selector: "app=cart".into(),
@@ -197,6 +199,7 @@ fn any_tool() -> impl Strategy<Value = Tool> {
         Tool::Workload { target: target.clone() },
         Tool::Pods { target: target.clone(), selector: "app=cart".into() },
         Tool::PreviousLog { pod: pod(), container: "app".into() },
+        Tool::Log { pod: pod(), container: "app".into() },
         Tool::Events { about: pod() },
         Tool::Rollouts { target: target.clone(), selector: "app=cart".into() },
         Tool::Node { name: "cart".into() },

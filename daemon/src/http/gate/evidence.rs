@@ -64,6 +64,7 @@ fn title(piece: &Evidence) -> &'static str {
         "workload" => "The workload",
         "pods" => "Its pods",
         "previous-log" => "Last words of the container",
+        "log" => "Log of the container",
         "service" => "What it needs",
         "events" => "Events",
         "rollouts" => "Revisions and what changed",
