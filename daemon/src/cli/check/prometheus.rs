@@ -16,8 +16,9 @@ pub(super) async fn look(config: &Config, network: &Network, catalog: Option<&Ca
         return vec![Finding::ok("Prometheus", told).hint("name its URL in `prometheus.url`")];
     };
     let asked: Vec<(String, String)> = catalog.map(questions).unwrap_or_default();
-    let texts: Vec<String> =
-        std::iter::once(ANY.to_owned()).chain(asked.iter().map(|(_, query)| query.clone())).collect();
+    let playbooks = asked.iter().map(|(_, query)| query.clone());
+    let scraped = SCRAPED.iter().map(|(_, query, _)| (*query).to_owned());
+    let texts: Vec<String> = std::iter::once(ANY.to_owned()).chain(playbooks).chain(scraped).collect();
     let next = "see that `prometheus.url` can be reached from here, and with which credentials";
     let answers = match queries(prometheus, network, &texts).await {
         Ok(answers) => answers,
@@ -33,7 +34,7 @@ pub(super) async fn look(config: &Config, network: &Network, catalog: Option<&Ca
         None => return Vec::new(),
     }
     let mut found = vec![Finding::ok("Prometheus", prometheus.url.clone())];
-    for ((name, query), answer) in asked.into_iter().zip(answers) {
+    for ((name, query), answer) in asked.into_iter().zip(answers.by_ref()) {
         found.push(match answer {
             Answered::Data => Finding::ok(format!("query {name}"), "has data"),
             Answered::NoData => Finding::missing(
@@ -46,8 +47,30 @@ pub(super) async fn look(config: &Config, network: &Network, catalog: Option<&Ca
             }
         });
     }
+    for ((name, _, next), answer) in SCRAPED.iter().zip(answers) {
+        found.push(match answer {
+            Answered::Data => Finding::ok(*name, "there"),
+            // A cluster may have no volumes, and a Prometheus may leave them to another one.
+            Answered::NoData => Finding::not_checked(*name, "Prometheus has none", *next),
+            Answered::Not(why) => Finding::not_checked(*name, why, *next),
+        });
+    }
     found
 }
+
+/// What is asked of the kubelets' own metrics, and what is missing without them.
+const SCRAPED: [(&str, &str, &str); 2] = [
+    (
+        "metrics of containers",
+        "count(container_memory_working_set_bytes)",
+        "scrape the kubelets' /metrics/cadvisor: nobody says how much memory and cpu was used otherwise",
+    ),
+    (
+        "metrics of volumes",
+        "count(kubelet_volume_stats_capacity_bytes)",
+        "scrape the kubelets' /metrics: no volume is called nearly full otherwise",
+    ),
+];
 
 /// Every query of every playbook once, under `playbook/name`.
 fn questions(catalog: &Catalog) -> Vec<(String, String)> {
