@@ -4,6 +4,7 @@ use super::load::Loaded;
 use super::memory::{self, Lab};
 use super::objects::{Health, REPLICAS};
 use super::peers::{Nightshift, Peer, Which, cpu};
+use super::profile;
 use super::table::{Met, Page, Row, Spread, short};
 use crate::lab::{Cluster, within};
 use anyhow::ensure;
@@ -32,6 +33,7 @@ pub async fn run(lab: &Lab, admins: &[Cluster], loaded: &Loaded, page: &mut Page
     }
     clock.sleep_real(4 * SETTLES).await; // healthy revisions are recorded once, at the beginning
     let mut ours = Spread::default();
+    let threads = profile::threads(nightshift.id()?)?;
     let mut failed: Vec<usize> = Vec::new();
     for round in 0..ROUNDS {
         let mine = cpu(nightshift.id()?)?;
@@ -59,12 +61,14 @@ pub async fn run(lab: &Lab, admins: &[Cluster], loaded: &Loaded, page: &mut Page
         Ok((open >= workloads.len()).then_some(open))
     })
     .await;
+    let shares = profile::shares(&threads, &profile::threads(nightshift.id()?)?);
     nightshift.end().await?;
+    page.note("Which threads B4 is spent in", &shares);
     let (mut beside, mut ratios, mut told) = (Vec::new(), Vec::new(), Vec::new());
     for (which, peer, spent) in peers {
         beside.push(format!("{} {}", which.name(), spent.told("µs")));
         ratios.push(ours.middle() / spent.middle());
-        told.push((which, peer.end().await?));
+        told.push((which, peer.end().await?.changes));
     }
     loaded.tell(admins, &failed, |_| Health::Well(1)).await?;
     let wanted = u64::try_from(loaded.pods + ROUNDS * CHANGES)?;

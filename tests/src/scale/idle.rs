@@ -2,6 +2,7 @@
 
 use super::memory::Lab;
 use super::peers::{Nightshift, cpu};
+use super::profile;
 use super::table::{Met, Page, Row, short};
 use anyhow::{Context as _, ensure};
 use nightshift::clock::Clock;
@@ -34,9 +35,11 @@ pub async fn run(lab: &Lab, pods: usize, window: Duration, page: &mut Page) -> a
     let nightshift = Nightshift::start(&lab.responder, None).await?;
     clock.sleep_real(SETTLES).await;
     let (before, (asked, listed)) = (cpu(nightshift.id()?)?, requests()?);
+    let threads = profile::threads(nightshift.id()?)?;
     ensure!(asked > 0, "the audit log does not know nightshift");
     clock.sleep_real(window).await;
     let spent = cpu(nightshift.id()?)? - before;
+    let shares = profile::shares(&threads, &profile::threads(nightshift.id()?)?);
     let (after, lists) = requests()?;
     nightshift.end().await?;
     #[allow(clippy::cast_precision_loss)] // a handful
@@ -56,6 +59,7 @@ pub async fn run(lab: &Lab, pods: usize, window: Duration, page: &mut Page) -> a
         target: "at most 3 mCPU, 6 requests a minute, no list".to_owned(),
         met: Met::when(share <= 3.0 && a_minute <= 6.0 && lists == listed),
     });
+    page.note("Which threads B14 is spent in", &shares);
     ensure!(lists == listed, "{} lists in a quiet time", lists - listed);
     Ok(())
 }

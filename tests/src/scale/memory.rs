@@ -3,7 +3,8 @@
 use super::load::Loaded;
 use super::objects::{Health, REPLICAS};
 use super::peers::{Nightshift, Peer, Which, kubeconfig, megabytes};
-use super::table::{Met, Page, Row, short};
+use super::profile;
+use super::table::{Met, Page, Row, Spread, short};
 use crate::lab::{Cluster, identity, within};
 use anyhow::ensure;
 use nightshift::clock::Clock;
@@ -58,7 +59,7 @@ pub async fn open(store: &SqliteStore) -> anyhow::Result<usize> {
     Ok(store.snapshots(&Filter::open()).await?.len())
 }
 
-/// What lies in a process' memory, from `smaps_rollup`, in MB.
+/// What lies in a process' memory, in MB: its own, and pages of the program's file.
 fn parts(process: u32) -> anyhow::Result<(f64, f64)> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let field = |name: &str| {
@@ -93,6 +94,7 @@ pub async fn whole(lab: &Lab, admins: &[Cluster], loaded: &Loaded, page: &mut Pa
     println!(
         "bench: B1 ready {ready:.1} MB, full {ours:.1} MB: heap {heap:.1}, program {file:.1}; {opened} incidents"
     );
+    page.note("Where the memory of B1 is", &profile::memory(nightshift.id()?)?);
     nightshift.end().await?;
     let mut rivals = Vec::new();
     for which in [Which::Raw, Which::Protobuf, Which::Json, Which::Metrics] {
@@ -119,4 +121,48 @@ pub async fn whole(lab: &Lab, admins: &[Cluster], loaded: &Loaded, page: &mut Pa
     loaded.tell(admins, &failing, |_| Health::Well(1)).await?;
     ensure!(opened >= INCIDENTS, "only {opened} of {INCIDENTS} failures are open incidents");
     Ok(())
+}
+
+/// How long nothing happens before a round of B2 is read.
+const SHORT_REST: Duration = Duration::from_secs(20);
+/// Rounds of B2 at each size.
+const ROUNDS: usize = 3;
+
+/// B2: memory at each size of the cluster, and how it grows.
+#[derive(Default)]
+pub struct Growth(Vec<(usize, Spread)>);
+
+impl Growth {
+    /// Measures at the size that the cluster has now.
+    pub async fn measure(&mut self, lab: &Lab, pods: usize) -> anyhow::Result<()> {
+        let (clock, mut all) = (Clock::wall(), Spread::default());
+        for _ in 0..ROUNDS {
+            let nightshift = Nightshift::start(&lab.responder, None).await?;
+            clock.sleep_real(SHORT_REST).await;
+            all.add(megabytes(nightshift.id()?)?);
+            nightshift.end().await?;
+        }
+        println!("bench: B2 {pods} pods: {}", all.told("MB"));
+        self.0.push((pods, all));
+        Ok(())
+    }
+
+    /// The row.
+    pub fn row(&self, page: &mut Page) {
+        let (Some((few, least)), Some((many, most))) = (self.0.first(), self.0.last()) else { return };
+        let times = most.middle() / least.middle();
+        #[allow(clippy::cast_precision_loss)] // thousands of pods
+        let slope = (most.middle() - least.middle()) * 1e3 / (many - few).max(1) as f64;
+        let sizes: Vec<String> =
+            self.0.iter().map(|(pods, spread)| format!("{pods}: {}", spread.told("MB"))).collect();
+        page.row(Row {
+            id: "B2",
+            what: format!("memory of a quiet daemon by pods, {few} to {many}"),
+            ours: format!("{}; {} KB a pod", sizes.join(", "), short(slope)),
+            peer: "itself with the fewest".to_owned(),
+            ratio: short(times),
+            target: "50,000 pods at most 2.5 times 1,000 pods; at most 1.0 KB a pod".to_owned(),
+            met: if *many < 50_000 { Met::Shown } else { Met::when(times <= 2.5 && slope <= 1.0) },
+        });
+    }
 }

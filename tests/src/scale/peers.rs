@@ -1,11 +1,14 @@
 //! Programs that are measured: the raw loop, client-go, kube-state-metrics, and nightshift itself.
 
+use super::raw::HEARD;
 use crate::house::program::memory;
 use crate::lab::pager::Pager;
 use crate::lab::{Cluster, night};
 use anyhow::{Context as _, bail, ensure};
 use nightshift::clock::Clock;
+use nightshift_model::Timestamp;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -18,7 +21,12 @@ const PATIENCE: Duration = Duration::from_mins(4);
 
 /// CPU time of a process so far, in seconds.
 pub fn cpu(process: u32) -> anyhow::Result<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    spent(&format!("/proc/{process}/stat"))
+}
+
+/// CPU time of what such a file describes: a process, or a thread.
+pub fn spent(file: &str) -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string(file)?;
     let (_, fields) = stat.rsplit_once(") ").context("/proc/stat without a name")?;
     let ticks = |n: usize| fields.split(' ').nth(n).and_then(|t| t.parse::<u32>().ok()).context("/proc/stat");
     Ok(f64::from(ticks(11)? + ticks(12)?) / 100.0) // USER_HZ
@@ -35,6 +43,8 @@ pub fn megabytes(process: u32) -> anyhow::Result<f64> {
 pub enum Which {
     /// Decodes the stream into our few fields and drops them.
     Raw,
+    /// The same, which tells when it heard of each failure.
+    Telling,
     /// client-go, JSON.
     Json,
     /// client-go, protobuf.
@@ -47,12 +57,21 @@ impl Which {
     /// As the page names it.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Raw => "raw loop",
+            Self::Raw | Self::Telling => "raw loop",
             Self::Json => "client-go, JSON",
             Self::Protobuf => "client-go, protobuf",
             Self::Metrics => "kube-state-metrics, pods only",
         }
     }
+}
+
+/// What a peer says at its end.
+#[derive(Debug, Default)]
+pub struct Said {
+    /// Changes that it was told.
+    pub changes: u64,
+    /// When it first heard that a pod is not ready, by the pod's name.
+    pub heard: BTreeMap<String, Timestamp>,
 }
 
 /// A peer that has read its first list.
@@ -73,9 +92,9 @@ impl Peer {
             .map(PathBuf::from)
             .context("BENCH_PEERS names the built peers; use tests/bench/run")?;
         let mut command = match which {
-            Which::Raw => {
+            Which::Raw | Which::Telling => {
                 let mut command = Command::new(std::env::current_exe()?);
-                command.arg("raw").arg(kubeconfig);
+                command.arg("raw").arg(kubeconfig).args((which == Which::Telling).then_some("--tell"));
                 command
             }
             Which::Json | Which::Protobuf => {
@@ -127,18 +146,22 @@ impl Peer {
         self.child.id().context("it has ended")
     }
 
-    /// Ends it; how many changes it was told, where it counts them.
-    pub async fn end(mut self) -> anyhow::Result<u64> {
+    /// Ends it; what it had to say, where it says anything.
+    pub async fn end(mut self) -> anyhow::Result<Said> {
         crate::lab::program::signal(&self.child, "TERM").await?;
-        let mut changes = 0;
+        let mut all = Said::default();
         if let Some(mut said) = self.said.take() {
             while let Some(line) = said.next_line().await? {
-                let count = line.strip_prefix("changes ").and_then(|n| n.parse().ok());
-                changes = count.unwrap_or(changes);
+                if let Some(count) = line.strip_prefix("changes ") {
+                    all.changes = count.parse()?;
+                } else if let Some((pod, at)) = line.strip_prefix(HEARD).and_then(|rest| rest.split_once(' '))
+                {
+                    all.heard.entry(pod.to_owned()).or_insert(Timestamp::from_micros(at.parse()?));
+                }
             }
         }
         self.child.wait().await?;
-        Ok(changes)
+        Ok(all)
     }
 }
 

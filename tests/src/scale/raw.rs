@@ -2,6 +2,7 @@
 //! can be done by a program that wants to know of every change, so its CPU time is the limit.
 
 use anyhow::{Context as _, ensure};
+use nightshift::clock::Clock;
 use nightshift_detectors::facts::PodFacts;
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,6 +12,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// The start of a watch with its list.
 pub const PODS: &str = "/api/v1/pods?watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&timeoutSeconds=3600";
+
+/// The same from a resourceVersion on.
+const FOLLOWING: &str =
+    "/api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=3600&resourceVersion=";
+
+/// How a line begins that tells when a pod was heard of.
+pub const HEARD: &str = "heard ";
 
 /// One line of a watch.
 #[derive(Deserialize)]
@@ -67,32 +75,56 @@ pub fn client(kubeconfig: &Path) -> anyhow::Result<(reqwest::Client, String, Str
     Ok((http, text("/clusters/0/cluster/server")?, text("/users/0/user/token")?))
 }
 
-/// Reads until SIGTERM.
-pub async fn run(kubeconfig: &Path) -> anyhow::Result<()> {
+/// What the loop knows: no more than where it is.
+struct Loop {
+    tells: bool,
+    clock: Clock,
+    synced: bool,
+    changes: u64,
+    /// resourceVersion of the newest line.
+    version: u64,
+}
+
+impl Loop {
+    fn line(&mut self, line: &[u8]) -> anyhow::Result<()> {
+        let Line { r#type, object } = serde_json::from_slice(line)?;
+        ensure!(r#type != "ERROR", "{}", String::from_utf8_lossy(line));
+        self.version = self.version.max(object.meta.version);
+        if r#type != "BOOKMARK" {
+            self.changes += 1;
+            if self.tells && self.synced && !object.is_ready() {
+                let at = self.clock.now().micros();
+                writeln!(std::io::stdout().lock(), "{HEARD}{} {at}", object.meta.name)?;
+            }
+        } else if !self.synced && line.windows(26).any(|part| part == b"k8s.io/initial-events-end\"") {
+            self.synced = true;
+            writeln!(std::io::stdout().lock(), "synced")?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads until SIGTERM. May tell of each pod that is not ready when it heard so. A server ends the stream of whoever is
+/// slow for a moment; it goes on where it was.
+pub async fn run(kubeconfig: &Path, tells: bool) -> anyhow::Result<()> {
     let (http, server, token) = client(kubeconfig)?;
     let mut end = signal(SignalKind::terminate())?;
-    let mut answer =
-        http.get(format!("{server}{PODS}")).bearer_auth(token).send().await?.error_for_status()?;
-    let (mut lines, mut changes, mut synced) = (Lines::default(), 0_u64, false);
-    loop {
-        let chunk = tokio::select! {
-            _ = end.recv() => break,
-            chunk = answer.chunk() => chunk?,
-        };
-        let Some(chunk) = chunk else { break };
-        lines.push(&chunk, |line| {
-            let line_is: Line = serde_json::from_slice(line)?;
-            ensure!(line_is.r#type != "ERROR", "{}", String::from_utf8_lossy(line));
-            if line_is.r#type != "BOOKMARK" {
-                changes += 1;
-            } else if !synced && line.windows(26).any(|part| part == b"k8s.io/initial-events-end\"") {
-                synced = true;
-                writeln!(std::io::stdout().lock(), "synced")?;
-            }
-            Ok(())
-        })?;
+    let mut all = Loop { tells, clock: Clock::wall(), synced: false, changes: 0, version: 0 };
+    'streams: loop {
+        let from = if all.synced { format!("{FOLLOWING}{}", all.version) } else { PODS.to_owned() };
+        let request = http.get(format!("{server}{from}")).bearer_auth(&token);
+        let (mut answer, mut lines) = (request.send().await?.error_for_status()?, Lines::default());
+        loop {
+            let chunk = tokio::select! {
+                _ = end.recv() => break 'streams,
+                chunk = answer.chunk() => chunk.unwrap_or_default(),
+            };
+            let Some(chunk) = chunk else { break };
+            lines.push(&chunk, |line| all.line(line))?;
+        }
+        ensure!(all.synced, "the first list did not complete");
     }
-    writeln!(std::io::stdout().lock(), "changes {changes}")?;
+    writeln!(std::io::stdout().lock(), "changes {}", all.changes)?;
     Ok(())
 }
 

@@ -113,6 +113,7 @@ pub struct Row {
 pub struct Page {
     rows: Vec<Row>,
     notes: Vec<(String, String)>,
+    broken: Vec<&'static str>,
 }
 
 impl Page {
@@ -123,6 +124,19 @@ impl Page {
             row.id, row.what, row.ours, row.peer, row.ratio, row.target, row.met
         );
         self.rows.push(row);
+    }
+
+    /// One benchmark has ended. If it broke, the page says so, and the others go on.
+    pub fn done(&mut self, id: &'static str, done: anyhow::Result<()>) {
+        let Err(error) = done else { return };
+        println!("bench: {id} broke: {error:#}");
+        self.broken.push(id);
+        self.note(&format!("{id} was not measured to its end"), &format!("{error:#}"));
+    }
+
+    /// What broke.
+    pub fn broken(&self) -> &[&'static str] {
+        &self.broken
     }
 
     /// Text under the table: a profile, or how something was done.
