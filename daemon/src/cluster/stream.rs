@@ -25,6 +25,11 @@ use std::time::Duration;
 
 /// Facts of one kind, decoded from watch lines.
 pub trait Watched: DeserializeOwned + Send + 'static {
+    /// Reads the object of a watch's line.
+    ///
+    /// # Errors
+    /// Bytes that are no such line.
+    fn read(line: &[u8]) -> Result<Self, serde_json::Error>;
     /// `metadata.resourceVersion` as a number; 0 when it is none, and then only bookmarks are resumed from.
     fn version(&self) -> u64;
 }
@@ -241,7 +246,7 @@ impl<S, L: Tell> Run<S, L> {
         loop {
             while let Some(line) = lines.next() {
                 let event = match line {
-                    Line::Whole(line) => event::read::<T>(line).map_err(|error| error.to_string()),
+                    Line::Whole(line) => event::read(line, T::read).map_err(|error| error.to_string()),
                     Line::TooLong => Err(format!("longer than {LINE_CAP} bytes")),
                 };
                 self.stream.tell.line();

@@ -11,6 +11,7 @@ use super::client::Reader;
 use super::stream::{Stream, Timing, Watched};
 use crate::clock::Clock;
 use board::Place;
+use nightshift_detectors::facts::Facts as _;
 use nightshift_detectors::facts::{
     ApiServiceFacts, AutoscalerFacts, BudgetFacts, ClaimFacts, ClassFacts, CronJobFacts, DaemonSetFacts,
     DeploymentFacts, EndpointsFacts, EventFacts, IngressFacts, JobFacts, MutatingFacts, NamespaceFacts,
@@ -57,6 +58,9 @@ macro_rules! watches {
 
         $(
             impl Watched for Box<$facts> {
+                fn read(line: &[u8]) -> Result<Self, serde_json::Error> {
+                    <$facts>::read(line)
+                }
                 fn version(&self) -> u64 {
                     self.meta.version
                 }

@@ -53,7 +53,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 /// Folds kept between two loads of one incident.
-const FOLDS: usize = 256;
+const FOLDS: usize = 64;
 
 /// The history, as the daemon needs it beyond [`Store`].
 pub trait HistoryStore: Store + Clone + Send + 'static {

@@ -90,14 +90,19 @@ fn type_of(line: &[u8]) -> Result<Type, serde_json::Error> {
     }
 }
 
-/// Reads one line.
-pub(super) fn read<T: DeserializeOwned>(line: &[u8]) -> Result<Event<T>, serde_json::Error> {
-    fn object<O: DeserializeOwned>(line: &[u8]) -> Result<O, serde_json::Error> {
-        serde_json::from_slice::<ObjectOnly<O>>(line).map(|line| line.object)
-    }
+/// The object of a line.
+fn object<O: DeserializeOwned>(line: &[u8]) -> Result<O, serde_json::Error> {
+    serde_json::from_slice::<ObjectOnly<O>>(line).map(|line| line.object)
+}
+
+/// Reads one line, with the reader of its object.
+pub(super) fn read<T>(
+    line: &[u8],
+    facts: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
+) -> Result<Event<T>, serde_json::Error> {
     Ok(match type_of(line)? {
-        Type::Added | Type::Modified => Event::Put(object(line)?),
-        Type::Deleted => Event::Gone(object(line)?),
+        Type::Added | Type::Modified => Event::Put(facts(line)?),
+        Type::Deleted => Event::Gone(facts(line)?),
         Type::Bookmark => {
             let mark: Mark = object(line)?;
             let list_ends = mark.metadata.annotations.unwrap_or_default().list_ends;
@@ -123,7 +128,7 @@ mod tests {
     }
 
     fn event(line: &str) -> Event<Thing> {
-        read(line.as_bytes()).unwrap()
+        read(line.as_bytes(), object).unwrap()
     }
 
     #[test]
@@ -158,7 +163,7 @@ mod tests {
         for line in
             ["", "{", r#"{"type":"ADDED","object":"#, r#"{"type":"WHAT","object":{}}"#, "404 page not found"]
         {
-            assert!(read::<Thing>(line.as_bytes()).is_err(), "{line}");
+            assert!(read(line.as_bytes(), object::<Thing>).is_err(), "{line}");
         }
     }
 }
