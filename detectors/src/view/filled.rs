@@ -1,7 +1,7 @@
 //! What Prometheus said of the volumes' room.
 
 use super::View;
-use crate::facts::{ClaimFacts, Facts as _};
+use crate::facts::{ClaimFacts, Facts};
 use crate::volumes::{Short, Shortage, Volumes};
 use nightshift_model::{ObjectRef, Timestamp};
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ impl View {
         self.filled = Filled { at: volumes.at, short: short.collect() };
         let places = before.keys().chain(self.filled.short.keys());
         let claims = places.filter_map(|(namespace, name)| self.by_name::<ClaimFacts>(namespace, name));
-        let mut touched: Vec<ObjectRef> = claims.map(|claim| claim.object()).collect();
+        let mut touched: Vec<ObjectRef> = claims.map(Facts::object).collect();
         touched.sort();
         touched.dedup();
         touched

@@ -21,7 +21,7 @@ pub const KINDS: [(&str, &str); 30] = [
     ("Anthropic key", "x-api-key: «sk-ant-api03-{w93}AA»"),
     ("SendGrid key", "mail: sending with «SG.{w22}.{w43}»"),
     ("Twilio token", "{\"account_sid\":\"AC{h32}\",\"auth_token\":\"«{h32}»\"}"),
-    ("npm token", "//registry.npmjs.org/:_authToken=«npm_{a36}»"),
+    ("npm token", "//packages.example.com/:_authToken=«npm_{a36}»"),
     ("PyPI token", "uploading with «pypi-AgEIcHlwaS5vcmc{w70}»"),
     ("registry login", "{\"auths\":{\"registry.shop.example\":{\"auth\":\"«{b28}»\"}}}"),
     ("Vault token", "VAULT_TOKEN=«hvs.{w90}»"),
