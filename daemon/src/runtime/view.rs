@@ -42,7 +42,7 @@ fn settled(view: &View, watches: &[Watch], now: Timestamp) -> bool {
 /// When somebody tells; without a Prometheus nobody ever does.
 async fn changed(volumes: &mut watch::Receiver<Volumes>) {
     if volumes.changed().await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
