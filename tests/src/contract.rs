@@ -144,6 +144,13 @@ async fn settled(server: &Cluster, path: &str) -> anyhow::Result<Value> {
     .await
 }
 
+/// Sets a field of an object.
+fn put(object: &mut Value, field: &str, value: Value) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert(field.to_owned(), value);
+    }
+}
+
 /// A workload that makes no pods.
 fn manifest(kind: &str, namespace: &str, name: &str) -> Value {
     if kind == "Job" {
@@ -161,14 +168,14 @@ fn manifest(kind: &str, namespace: &str, name: &str) -> Value {
         "StatefulSet" => json!({"replicas": 0, "serviceName": name}),
         // No node bears this label.
         "DaemonSet" => {
-            pod["nodeSelector"] = json!({"nightshift.dev/contract": "nowhere"});
+            put(&mut pod, "nodeSelector", json!({"nightshift.dev/contract": "nowhere"}));
             json!({})
         }
         _ => json!({"replicas": 0, "paused": true}),
     };
-    spec["template"] = json!({"metadata": {"labels": {"app": name}}, "spec": pod});
+    put(&mut spec, "template", json!({"metadata": {"labels": {"app": name}}, "spec": pod}));
     for (field, value) in more.as_object().into_iter().flatten() {
-        spec[field] = value.clone();
+        put(&mut spec, field, value.clone());
     }
     json!({
         "apiVersion": "apps/v1", "kind": kind,
