@@ -23,10 +23,6 @@ const SQLITE_NOTADB: u32 = 26;
 /// Readers at a time. Each is a thread and a page cache.
 const READERS: u32 = 3;
 
-/// Memory that a connection may keep of the file, in KiB; SQLite's own default is 2,000. The system keeps the file's pages
-/// anyway, and reading one again costs microseconds.
-const CACHE: u32 = 512;
-
 /// What the store is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenMode {
@@ -43,7 +39,6 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY)
         .foreign_keys(true)
         .pragma("trusted_schema", "OFF")
-        .pragma("cache_size", format!("-{CACHE}"))
         .disable_statement_logging()
 }
 
