@@ -296,6 +296,13 @@ fn no_restarts(list: &Value, since: Option<Timestamp>, now: Timestamp) -> Said {
             if restarts > 0 && ended.is_some_and(|at| at > since) {
                 return Said::Fails(format!("{name} restarted"));
             }
+            // Just ended, and not said to wait yet: the run before it may be cleared away already.
+            let now = status.pointer("/state/terminated");
+            let code = now.and_then(|end| end.get("exitCode")?.as_i64()).unwrap_or(0);
+            let at = now.and_then(|end| end.get("finishedAt")?.as_str()?.parse::<Timestamp>().ok());
+            if code != 0 && at.is_some_and(|at| at > since) {
+                return Said::Fails(format!("{name} ended with exit code {code}"));
+            }
         }
     }
     Said::Holds(format!("{} pods, no restart", live.len()))

@@ -187,6 +187,30 @@ fn a_deleted_pod_is_gone_by_its_uid_and_a_cut_list_says_nothing() {
 }
 
 #[test]
+fn a_container_that_has_just_ended_is_a_restart_before_the_kubelet_says_so() {
+    let now = Timestamp::from_second(1_772_330_400);
+    let pods = |state: serde_json::Value, restarts: u64| {
+        let status =
+            json!({"containerStatuses": [{"restartCount": restarts, "state": state, "lastState": {}}]});
+        json!({"items": [{"metadata": {"name": "web-x"}, "status": status}]})
+    };
+    let ended = |code: i64, at: &str| json!({"terminated": {"exitCode": code, "finishedAt": at}});
+    let told = |list: &serde_json::Value| match no_restarts(list, Some(now - Seconds(60)), now) {
+        Said::Fails(why) | Said::Holds(why) => why,
+        other => panic!("{other:?}"),
+    };
+    // As a kubelet shows it for a moment: the run before was cleared away, and CrashLoopBackOff is not said yet.
+    assert_eq!(told(&pods(ended(1, "2026-03-01T01:59:58Z"), 2)), "web-x ended with exit code 1");
+    assert_eq!(told(&pods(ended(1, "2026-03-01T01:58:00Z"), 2)), "1 pods, no restart", "before the write");
+    assert_eq!(
+        told(&pods(ended(0, "2026-03-01T01:59:58Z"), 0)),
+        "1 pods, no restart",
+        "an init container's end"
+    );
+    assert_eq!(told(&pods(json!({"running": {}}), 2)), "1 pods, no restart");
+}
+
+#[test]
 fn a_job_that_was_made_proves_itself_when_it_is_complete_and_says_nothing_while_it_runs() {
     use nightshift_model::{Kind, ObjectRef};
     let name = "sync-rerun-1a2b3c4d";
