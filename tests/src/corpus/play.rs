@@ -326,15 +326,17 @@ impl<'a> Play<'a> {
 
     /// Takes everything away again. Finalizers of the case's own objects hold nothing up.
     pub async fn clean(&self) -> anyhow::Result<()> {
-        // A volume goes when its claim has let go of it; before that the claim would have lost it, which no case wants.
-        let (volumes, others): (Vec<&String>, Vec<&String>) =
-            self.made.iter().rev().partition(|target| target.contains("/persistentvolumes/"));
+        // Volumes and classes go when their claims are gone; before that a claim would have lost its volume, or have no class.
+        let kept = |target: &&String| {
+            ["/persistentvolumes/", "/storageclasses/"].iter().any(|kind| target.contains(kind))
+        };
+        let (stores, others): (Vec<&String>, Vec<&String>) = self.made.iter().rev().partition(kept);
         for target in others {
             self.remove(target).await?;
             self.let_go(target).await?;
         }
         self.cluster.remove_namespace(self.namespace).await?;
-        for target in volumes {
+        for target in stores {
             self.remove(target).await?;
         }
         let own = self
