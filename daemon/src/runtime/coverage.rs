@@ -3,11 +3,10 @@
 use super::doors::gap;
 use crate::clock::Clock;
 use crate::cluster::{Watch, WatchState};
-use crate::store::{Filter, HistoryStore as _, SqliteStore, SystemAppend};
+use crate::store::{HistoryStore as _, SqliteStore, SystemAppend};
 use crate::telemetry::Metrics;
 use nightshift_model::effect::Me;
 use nightshift_model::{Gap, HistoryEvent, Seconds, SystemEvent};
-use std::collections::BTreeMap;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -75,12 +74,9 @@ impl Coverage {
     }
 
     async fn count_incidents(&self) {
-        let Ok(open) = self.store.snapshots(&Filter::open()).await else { return };
-        let mut counts: BTreeMap<&'static str, usize> = PHASES.iter().map(|phase| (*phase, 0)).collect();
-        for incident in &open {
-            *counts.entry(incident.phase.word()).or_default() += 1;
-        }
-        for (phase, count) in counts {
+        let Ok(open) = self.store.open_by_phase().await else { return };
+        for phase in PHASES {
+            let count = open.iter().find(|(word, _)| word == phase).map_or(0, |(_, count)| *count);
             self.metrics.incidents(phase, count);
         }
     }

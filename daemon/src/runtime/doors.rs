@@ -214,8 +214,8 @@ fn wake_one(wakers: &[Waker], id: &IncidentId) {
 
 /// Wakes every open incident: after a start, and when something changed that concerns them all.
 pub async fn wake_open(store: &SqliteStore, wakers: &[Waker]) {
-    match store.snapshots(&Filter::open()).await {
-        Ok(open) => open.iter().for_each(|incident| wake_one(wakers, &incident.id)),
+    match store.each(&Filter::open(), |incident| Some(incident.id)).await {
+        Ok(open) => open.iter().for_each(|id| wake_one(wakers, id)),
         Err(error) => tracing::error!(%error, "open incidents cannot be read"),
     }
 }

@@ -2,14 +2,15 @@
 
 use super::checkpoint::Integrity;
 use crate::clock::Clock;
-use crate::store::{Filter, HistoryStore as _, SqliteStore, Which};
+use crate::store::{HistoryStore as _, SqliteStore};
 use nightshift_engine::drive::StoreError;
 use nightshift_engine::proof::Counters;
 use nightshift_engine::rules::{KillSwitch, Mode, Rules, Standing};
 use nightshift_engine::standing::{System, standing};
 use nightshift_model::history::Row;
-use nightshift_model::{Cluster, Noise, Registry, Seconds};
+use nightshift_model::{Cluster, Noise, Registry, Seconds, Stream};
 use nightshift_playbooks::Catalog;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -94,10 +95,14 @@ impl RuleBook {
         let system = system(&self.store).await?;
         let reach = Seconds(86_400).max(self.fixed.registry.policy.denied_for);
         let rows = self.store.events(now - reach, now + Seconds(1), &["claimed", "withdrawn"]).await?;
+        // Those that the rows name, however many newer ones there are: a limit counts them all.
+        let named = rows.iter().filter_map(|row| match &row.stream {
+            Stream::Incident(id) => Some(id),
+            Stream::System => None,
+        });
         let mut incidents = Vec::new();
-        if !rows.is_empty() {
-            let filter = Filter { which: Which::All, ..Filter::newest(1_000) };
-            incidents = self.store.snapshots(&filter).await?;
+        for id in named.collect::<BTreeSet<_>>() {
+            incidents.push(self.store.snapshot(id).await?);
         }
         let nodes = self.nodes_not_ready.load(Ordering::Relaxed);
         let counters = self.counters().await?;
@@ -139,3 +144,6 @@ pub async fn system(store: &SqliteStore) -> Result<System, StoreError> {
     let rows: Vec<Row> = store.system_events(KINDS).await?;
     Ok(System::of(&rows))
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,13 +133,12 @@ impl RoleWire {
     /// What else is broken: a bounded list.
     async fn incidents(&self) -> RawPart {
         let some = Filter { limit: INCIDENTS, ..Filter::open() };
-        let open = match self.outside.store.snapshots(&some).await {
-            Ok(open) => open,
+        let seen = match self.outside.store.each(&some, |open| OtherIncident::of(&open)).await {
+            Ok(seen) => seen,
             Err(error) => {
                 return RawPart::Failed { why: NotChecked::Unreachable, detail: error.to_string() };
             }
         };
-        let seen: Vec<OtherIncident> = open.iter().filter_map(OtherIncident::of).collect();
         match serde_json::to_vec(&seen) {
             Ok(body) => RawPart::Body { status: 200, body, cut: false },
             Err(error) => RawPart::Failed { why: NotChecked::Unreadable, detail: error.to_string() },

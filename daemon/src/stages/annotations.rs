@@ -8,7 +8,7 @@ use nightshift_engine::standing::System;
 use nightshift_engine::wire::Wire;
 use nightshift_model::effect::Me;
 use nightshift_model::{
-    Appended, IncidentId, Kind, ObjectRef, Seconds, Selector, Source, SystemEvent, Timestamp,
+    Appended, Incident, IncidentId, Kind, ObjectRef, Seconds, Selector, Source, SystemEvent, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::Mutex;
@@ -53,9 +53,8 @@ impl Annotations {
     /// # Errors
     /// As [`Annotations::before`].
     pub async fn turn<W: Wire>(&self, wire: &W) -> Result<(), StoreError> {
-        let open = self.store.snapshots(&Filter::open()).await?;
-        let mut all: BTreeSet<ObjectRef> =
-            open.iter().flat_map(|i| places(&i.scope)).map(unnumbered).collect();
+        let open = self.store.each(&Filter::open(), |i| Some(i.scope)).await?;
+        let mut all: BTreeSet<ObjectRef> = open.iter().flat_map(places).map(unnumbered).collect();
         let known = self.known().await?;
         let annotated = known.silences.iter().filter(|s| s.source == Source::Annotation);
         all.extend(annotated.filter_map(|s| object(&s.of)).chain(known.unread.keys().cloned()));
@@ -108,9 +107,9 @@ impl Annotations {
         match self.store.append_system(append).await? {
             Appended::Committed => {
                 let of = Selector::object(object);
-                let open = self.store.snapshots(&Filter::open()).await?;
-                for incident in open.into_iter().filter(|incident| of.holds(&incident.scope)) {
-                    (self.wake)(incident.id);
+                let held = |i: Incident| of.holds(&i.scope).then_some(i.id);
+                for id in self.store.each(&Filter::open(), held).await? {
+                    (self.wake)(id);
                 }
                 Ok(())
             }

@@ -94,17 +94,17 @@ impl Detect {
         let now = clock.now();
         let mut causes = Causes::default();
         let mut known: BTreeMap<ObjectRef, BTreeSet<IncidentId>> = BTreeMap::new();
-        for incident in store.snapshots(&Filter::newest(10_000)).await? {
+        let file = |incident: Incident| {
             if !incident.below.is_empty() && Open::of(&incident).is_some() {
                 causes.again(&incident.scope);
             }
-            if remembered(&incident, now) {
-                // What was seen of a namespace is looked for under its own name, what was told of it by cause.
-                let seen = incident.symptom.is_some();
-                let filed = alerts::filed(&incident.scope, &incident.cause);
-                let filed = if seen { incident.scope } else { filed };
-                known.entry(filed).or_default().insert(incident.id);
-            }
+            // What was seen of a namespace is looked for under its own name, what was told of it by cause.
+            let seen = incident.symptom.is_some();
+            let filed = alerts::filed(&incident.scope, &incident.cause);
+            remembered(&incident, now).then(|| (if seen { incident.scope } else { filed }, incident.id))
+        };
+        for (filed, id) in store.each(&Filter::newest(10_000), file).await? {
+            known.entry(filed).or_default().insert(id);
         }
         Ok(Self {
             store,

@@ -3,6 +3,7 @@
 use super::StoreError;
 use super::error::unavailable;
 use super::row::{self, SYSTEM, column, number, ts_text};
+use futures::TryStreamExt as _;
 use nightshift_model::apply::Place;
 use nightshift_model::evidence::HealthyRevision;
 use nightshift_model::history::Row;
@@ -174,7 +175,11 @@ fn same_object(a: &ObjectRef, b: &ObjectRef) -> bool {
     a.same_name(b) && (a.uid == b.uid || a.uid.is_empty() || b.uid.is_empty())
 }
 
-pub(super) async fn snapshots(readers: &SqlitePool, filter: &Filter) -> Result<Vec<Incident>, StoreError> {
+pub(super) async fn each<T: Send>(
+    readers: &SqlitePool,
+    filter: &Filter,
+    mut make: impl FnMut(Incident) -> Option<T> + Send,
+) -> Result<Vec<T>, StoreError> {
     let sql = match filter.which {
         Which::Open => {
             "SELECT snapshot FROM incident WHERE open = 1 AND substr(id, 1, length(?1)) = ?1 \
@@ -185,15 +190,26 @@ pub(super) async fn snapshots(readers: &SqlitePool, filter: &Filter) -> Result<V
              AND (?2 IS NULL OR (opened_at, id) < (?2, ?3)) ORDER BY opened_at DESC, id DESC LIMIT ?4"
         }
     };
-    let rows = sqlx::query(sql)
+    let mut rows = sqlx::query(sql)
         .bind(&filter.prefix)
         .bind(filter.after.as_ref().map(|c| c.opened_at.micros()))
         .bind(filter.after.as_ref().map(|c| c.id.as_str()))
         .bind(i64::from(filter.limit))
-        .fetch_all(readers)
-        .await
-        .map_err(unavailable("list the incidents"))?;
-    rows.iter().map(read_snapshot).collect()
+        .fetch(readers);
+    let mut made = Vec::new();
+    while let Some(row) = rows.try_next().await.map_err(unavailable("list the incidents"))? {
+        made.extend(make(read_snapshot(&row)?));
+    }
+    Ok(made)
+}
+
+pub(super) async fn open_by_phase(readers: &SqlitePool) -> Result<Vec<(String, u64)>, StoreError> {
+    let rows = sqlx::query("SELECT phase, count(*) AS many FROM incident WHERE open = 1 GROUP BY phase");
+    let rows = rows.fetch_all(readers).await.map_err(unavailable("count the incidents"))?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("phase")?, row.try_get::<i64, _>("many")?.unsigned_abs())))
+        .collect::<Result<_, sqlx::Error>>()
+        .map_err(unavailable("count the incidents"))
 }
 
 pub(super) async fn snapshot(readers: &SqlitePool, id: &IncidentId) -> Result<Incident, StoreError> {

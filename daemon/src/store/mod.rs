@@ -78,8 +78,18 @@ pub trait HistoryStore: Store + Clone + Send + 'static {
         &self,
         workload: &ObjectRef,
     ) -> impl Future<Output = Result<Vec<HealthyRevision>, StoreError>> + Send;
+    /// What is made of each snapshot, newest first, with one in memory at a time: a snapshot carries all its evidence.
+    fn each<T: Send>(
+        &self,
+        filter: &Filter,
+        make: impl FnMut(Incident) -> Option<T> + Send,
+    ) -> impl Future<Output = Result<Vec<T>, StoreError>> + Send;
     /// Snapshots, newest first: for pages and commands, never for decisions.
-    fn snapshots(&self, filter: &Filter) -> impl Future<Output = Result<Vec<Incident>, StoreError>> + Send;
+    fn snapshots(&self, filter: &Filter) -> impl Future<Output = Result<Vec<Incident>, StoreError>> + Send {
+        self.each(filter, Some)
+    }
+    /// How many incidents are open, by the word of their phase.
+    fn open_by_phase(&self) -> impl Future<Output = Result<Vec<(String, u64)>, StoreError>> + Send;
     /// One snapshot.
     fn snapshot(&self, id: &IncidentId) -> impl Future<Output = Result<Incident, StoreError>> + Send;
     /// The incident that a proposal was made for.
@@ -227,8 +237,15 @@ impl HistoryStore for SqliteStore {
     async fn healthy_revisions(&self, workload: &ObjectRef) -> Result<Vec<HealthyRevision>, StoreError> {
         load::healthy(self.readers(), workload).await
     }
-    async fn snapshots(&self, filter: &Filter) -> Result<Vec<Incident>, StoreError> {
-        load::snapshots(self.readers(), filter).await
+    async fn each<T: Send>(
+        &self,
+        filter: &Filter,
+        make: impl FnMut(Incident) -> Option<T> + Send,
+    ) -> Result<Vec<T>, StoreError> {
+        load::each(self.readers(), filter, make).await
+    }
+    async fn open_by_phase(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        load::open_by_phase(self.readers()).await
     }
     async fn snapshot(&self, id: &IncidentId) -> Result<Incident, StoreError> {
         load::snapshot(self.readers(), id).await

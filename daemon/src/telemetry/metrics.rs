@@ -75,7 +75,7 @@ impl Metrics {
     }
 
     /// How many incidents are in a phase.
-    pub fn incidents(&self, phase: &'static str, count: usize) {
+    pub fn incidents(&self, phase: &'static str, count: u64) {
         self.incidents.get_or_create(&[("phase", phase)]).set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 

@@ -39,6 +39,9 @@ async fn incidents_are_listed_newest_first_page_by_page() {
     let ids = |list: Vec<Incident>| list.into_iter().map(|i| i.id.0).collect::<Vec<_>>();
     assert_eq!(ids(store.snapshots(&Filter::newest(9)).await.unwrap()), ["inc-c", "inc-b", "inc-d", "inc-a"]);
     assert_eq!(ids(store.snapshots(&Filter::open()).await.unwrap()), ["inc-c", "inc-d", "inc-a"]);
+    let named = |i: Incident| (i.id.as_str() != "inc-d").then_some(i.id.0);
+    assert_eq!(store.each(&Filter::open(), named).await.unwrap(), ["inc-c", "inc-a"]);
+    assert_eq!(store.open_by_phase().await.unwrap(), [("Investigating".to_owned(), 3)]);
     let page = store.snapshots(&Filter::newest(2)).await.unwrap();
     let next = Filter { after: page.last().map(Cursor::of), ..Filter::newest(2) };
     assert_eq!(ids(store.snapshots(&next).await.unwrap()), ["inc-d", "inc-a"]);
