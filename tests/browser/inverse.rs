@@ -120,6 +120,7 @@ async fn the_button_is_pressed_in_a_browser() {
     let token = night.people.invite(&"alice".into(), &Actor::Operator).await.unwrap();
     driver.go(&format!("{base}/signin/{token}")).await;
     driver.click("main button").await;
+    driver.text("form.signout").await;
     driver.go(&format!("{base}/p/{}", proposal.id())).await;
     // Without a reason the browser itself sends nothing.
     driver.click("form[action$=inverse] button").await;
