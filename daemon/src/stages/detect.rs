@@ -101,7 +101,7 @@ impl Detect {
             // What was seen of a namespace is looked for under its own name, what was told of it by cause.
             let seen = incident.symptom.is_some();
             let filed = alerts::filed(&incident.scope, &incident.cause);
-            remembered(&incident, now).then(|| (if seen { incident.scope } else { filed }, incident.id))
+            remembered(&incident, now).then_some((if seen { incident.scope } else { filed }, incident.id))
         };
         for (filed, id) in store.each(&Filter::newest(10_000), file).await? {
             known.entry(filed).or_default().insert(id);
