@@ -74,14 +74,11 @@ pub fn bind(query: &str, bind: &BTreeMap<String, Parameter>, target: &ObjectRef)
         matchers.push(Matcher::new(MatchOp::Equal, label, value));
     }
     for selector in promql::selectors(&mut expr) {
-        for matcher in &matchers {
-            if already_matched(selector, &matcher.name) {
-                return Err(BindError::AlreadyMatched { label: matcher.name.clone() });
-            }
-            selector.matchers.matchers.push(matcher.clone());
+        if let Some(matcher) = matchers.iter().find(|matcher| already_matched(selector, &matcher.name)) {
+            return Err(BindError::AlreadyMatched { label: matcher.name.clone() });
         }
     }
-    let promql = promql::print(&mut expr).map_err(|promql| BindError::NotPrinted { promql })?;
+    let promql = promql::set(&mut expr, &matchers).map_err(|promql| BindError::NotPrinted { promql })?;
     let asked = promql::selectors(&mut expr).into_iter().map(|s| s.to_string()).collect();
     Ok(Bound { promql, fresh: fresh(&asked) })
 }

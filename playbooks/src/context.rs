@@ -6,7 +6,6 @@ use crate::promql;
 use crate::verification::Asked;
 use nightshift_model::{Kind, ObjectRef};
 use promql_parser::label::{MatchOp, Matcher};
-use promql_parser::parser::Expr;
 
 /// Memory in use, as a share of the limit: the most of the last quarter of an hour.
 pub const MEMORY: &str = "memory-of-limit";
@@ -58,20 +57,16 @@ pub fn context(scope: &ObjectRef, pod: &ObjectRef) -> Result<Vec<Asked>, BindErr
         [Matcher::new(MatchOp::Equal, "namespace", &pod.namespace), pods(scope, pod).map_err(not_printed)?];
     let ask = |(name, query): &(&str, &str)| {
         let mut expr = promql_parser::parser::parse(query).map_err(not_printed)?;
-        Ok(Asked { name: (*name).to_owned(), promql: bound(&mut expr, &matchers)? })
+        Ok(Asked {
+            name: (*name).to_owned(),
+            promql: promql::set(&mut expr, &matchers).map_err(not_printed)?,
+        })
     };
     QUERIES.iter().map(ask).collect()
 }
 
 fn not_printed(promql: String) -> BindError {
     BindError::NotPrinted { promql }
-}
-
-fn bound(expr: &mut Expr, matchers: &[Matcher]) -> Result<String, BindError> {
-    for selector in promql::selectors(expr) {
-        selector.matchers.matchers.extend_from_slice(matchers);
-    }
-    promql::print(expr).map_err(not_printed)
 }
 
 /// The pods that the workload's controller names, or else the one.

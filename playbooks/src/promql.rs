@@ -1,6 +1,6 @@
 //! PromQL as a tree: what a playbook's query may be, and the selectors in it.
 
-use promql_parser::label::METRIC_NAME;
+use promql_parser::label::{METRIC_NAME, Matcher};
 use promql_parser::parser::value::ValueType;
 use promql_parser::parser::{Expr, VectorSelector};
 
@@ -70,6 +70,14 @@ pub(crate) fn print(expr: &mut Expr) -> Result<String, String> {
     }
     let text = expr.to_string();
     if promql_parser::parser::parse(&text).as_ref() == Ok(&*expr) { Ok(text) } else { Err(text) }
+}
+
+/// Sets matchers into every selector; the query's text, proven as [`print`] does.
+pub(crate) fn set(expr: &mut Expr, matchers: &[Matcher]) -> Result<String, String> {
+    for selector in selectors(expr) {
+        selector.matchers.matchers.extend_from_slice(matchers);
+    }
+    print(expr)
 }
 
 /// Why one part of a query is refused.

@@ -1,7 +1,7 @@
 //! Which questions an incident asks, in rounds: the workload first, then what it points at.
 
 use crate::diagnose;
-use nightshift_model::evidence::{GitOpsOwner, WorkloadFacts};
+use nightshift_model::evidence::{GitOpsOwner, SampleLine, WorkloadFacts};
 use nightshift_model::{
     ActionKind, EvidenceId, EvidenceRequest, ExitClass, Finding, Got, Incident, Kind, ObjectRef, Observed,
     Reason, Tool, Wanted,
@@ -10,7 +10,7 @@ use nightshift_playbooks::{Catalog, Cause, Situation};
 
 /// Questions to ask now; empty when nothing more is worth asking. Bounded: at most four rounds, a dozen questions.
 pub fn investigate(incident: &Incident, playbooks: &Catalog, prometheus: bool) -> Vec<EvidenceRequest> {
-    let symptom = incident.findings.first().or(incident.symptom.as_ref());
+    let symptom = incident.shows();
     let wished = incident.wished().is_some();
     if symptom.is_none() && incident.alerts.is_empty() && !wished {
         return Vec::new();
@@ -157,6 +157,24 @@ fn config_maps(incident: &Incident) -> Option<Vec<String>> {
         Got::Facts(_) | Got::NotChecked { .. } => &[],
     };
     Some(references.iter().filter_map(|r| r.strip_prefix("ConfigMap ")).map(str::to_owned).collect())
+}
+
+/// Every answer to the query of a name, in the order in which they were asked.
+pub(crate) fn samples<'a>(
+    incident: &'a Incident,
+    name: &str,
+) -> impl DoubleEndedIterator<Item = (EvidenceId, &'a [SampleLine])> {
+    incident.evidence.iter().filter_map(move |e| match (&e.tool, &e.got) {
+        (Tool::Query { name: asked, .. }, Got::Facts(Observed::Samples(lines))) if asked == name => {
+            Some((e.id, lines.as_slice()))
+        }
+        (_, Got::Facts(_) | Got::NotChecked { .. }) => None,
+    })
+}
+
+/// A sample's number, if it is one that something can be measured by. Prometheus writes large ones as 1.34e+08.
+pub(crate) fn number(line: &SampleLine) -> Option<f64> {
+    line.value.parse::<f64>().ok().filter(|value| value.is_finite() && *value >= 0.0)
 }
 
 /// The facts of the workload, if the question was answered.

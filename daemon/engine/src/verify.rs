@@ -286,21 +286,20 @@ fn no_restarts(list: &Value, since: Option<Timestamp>, now: Timestamp) -> Said {
         for status in lists.iter().filter_map(|l| pod.get("status")?.get(*l)?.as_array()).flatten() {
             let waiting = status.pointer("/state/waiting/reason").and_then(Value::as_str);
             let restarts = status.get("restartCount").and_then(Value::as_i64).unwrap_or(0);
-            let ended = status
-                .pointer("/lastState/terminated/finishedAt")
-                .and_then(Value::as_str)
-                .and_then(|t| t.parse::<Timestamp>().ok());
+            // The exit code of a run that ended in time to count.
+            let ended = |state: &str| {
+                let end = status.get(state)?.get("terminated")?;
+                let at = end.get("finishedAt")?.as_str()?.parse::<Timestamp>().ok()?;
+                (at > since).then(|| end.get("exitCode").and_then(Value::as_i64).unwrap_or(0))
+            };
             if waiting == Some("CrashLoopBackOff") {
                 return Said::Fails(format!("{name} waits in CrashLoopBackOff"));
             }
-            if restarts > 0 && ended.is_some_and(|at| at > since) {
+            if restarts > 0 && ended("lastState").is_some() {
                 return Said::Fails(format!("{name} restarted"));
             }
             // Just ended, and not said to wait yet: the run before it may be cleared away already.
-            let now = status.pointer("/state/terminated");
-            let code = now.and_then(|end| end.get("exitCode")?.as_i64()).unwrap_or(0);
-            let at = now.and_then(|end| end.get("finishedAt")?.as_str()?.parse::<Timestamp>().ok());
-            if code != 0 && at.is_some_and(|at| at > since) {
+            if let Some(code) = ended("state").filter(|code| *code != 0) {
                 return Said::Fails(format!("{name} ended with exit code {code}"));
             }
         }

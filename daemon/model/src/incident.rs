@@ -121,9 +121,14 @@ impl Incident {
         self.relapses.last().copied().unwrap_or(self.opened_at)
     }
 
+    /// The finding that stands for it: the first, or the symptom once all are gone.
+    pub fn shows(&self) -> Option<&Finding> {
+        self.findings.first().or(self.symptom.as_ref())
+    }
+
     /// How bad it is, as far as nightshift sees it.
     pub fn severity(&self) -> Option<Severity> {
-        self.findings.first().or(self.symptom.as_ref()).map(|f| f.severity)
+        self.shows().map(|f| f.severity)
     }
 
     /// Everything that was not checked: at detection, then by the investigation.

@@ -91,9 +91,11 @@ impl Reads {
         if self.store.incident_of(&exact).await?.is_some() {
             return Ok(Found::One(exact));
         }
-        let incidents = self.store.snapshots(&Filter::newest(u32::MAX)).await?;
-        let ids = incidents.iter().flat_map(|i| &i.proposals).map(|p| p.id.clone());
-        Ok(Found::of(ids.filter(|id| id.as_str().starts_with(prefix)).collect()))
+        let made = |incident: Incident| {
+            let ids = incident.proposals.into_iter().map(|p| p.id);
+            Some(ids.filter(|id| id.as_str().starts_with(prefix)).collect::<Vec<_>>())
+        };
+        Ok(Found::of(self.store.each(&Filter::newest(u32::MAX), made).await?.concat()))
     }
 
     /// The incident whose id begins so.
@@ -102,7 +104,7 @@ impl Reads {
     /// Those of the store.
     pub async fn incident_by_prefix(&self, prefix: &str) -> Result<Found<IncidentId>, StoreError> {
         let filter = Filter { prefix: prefix.to_owned(), ..Filter::newest(u32::MAX) };
-        let ids: Vec<IncidentId> = self.store.snapshots(&filter).await?.into_iter().map(|i| i.id).collect();
+        let ids: Vec<IncidentId> = self.store.each(&filter, |i| Some(i.id)).await?;
         let exact = ids.iter().find(|id| id.as_str() == prefix).cloned();
         Ok(exact.map_or_else(|| Found::of(ids), Found::One))
     }

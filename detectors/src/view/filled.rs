@@ -4,7 +4,7 @@ use super::View;
 use crate::facts::{ClaimFacts, Facts};
 use crate::volumes::{Short, Shortage, Volumes};
 use nightshift_model::{ObjectRef, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The last answer, and since when each volume has been short in that way.
 #[derive(Debug, Default)]
@@ -27,10 +27,7 @@ impl View {
         self.filled = Filled { at: volumes.at, short: short.collect() };
         let places = before.keys().chain(self.filled.short.keys());
         let claims = places.filter_map(|(namespace, name)| self.by_name::<ClaimFacts>(namespace, name));
-        let mut touched: Vec<ObjectRef> = claims.map(Facts::object).collect();
-        touched.sort();
-        touched.dedup();
-        touched
+        claims.map(Facts::object).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// How the volume of a claim is short of room, since when, and when that was asked.

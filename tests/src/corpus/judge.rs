@@ -31,7 +31,7 @@ impl Told {
         let findings =
             incident.findings.iter().chain(incident.symptom.iter().filter(|_| incident.findings.is_empty()));
         let mut reasons = findings.map(|f| f.reason.to_string());
-        let first = incident.findings.first().or(incident.symptom.as_ref());
+        let first = incident.shows();
         let draft = if let Phase::Drafted { draft } = &incident.phase { Some(draft) } else { None };
         let mut says = first
             .and_then(|f| f.exit.as_ref())

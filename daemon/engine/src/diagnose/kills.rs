@@ -17,7 +17,7 @@ const QUOTED: usize = 200;
 
 /// Weighs the Events about the pod whose container ended.
 pub(super) fn weigh(incident: &Incident, ranking: &mut Ranking) {
-    let Some(symptom) = incident.findings.first().or(incident.symptom.as_ref()) else { return };
+    let Some(symptom) = incident.shows() else { return };
     let exit = symptom.exit.as_ref().map(|exit| exit.class);
     let ended_by_signal =
         matches!(exit, Some(ExitClass::Completed | ExitClass::Killed | ExitClass::Terminated));

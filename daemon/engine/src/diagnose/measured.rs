@@ -1,10 +1,9 @@
 //! What Prometheus measured of the workload: memory against its limit, time that the kernel held it back, and its errors now
 //! and an hour ago. A measurement lends weight to causes; that something is missing there proves nothing.
 
+use crate::investigate::{number, samples};
 use nightshift_model::evidence::SampleLine;
-use nightshift_model::{
-    Cause, EvidenceId, ExitClass, Finding, Got, Ground, Incident, Observed, Ranking, Reason, Tool,
-};
+use nightshift_model::{Cause, EvidenceId, ExitClass, Finding, Ground, Incident, Ranking, Reason};
 use nightshift_playbooks::context::{ERRORS, ERRORS_BEFORE, MEMORY, THROTTLED};
 
 /// From this share of the limit on, memory was short.
@@ -25,7 +24,7 @@ const MAY_EXPLAIN: u8 = 30;
 
 /// Weighs the answers to the questions of [`nightshift_playbooks::context`].
 pub(super) fn weigh(incident: &Incident, ranking: &mut Ranking) {
-    let Some(symptom) = incident.findings.first().or(incident.symptom.as_ref()) else { return };
+    let Some(symptom) = incident.shows() else { return };
     memory(incident, symptom, ranking);
     held_back(incident, symptom, ranking);
     errors(incident, ranking);
@@ -78,13 +77,7 @@ fn measured(incident: &Incident, name: &str, container: &str) -> Option<(Evidenc
     let label = format!("container={container}");
     let about =
         |line: &&SampleLine| if container.is_empty() { line.labels.is_empty() } else { line.labels == label };
-    incident.evidence.iter().rev().find_map(|e| match (&e.tool, &e.got) {
-        (Tool::Query { name: asked, .. }, Got::Facts(Observed::Samples(lines))) if asked == name => {
-            let value = lines.iter().find(about)?.value.parse::<f64>().ok()?;
-            (value.is_finite() && value >= 0.0).then_some((e.id, value))
-        }
-        (_, Got::Facts(_) | Got::NotChecked { .. }) => None,
-    })
+    samples(incident, name).rev().find_map(|(id, lines)| Some((id, number(lines.iter().find(about)?)?)))
 }
 
 fn percent(share: f64) -> String {
@@ -97,7 +90,7 @@ mod tests {
     use super::*;
     use crate::diagnose::diagnose;
     use crate::samples::{finding, investigated};
-    use nightshift_model::Exit;
+    use nightshift_model::{Exit, Observed, Tool};
 
     fn ask(name: &str, labels: &str, value: &str) -> (Tool, Observed) {
         let line = SampleLine { labels: labels.to_owned(), value: value.to_owned() };

@@ -41,7 +41,7 @@ fn readings(incident: &Incident) -> Vec<(Option<EvidenceId>, Reading)> {
         Got::Facts(Observed::Log(excerpt)) => Some((Some(e.id), log::read(&excerpt.lines))),
         Got::Facts(_) | Got::NotChecked { .. } => None,
     });
-    let ended = incident.findings.first().or(incident.symptom.as_ref()).filter(|f| f.exit.is_some());
+    let ended = incident.shows().filter(|f| f.exit.is_some());
     let message = ended.map(|f| {
         let lines: Vec<&str> = f.detail.lines().collect();
         (None, log::read(&lines))

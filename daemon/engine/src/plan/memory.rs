@@ -3,14 +3,15 @@
 
 use super::{Case, no_plan};
 use crate::actions::{self, raise_memory_limit};
+use crate::investigate::{number, samples};
 use crate::quantity::{MIB, bytes, mebibytes};
 use crate::rules::Rules;
 use crate::text::visible;
 use nightshift_model::cause::Cause as Why;
 use nightshift_model::evidence::{MemoryFacts, SampleLine};
 use nightshift_model::{
-    Action, Draft, Escalation, ExitClass, FieldChange, Finding, Got, MemoryChange, Observed, Policy,
-    QuantityChange, Seconds, Shown, Tool, Wish,
+    Action, Draft, Escalation, ExitClass, FieldChange, Finding, Got, MemoryChange, Policy, QuantityChange,
+    Seconds, Shown, Tool, Wish,
 };
 use nightshift_playbooks::{Playbook, asked_for};
 
@@ -233,15 +234,9 @@ impl Case<'_> {
                 |label: &str, value: &str| line.labels.split(' ').any(|l| l == format!("{label}={value}"));
             has("container", self.container()) && self.pods.iter().any(|p| has("pod", &p.pod.name))
         };
-        let named = |t: &Tool| matches!(t, Tool::Query { name, .. } if name == WORKING_SET);
-        let lines = self.incident.evidence.iter().filter(|e| named(&e.tool)).filter_map(|e| match &e.got {
-            Got::Facts(Observed::Samples(lines)) => Some(lines),
-            Got::Facts(_) | Got::NotChecked { .. } => None,
-        });
-        // Prometheus writes large numbers as 1.34e+08; what does not fit says nothing.
-        let read = |line: &SampleLine| line.value.parse::<f64>().ok().filter(|v| v.is_finite() && *v >= 0.0);
+        let lines = samples(self.incident, WORKING_SET).flat_map(|(_, lines)| lines);
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // bytes, and `as` saturates
-        let most = lines.flatten().filter(|l| ours(l)).filter_map(read).map(|v| v as u64).max();
+        let most = lines.filter(|l| ours(l)).filter_map(number).map(|v| v as u64).max();
         most
     }
 

@@ -5,8 +5,8 @@ use nightshift_engine::StoreError;
 use nightshift_engine::standing::System;
 use nightshift_model::silence::MOST;
 use nightshift_model::{
-    Actor, Appended, HistoryEvent, Message, MessageBody, Role, Selector, Silence, SilenceId, SystemEvent,
-    Timestamp,
+    Actor, Appended, HistoryEvent, Incident, Message, MessageBody, Role, Selector, Silence, SilenceId,
+    SystemEvent, Timestamp,
 };
 
 /// Why a silence is not added, or not ended.
@@ -77,12 +77,13 @@ async fn append(
     event: SystemEvent,
     now: Timestamp,
 ) -> Result<(), SilenceError> {
-    let open = store.snapshots(&Filter::open()).await?;
-    let wakes = open.iter().filter(|incident| of.covers(incident)).map(|incident| Message {
-        key: format!("{key}:{}", incident.id),
-        body: MessageBody::Wake { role: Role::Responder, incident: incident.id.clone() },
-    });
-    let outbox = wakes.collect();
+    let wake = |incident: Incident| {
+        of.covers(&incident).then(|| Message {
+            key: format!("{key}:{}", incident.id),
+            body: MessageBody::Wake { role: Role::Responder, incident: incident.id },
+        })
+    };
+    let outbox = store.each(&Filter::open(), wake).await?;
     let append = SystemAppend { fence: None, actor: by, at: now, events: vec![event], outbox };
     match store.append_system(append).await? {
         Appended::Committed => Ok(()),
