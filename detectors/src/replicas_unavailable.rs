@@ -67,8 +67,8 @@ impl Detector for ReplicasUnavailable {
 
 /// The pod's own words, or which readiness gate nobody opens.
 fn said(pod: &PodFacts) -> String {
-    let gates = Some(&pod.ready.message).filter(|_| &*pod.ready.reason == "ReadinessGatesNotReady");
-    gates.filter(|_| pod.message.is_empty()).unwrap_or(&pod.message).to_string()
+    let said = if pod.message.is_empty() { &pod.ready.message } else { &pod.message };
+    said.to_string()
 }
 
 /// What a workload wants, and what it says to have.

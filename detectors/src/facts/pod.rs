@@ -24,7 +24,7 @@ pub struct PodFacts {
     pub restarts: RestartPolicy,
     /// Whether condition DisruptionTarget is True: somebody is about to end the pod on purpose.
     pub disrupted: bool,
-    /// Condition Ready.
+    /// Condition Ready; its message only where it names readiness gates.
     pub ready: Condition,
     /// Condition PodScheduled, with the scheduler's message while it is not True. Of a pod that is Ready nothing is kept.
     pub scheduled: Rare<Condition>,
@@ -488,7 +488,7 @@ impl From<PodWire> for PodFacts {
         let mut containers = merge(wire.spec.init_containers, init_container_statuses, true);
         containers.extend(merge(wire.spec.containers, container_statuses, false));
         let claims = claims.filter(|name| !name.is_empty()).collect();
-        let ready = Condition::find(&conditions, "Ready");
+        let ready = ready(&conditions);
         let is_there = ready.status == Truth::True && !wire.spec.node_name.is_empty();
         let scheduled = (!is_there).then(|| Condition::with_message(&conditions, "PodScheduled"));
         Self {
@@ -503,6 +503,12 @@ impl From<PodWire> for PodFacts {
             containers: containers.into(),
         }
     }
+}
+
+/// Its words only where no container has better ones: which readiness gate nobody opens.
+fn ready(conditions: &[ConditionWire]) -> Condition {
+    let brief = Condition::find(conditions, "Ready");
+    if &*brief.reason == "ReadinessGatesNotReady" { Condition::with_message(conditions, "Ready") } else { brief }
 }
 
 /// Spec and status by name; a container without a status yet is kept, a status without a spec too.
