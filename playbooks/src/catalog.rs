@@ -39,12 +39,16 @@ pub struct Catalog {
     fallback: Playbook,
     /// The most specific first, then by name.
     others: Vec<Playbook>,
+    digest: Digest,
 }
 
 impl Catalog {
     pub(crate) fn new(fallback: Playbook, mut others: Vec<Playbook>) -> Self {
         others.sort_by(|a, b| b.when.asks().cmp(&a.when.asks()).then_with(|| a.name.cmp(&b.name)));
-        Self { fallback, others }
+        let mut all: Vec<&Playbook> = others.iter().chain([&fallback]).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        let digest = digest_of("nightshift/playbooks/v1", &all);
+        Self { fallback, others, digest }
     }
 
     /// The shipped playbooks.
@@ -70,8 +74,6 @@ impl Catalog {
     /// Digest over what the playbooks say, whatever their layout and comments. It goes into the policy's digest, so
     /// that a changed playbook ends every open proposal.
     pub fn digest(&self) -> Digest {
-        let mut all: Vec<&Playbook> = self.iter().collect();
-        all.sort_by(|a, b| a.name.cmp(&b.name));
-        digest_of("nightshift/playbooks/v1", &all)
+        self.digest
     }
 }

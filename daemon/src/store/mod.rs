@@ -53,7 +53,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 /// Folds kept between two loads of one incident.
-const FOLDS: usize = 64;
+const FOLDS: usize = 16;
 
 /// The history, as the daemon needs it beyond [`Store`].
 pub trait HistoryStore: Store + Clone + Send + 'static {
@@ -182,10 +182,10 @@ impl SqliteStore {
 
     /// Finishes what is queued and closes the file. Later writes are refused.
     pub async fn close(&self) {
-        if let Some(writer) = &self.inner.writer {
-            writer.stop().await;
-        }
         self.inner.readers.close().await;
+        if let Some(writer) = &self.inner.writer {
+            writer.stop().await; // last: only it can bring what it wrote from the log into the file
+        }
     }
 
     fn readers(&self) -> &SqlitePool {

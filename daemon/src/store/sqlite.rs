@@ -22,6 +22,8 @@ const SQLITE_NOTADB: u32 = 26;
 
 /// Readers at a time. Each is a thread and a page cache.
 const READERS: u32 = 3;
+/// What each of them keeps of the file, in KiB (negative, as SQLite writes it); the default is 2 MiB. The kernel keeps it too.
+const READER_CACHE: &str = "-256";
 
 /// What the store is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +81,7 @@ pub(super) async fn readers(path: &Path) -> Result<SqlitePool, OpenError> {
     SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(BUSY)
-        .connect_with(options(path).read_only(true))
+        .connect_with(options(path).read_only(true).pragma("cache_size", READER_CACHE))
         .await
         .map_err(sqlite_error(path, "connect for reading"))
 }

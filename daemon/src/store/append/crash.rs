@@ -96,19 +96,31 @@ async fn no_acknowledged_append_is_lost_when_the_process_is_killed() {
     assert!(all.len() > 8, "hardly anything was written before the kills: {all:?}");
 }
 
+/// Whether the child of that name has committed something.
+async fn has_written(file: &Path, name: &str) -> bool {
+    let Ok(store) = SqliteStore::open(file, OpenMode::ReadOnly).await else { return false };
+    let events = store.stream_events(&Stream::Incident(IncidentId(format!("inc-{name}-0")))).await;
+    store.close().await;
+    events.is_ok_and(|events| events.len() > 1)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_processes_start_at_once_and_write_one_chain_also_when_one_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("history.db");
     let (a, b) = (spawn(&file, "a"), spawn(&file, "b"));
     let clock = Clock::wall();
-    clock.sleep(Duration::from_millis(700)).await;
+    // On a busy machine the second to start may wait for its turn.
+    let deadline = clock.monotonic() + Duration::from_secs(30);
+    while !(has_written(&file, "a").await && has_written(&file, "b").await) {
+        assert!(clock.monotonic() < deadline, "one of them writes nothing");
+        clock.sleep(Duration::from_millis(100)).await;
+    }
+    clock.sleep(Duration::from_millis(300)).await;
     let mut all = kill(a);
     clock.sleep(Duration::from_millis(300)).await;
     all.extend(kill(b));
-    assert!(
-        all.keys().any(|id| id.starts_with("inc-a")) && all.keys().any(|id| id.starts_with("inc-b")),
-        "{all:?}"
-    );
+    let said = |name: &str| all.keys().any(|id| id.starts_with(name));
+    assert!(said("inc-a") && said("inc-b"), "{all:?}");
     check(&file, &all).await;
 }
