@@ -43,7 +43,8 @@ pub async fn run(lab: &Lab, admins: &[Cluster], loaded: &Loaded, page: &mut Page
         let changed: Vec<usize> = (from..from + CHANGES).map(|pod| pod % loaded.pods).collect();
         let (fail, well): (Vec<usize>, Vec<usize>) =
             changed.into_iter().partition(|pod| pod % FAILS == 0 && !failed.contains(pod));
-        loaded.tell(admins, &well, |pod| Health::Well(round * 60 + pod % 60)).await?;
+        // Never as it was made, which would be no change.
+        loaded.tell(admins, &well, |pod| Health::Well(round * 60 + pod % 60 + 1)).await?;
         loaded.tell(admins, &fail, |_| memory::crashing(4)).await?;
         failed.extend(fail);
         clock.sleep_real(SETTLES).await;
