@@ -12,7 +12,9 @@ use kube::config::{AuthInfo, Config, KubeConfigOptions, Kubeconfig};
 use nightshift_model::effect::{Accept, RawPart};
 use nightshift_model::evidence::NotChecked;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 #[cfg(test)]
 mod tests;
@@ -62,9 +64,16 @@ pub enum ClientError {
     Build(#[source] Box<kube::Error>),
 }
 
+/// GETs under way at a time. In a storm each open incident has questions; a connection for each of them would be held
+/// by both sides long after, and the API server's own limits meet everybody. Watches have connections of their own.
+const AT_ONCE: usize = 8;
+
 /// Reads. It has no way to send anything but GET.
 #[derive(Clone)]
-pub struct Reader(kube::Client);
+pub struct Reader {
+    client: kube::Client,
+    turn: Arc<Semaphore>,
+}
 
 /// Writes: used by `actuate`, `events`, `review` and the leases.
 #[derive(Clone)]
@@ -73,11 +82,11 @@ pub struct Writer(kube::Client);
 impl Reader {
     /// Builds a reader. Nothing is sent yet.
     pub async fn connect(access: &Access) -> Result<Self, ClientError> {
-        build(access).await.map(Self)
+        Ok(Self { client: build(access).await?, turn: Arc::new(Semaphore::new(AT_ONCE)) })
     }
 
     /// One GET. The answer is a status and at most `cap` bytes, or why there is none; it is never read here.
-    /// Secrets, the data of ConfigMaps and subresources that act are refused before anything is sent.
+    /// It may have to wait for its turn, within its deadline. Secrets, the data of ConfigMaps and subresources that act are refused before anything is sent.
     pub async fn get(
         &self,
         path: &str,
@@ -94,7 +103,8 @@ impl Reader {
             Err(why) => return failed(NotChecked::Unreadable, why),
         };
         let exchange = async {
-            let response = match exchange::open(&self.0, request).await {
+            let _turn = self.turn.acquire().await;
+            let response = match exchange::open(&self.client, request).await {
                 Ok(response) => response,
                 Err(Trouble::NeverSent(why) | Trouble::Lost(why)) => {
                     return failed(NotChecked::Unreachable, why);
@@ -113,7 +123,7 @@ impl Reader {
     }
 
     pub(super) fn client(&self) -> &kube::Client {
-        &self.0
+        &self.client
     }
 }
 

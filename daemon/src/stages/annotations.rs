@@ -2,6 +2,7 @@
 //! or the silence lasts. What they say becomes history; what cannot be read changes nothing.
 
 use crate::store::{Filter, HistoryStore as _, SqliteStore, SystemAppend};
+use futures::StreamExt as _;
 use nightshift_engine::StoreError;
 use nightshift_engine::silence::annotation::{Said, ask, changes, places};
 use nightshift_engine::standing::System;
@@ -17,6 +18,8 @@ use tokio::sync::Mutex;
 pub const EVERY: Seconds = Seconds(30);
 /// Objects that are looked at in one turn: in a storm each is looked at more rarely.
 const TURN: usize = 200;
+/// Of those at a time, so that investigations have their turn between them.
+const AT_ONCE: usize = 4;
 /// The events that say what is known.
 const KINDS: &[&str] = &["silence-added", "silence-ended", "silence-unread"];
 
@@ -76,10 +79,14 @@ impl Annotations {
             looked.extend(due.iter().map(|object| (object.clone(), now)));
             due
         };
-        let answers = futures::future::join_all(due.iter().map(|object| ask(wire, object))).await;
-        for (object, said) in due.iter().zip(answers) {
+        let answers = due.into_iter().map(|object| async move {
+            let said = ask(wire, &object).await;
+            (object, said)
+        });
+        let mut answers = futures::stream::iter(answers).buffered(AT_ONCE);
+        while let Some((object, said)) = answers.next().await {
             match said {
-                Some(said) => self.record(object, &said, wire.now()).await?,
+                Some(said) => self.record(&object, &said, wire.now()).await?,
                 None => {
                     tracing::debug!(%object, "whether an annotation asks for a silence could not be read");
                 }

@@ -70,6 +70,17 @@ async fn what_is_never_read_is_not_even_asked_for() {
 }
 
 #[tokio::test]
+async fn a_storm_of_questions_opens_few_connections_and_keeps_their_deadline() {
+    let server = Counter::open(&[Then::Nothing]).await;
+    let reader = reader(&server.url).await;
+    let short = Duration::from_millis(500);
+    let asked = (0..200).map(|_| reader.get(PODS, &[], Accept::Json, CAP, short));
+    let answers = futures::future::join_all(asked).await;
+    assert!(answers.iter().all(|part| why(part) == NotChecked::TimedOut));
+    assert_eq!(server.arrived(), AT_ONCE);
+}
+
+#[tokio::test]
 async fn failures_have_their_class_and_nothing_is_repeated() {
     let (door, _) = door().await;
     let to_door = reader(&door.url()).await;
