@@ -106,6 +106,8 @@ params! {
     provisioning: Seconds = 600,
     /// Percent of a volume's bytes and inodes that must be free.
     volume_free: Percent = 3,
+    /// How long so little must be free: a kubelet measures once a minute, and a burst is over before.
+    volume_full_for: Seconds = 180,
     /// Percent of a volume's bytes below which its growth is looked at.
     volume_filling: Percent = 15,
     /// How long a volume's growth must point to its end: a restore or a compaction is over before.

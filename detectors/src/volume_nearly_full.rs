@@ -1,8 +1,8 @@
 //! VolumeNearlyFull: a mounted volume has nearly no room left, or soon will not.
 //!
 //! # Meaning
-//! The kubelet measures the volume of a claim, and less than 3 % of its bytes or of its inodes are free; or less than 15 %
-//! are, and at the rate of the last six hours the rest is gone within four days. Only Prometheus knows it: without one
+//! The kubelet measures the volume of a claim, and for three minutes less than 3 % of its bytes or of its inodes have been free; or
+//! less than 15 % are, and at the rate of the last six hours the rest is gone within four days. Only Prometheus knows it: without one
 //! that scrapes the kubelets, nothing is said. Silence: volumes that nobody can write to, and claims that no pod has mounted.
 //!
 //! # Impact
@@ -45,6 +45,7 @@ impl Detector for VolumeNearlyFull {
     fn thresholds(&self, params: &Params) -> Vec<(&'static str, String)> {
         vec![
             ("Bytes and inodes that must be free", params.volume_free.to_string()),
+            ("Time that less may be free", params.volume_full_for.to_string()),
             ("Free bytes below which its growth is looked at", params.volume_filling.to_string()),
             ("Time that its growth must point to the end", params.volume_filling_for.to_string()),
         ]
@@ -60,9 +61,10 @@ impl Detector for VolumeNearlyFull {
             let unchecked = vec![Gap { what: "free room of volumes".to_owned(), why }];
             return Looked { unchecked, ..Looked::default() };
         }
+        let full_for = at.params.volume_full_for;
         let (what, severity, grace) = match short.of {
-            Shortage::Bytes => ("of its bytes are free", Severity::Critical, Seconds(0)),
-            Shortage::Inodes => ("of its inodes are free", Severity::Critical, Seconds(0)),
+            Shortage::Bytes => ("of its bytes are free", Severity::Critical, full_for),
+            Shortage::Inodes => ("of its inodes are free", Severity::Critical, full_for),
             Shortage::Filling => (
                 "of its bytes are free, and at the rate of the last six hours none will be within four days",
                 Severity::Warning,
