@@ -64,7 +64,9 @@ pub fn access(cluster: &Cluster, folder: &Path, name: &str) -> anyhow::Result<Ac
 }
 
 async fn account(admin: &Cluster, name: &str) -> anyhow::Result<Cluster> {
-    let asked = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
+    // Longer than the longest run: a kubeconfig's token is not renewed.
+    let spec = json!({"expirationSeconds": 12 * 3600});
+    let asked = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec});
     let target = format!("/api/v1/namespaces/{HOME}/serviceaccounts/{name}/token");
     let made = admin.create(&target, &asked).await?;
     let token = made.pointer("/status/token").and_then(Value::as_str).context("no token")?;
