@@ -7,6 +7,7 @@ mod bridges;
 mod changed;
 mod closed;
 mod crash;
+mod excess;
 mod hush;
 mod measures;
 mod path;

@@ -26,6 +26,7 @@ use nightshift::stages::digest::Daily;
 use nightshift::store::{OpenMode, SqliteStore};
 use nightshift::telemetry::Metrics;
 use nightshift_detectors::Params;
+use nightshift_engine::excess::Credential;
 use nightshift_engine::rules::Mode;
 use nightshift_model::{Registry, Timestamp};
 use nightshift_playbooks::Catalog;
@@ -82,6 +83,10 @@ pub struct Plan {
     pub alertmanager: Option<runtime::alertmanager::Asking>,
     /// What opens no incident.
     pub ignore: nightshift_model::Ignore,
+    /// Whose credential the executor has; `None`: its rights are not asked for.
+    pub credential: Option<Credential>,
+    /// Where it may act.
+    pub acts_in: Vec<String>,
 }
 
 impl Default for Plan {
@@ -94,6 +99,8 @@ impl Default for Plan {
             timing: Timing::default(),
             alertmanager: None,
             ignore: nightshift_model::Ignore::default(),
+            credential: None,
+            acts_in: vec![objects::NAMESPACE.to_owned()],
         }
     }
 }
@@ -223,6 +230,7 @@ impl House {
         let registry: Registry = serde_json::from_value(self.plan.registry.clone()).context("registry")?;
         let (clock, url, timing) = (self.clock, self.door.url(), self.plan.timing);
         let (ignore, alertmanager) = (self.plan.ignore.clone(), self.plan.alertmanager.clone());
+        let (credential, namespaces) = (self.plan.credential, self.plan.acts_in.clone());
         let signing = self.folder.path().join("executor-keys");
         let prometheus = self.plan.prometheus.then(|| Settings { url: url.clone(), ..Settings::default() });
         let access = move |user: &str| Access::Url { url: url.clone(), token: Some(user.to_owned()) };
@@ -232,9 +240,10 @@ impl House {
             parts: Parts::ALL,
             responder: access(RESPONDER),
             executor: access(EXECUTOR),
+            credential,
             cluster_name: "test".to_owned(),
             namespaces: Vec::new(),
-            mode: Mode::Approve { namespaces: vec![objects::NAMESPACE.to_owned()] },
+            mode: Mode::Approve { namespaces },
             registry,
             playbooks: Catalog::embedded(),
             prometheus,

@@ -21,6 +21,7 @@ type Guard = fn(&Case) -> Option<String>;
 static GUARDS: &[Guard] = &[
     mode,
     forbidden_namespace,
+    disabled,
     kill_switch,
     asker,
     nobody_can_decide,
@@ -107,9 +108,15 @@ fn forbidden_namespace(case: &Case) -> Option<String> {
         .then(|| format!("nightshift never writes in namespace {}", case.namespace()))
 }
 
+fn disabled(case: &Case) -> Option<String> {
+    let off = case.rules.registry.policy.disabled_actions.contains(&case.action);
+    off.then(|| format!("the policy switches {} off", case.action))
+}
+
 fn kill_switch(case: &Case) -> Option<String> {
-    match &case.rules.standing.kill_switch {
+    match case.rules.standing.held(case.namespace()) {
         KillSwitch::Clear => None,
+        KillSwitch::Set { reason } if reason.starts_with("the executor is closed") => Some(reason),
         KillSwitch::Set { reason } => Some(format!("the kill switch is set: {reason}")),
     }
 }

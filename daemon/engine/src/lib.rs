@@ -21,11 +21,13 @@ pub mod redact;
 pub mod text;
 
 pub mod asking;
+pub mod closed;
 pub mod guards;
 pub mod plan;
 
 pub mod actions;
 pub mod difference;
+pub mod excess;
 pub mod normal;
 pub mod permissions;
 pub mod quantity;

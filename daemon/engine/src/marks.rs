@@ -40,14 +40,18 @@ pub const KINDS: [Kind; 3] = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonS
 /// Stands for every workload of a kind: no name that Kubernetes gives.
 const EVERY: &str = "*";
 
-/// LIST of a namespace's workloads of one kind, from `next` on; `None` for a kind without an address.
+/// LIST of a namespace's workloads of one kind, or of all namespaces' (`*`), from `next` on; `None` for a kind without an address.
 pub fn read(kind: &Kind, namespace: &str, next: &str) -> Option<Read> {
     let mut query = vec![("limit".to_owned(), PAGE.to_owned())];
     if !next.is_empty() {
         query.push(("continue".to_owned(), next.to_owned()));
     }
     let (api, plural) = kind.api()?;
-    let path = format!("{api}/namespaces/{namespace}/{plural}");
+    let path = if namespace == EVERY {
+        format!("{api}/{plural}")
+    } else {
+        format!("{api}/namespaces/{namespace}/{plural}")
+    };
     Some(Read::Get { path, query, accept: Accept::Metadata })
 }
 
@@ -115,7 +119,8 @@ pub fn holds(held: &[Quarantine], target: &ObjectRef) -> Option<String> {
         let held = &one.workload;
         // Earlier versions held a namespace.
         let namespace = held.kind == Kind::Namespace && held.name == target.namespace;
-        let every = held.name == EVERY && held.kind == target.kind && held.namespace == target.namespace;
+        let place = held.namespace == target.namespace || held.namespace == EVERY;
+        let every = held.name == EVERY && held.kind == target.kind && place;
         namespace || every || held.same_name(target)
     };
     held.iter().find(of).map(|one| {

@@ -15,6 +15,11 @@ use nightshift_model::{
 /// How often the executor looks again while another operation holds it back.
 const WAIT: Seconds = Seconds(5);
 
+/// How long a draft waits for an executor that is closed without a person: two looks of whatever closed it.
+const CLOSED: Seconds = Seconds(150);
+/// How often it is looked whether it is open again, while what became of a request is not known.
+const AJAR: Seconds = Seconds(60);
+
 /// How long nightshift looks for a symptom of its own before an alert alone calls a person.
 const OWN_LOOK: Seconds = Seconds(30);
 
@@ -140,6 +145,10 @@ fn drafted(i: &Incident, draft: &Draft, rules: &Rules, now: Timestamp) -> Next {
     if rules.mode == Mode::Observe {
         return Next::Nothing;
     }
+    let patience = i.changed_at + CLOSED;
+    if now < patience && rules.standing.closings.within(draft.action.workload().owned_in()).is_some() {
+        return Next::At(patience);
+    }
     match guards::decide(draft, i, rules, now) {
         Decision::Refuse(reasons) => {
             record(Role::Responder, IncidentEvent::Escalated { why: Escalation::Refused { reasons } })
@@ -197,7 +206,7 @@ fn granted(i: &Incident, held: &Held, rules: &Rules, me: Epoch, now: Timestamp) 
     if now >= until {
         return record(Role::Responder, IncidentEvent::Escalated { why: Escalation::GrantExpired });
     }
-    if rules.standing.kill_switch != KillSwitch::Clear {
+    if rules.standing.held(target(held.proposal)) != KillSwitch::Clear {
         return Next::At(until);
     }
     if held.baseline.is_none() {
@@ -241,7 +250,7 @@ fn executing(i: &Incident, begun: &Begun, rules: &Rules, me: Epoch, now: Timesta
     let escalate = |why| record(Role::Executor, IncidentEvent::Escalated { why });
     match &operation.state {
         OperationState::Claimed { .. }
-            if rules.standing.kill_switch != KillSwitch::Clear || void(p, rules).is_some() =>
+            if rules.standing.held(target(p)) != KillSwitch::Clear || void(p, rules).is_some() =>
         {
             record(Role::Executor, IncidentEvent::Withdrawn { why: Withdrawal::Stopped })
         }
@@ -269,6 +278,12 @@ fn executing(i: &Incident, begun: &Begun, rules: &Rules, me: Epoch, now: Timesta
                 ),
             }
         }
+        // Finding out may write a mark: a closed executor writes nothing, so it is asked once it opens.
+        OperationState::Sending | OperationState::Unknown { .. }
+            if rules.standing.closings.within(target(p)).is_some() =>
+        {
+            Next::At(now + AJAR)
+        }
         // Barring a late request writes a mark: not for a plan that nobody approved.
         OperationState::Sending | OperationState::Unknown { .. } if counted.is_none() => {
             let tried =
@@ -287,6 +302,11 @@ fn executing(i: &Incident, begun: &Begun, rules: &Rules, me: Epoch, now: Timesta
         OperationState::Unknown { .. } | OperationState::Applied(_) => Next::Nothing,
         OperationState::NotApplied { why } => escalate(Escalation::NotApplied { why: why.clone() }),
     }
+}
+
+/// The namespace that a proposal writes in.
+fn target(proposal: &Proposal) -> &str {
+    proposal.plan().action.workload().owned_in()
 }
 
 fn recover(plan: Box<Plan>, stale: &Mark, me: Epoch) -> Next {

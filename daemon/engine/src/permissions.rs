@@ -2,7 +2,7 @@
 //! other place that names a right.
 
 use crate::actions::{ACTIONS, ActionFile, Right};
-use nightshift_model::Reason;
+use nightshift_model::{ActionKind, Reason};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -226,11 +226,13 @@ pub const EXECUTOR: &[Need] = &[
 /// Verbs that change nothing.
 pub const READING: &[&str] = &["get", "list", "watch"];
 
-/// Everything that the executor needs: its own rights and those of every action, each once.
-pub fn executor() -> Vec<Need> {
+/// Everything that the executor needs: its own rights and those of every action that is not switched off, each once.
+pub fn executor(off: &[ActionKind]) -> Vec<Need> {
     let mut needs = EXECUTOR.to_vec();
     // What a cluster can do without comes last: of a right that both need, the one that is needed counts.
-    let kept_in = |apart: bool| ACTIONS.iter().filter(move |action| action.apart == apart);
+    let kept_in = |apart: bool| {
+        ACTIONS.iter().filter(move |action| action.apart == apart && !off.contains(&action.kind))
+    };
     for (action, right) in
         kept_in(false).chain(kept_in(true)).flat_map(|a| a.rights.iter().map(move |r| (a, r)))
     {
@@ -274,7 +276,8 @@ pub fn page() -> String {
         "<!-- {MARKER} -->\n\
          # Permissions\n\n\
          Two identities. The **responder** watches, explains, serves the gate and proves; it has no verb that changes \
-         anything. The **executor** exists in `mode: approve` only, in the namespaces that `actions.namespaces` names.\n\n\
+         anything. The **executor** exists in `mode: approve` only, in the namespaces that `actions.namespaces` names (or in all, by \
+         `actions.cluster_wide`), and closes itself while its account may do more than this page says.\n\n\
          `nightshift check` asks the API server about them verb by verb, and names \
          each that is missing. A right that is *optional* may be left out: what is then not known is told as *not checked*, never guessed.\n\n\
          **Never asked for, not even to read:** Secrets, the data of ConfigMaps, `pods/exec`, `pods/attach`, \
@@ -389,7 +392,37 @@ pub fn chart_yaml() -> String {
         }
         yaml.push_str("}\n");
     }
+    yaml.push_str(
+        "# What the executor may do, in the namespaces that it may act in or in the cluster. A right whose `for` names actions is\n\
+         # left out when all of them are switched off.\nexecutor:\n",
+    );
+    for need in EXECUTOR {
+        executor_line(&mut yaml, need.right, need.reach, &[]);
+    }
+    let mut listed: Vec<Right> = Vec::new();
+    for right in ACTIONS.iter().flat_map(|action| action.rights) {
+        if !listed.contains(right) {
+            listed.push(*right);
+            let of = ACTIONS.iter().filter(|action| action.rights.contains(right));
+            executor_line(&mut yaml, *right, Namespaces, &of.map(|action| action.kind).collect::<Vec<_>>());
+        }
+    }
     yaml
+}
+
+fn executor_line(yaml: &mut String, right: Right, reach: Reach, actions: &[ActionKind]) {
+    let Right { group, resource, verbs } = right;
+    let reach = match reach {
+        Namespaces => "namespaces",
+        Cluster => "cluster",
+    };
+    let verbs = verbs.join(", ");
+    let _ = write!(yaml, "  - {{group: \"{group}\", resource: {resource}, verbs: [{verbs}], reach: {reach}");
+    if !actions.is_empty() {
+        let names: Vec<&str> = actions.iter().map(|action| action.as_str()).collect();
+        let _ = write!(yaml, ", for: [{}]", names.join(", "));
+    }
+    yaml.push_str("}\n");
 }
 
 /// Rights that the chart lets somebody leave out by name: the evidence that they bring is then *not checked*.

@@ -1,5 +1,6 @@
 //! What decisions rest on besides the incident itself: configuration, and what the history adds up to.
 
+use crate::closed::Closings;
 use crate::proof::Counters;
 use nightshift_model::history::Quarantine;
 use nightshift_model::registry::matches;
@@ -55,6 +56,23 @@ impl Mode {
             Self::Approve { namespaces } => namespaces.iter().any(|pattern| matches(pattern, namespace)),
         }
     }
+
+    /// Whether that is every namespace.
+    pub fn writes_everywhere(&self) -> bool {
+        match self {
+            Self::Observe => false,
+            Self::Approve { namespaces } => namespaces.iter().any(|pattern| pattern == "*"),
+        }
+    }
+
+    /// The namespaces among them that are named in full.
+    pub fn named(&self) -> impl Iterator<Item = &str> {
+        let all = match self {
+            Self::Observe => &[],
+            Self::Approve { namespaces } => namespaces.as_slice(),
+        };
+        all.iter().map(String::as_str).filter(|name| !name.ends_with('*'))
+    }
 }
 
 impl Rules {
@@ -67,8 +85,10 @@ impl Rules {
 /// What the history adds up to, beside the incident at hand.
 #[derive(Clone, Debug, Default)]
 pub struct Standing {
-    /// The kill switch.
+    /// The kill switch. An executor that is closed everywhere is one that is set.
     pub kill_switch: KillSwitch,
+    /// What closes the executor without a person, and where.
+    pub closings: Closings,
     /// When it was cleared last: grants and votes from before are void.
     pub cleared_at: Option<Timestamp>,
     /// Operations of the last 24 hours.
@@ -87,6 +107,16 @@ pub struct Standing {
     pub unread: BTreeMap<ObjectRef, String>,
     /// Nodes that are not Ready: more than one is a storm.
     pub nodes_not_ready: u32,
+}
+
+impl Standing {
+    /// The kill switch as it counts in a namespace: one in which the executor is closed has it set.
+    pub fn held(&self, namespace: &str) -> KillSwitch {
+        match (&self.kill_switch, self.closings.within(namespace)) {
+            (KillSwitch::Clear, Some(reason)) => KillSwitch::Set { reason },
+            (switch @ (KillSwitch::Clear | KillSwitch::Set { .. }), _) => switch.clone(),
+        }
+    }
 }
 
 /// The kill switch counts as set when it cannot be read.

@@ -1,5 +1,6 @@
 //! What the history adds up to: folds of the system stream and of the incidents for limits and the kill switch.
 
+use crate::closed::Closings;
 use crate::inventory::Inventory;
 use crate::rules::{Denial, Execution, KillSwitch, Standing};
 use nightshift_model::history::{Quarantine, Row};
@@ -39,6 +40,8 @@ pub struct System {
     pub ignored: Vec<Ignored>,
     /// Why the executor is closed, if it said so.
     pub closed: Option<String>,
+    /// What else closes it, and where, as it said last.
+    pub closings: Closings,
 }
 
 impl System {
@@ -78,6 +81,9 @@ impl System {
             }
             SystemEvent::IgnoreChanged { entries } => self.ignored.clone_from(entries),
             SystemEvent::AuditClosed { why } => self.closed = Some(why.clone()),
+            SystemEvent::ExecutorClosed { .. } | SystemEvent::ExecutorOpened { .. } => {
+                self.closings.fold(event)
+            }
             SystemEvent::AuditAdopted { .. } => {
                 self.closed = None;
                 self.cleared_at = Some(at);
@@ -99,8 +105,9 @@ impl System {
 
     /// The kill switch as it counts: a closed executor is one that is set.
     pub fn held(&self) -> KillSwitch {
-        match &self.closed {
-            Some(why) => KillSwitch::Set { reason: format!("the executor is closed: {why}") },
+        let doubted = self.closed.as_ref().map(|why| format!("the executor is closed: {why}"));
+        match doubted.or_else(|| self.closings.everywhere()) {
+            Some(reason) => KillSwitch::Set { reason },
             None => self.kill_switch.clone(),
         }
     }
@@ -161,6 +168,7 @@ pub fn standing(
     }
     Standing {
         kill_switch: system.held(),
+        closings: system.closings.clone(),
         cleared_at: system.cleared_at,
         executions: executions.into_values().collect(),
         denials,

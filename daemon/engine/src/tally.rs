@@ -215,7 +215,7 @@ pub fn admit(
         if !ballot.interactive && !rules.registry.policy.accept_non_interactive {
             return Err(VoteRefusal::NotInteractive);
         }
-        if rules.standing.kill_switch != KillSwitch::Clear {
+        if rules.standing.held(proposal.plan().action.workload().owned_in()) != KillSwitch::Clear {
             return Err(VoteRefusal::KillSwitch);
         }
     }

@@ -1,6 +1,7 @@
 //! The history: one append-only, hash-chained table of events, and the unit in which it grows.
 
 use crate::canonical::Digest;
+use crate::closed::{ClosedBy, ClosedPlace};
 use crate::coverage::Gap;
 use crate::evidence::HealthyRevision;
 use crate::finding::{Reason, Severity};
@@ -143,6 +144,14 @@ pub enum SystemEvent {
     AuditClosed { why: String },
     /// A person looked and took the history as it is: the executor opens. Open grants and votes are void.
     AuditAdopted { signed: String, found: String, because: String },
+    /// Where the executor is closed by what was looked at; the whole list, whenever it differs from what was recorded last.
+    ExecutorClosed { by: ClosedBy, places: Vec<ClosedPlace> },
+    /// It is closed by that no more; `despite` stands against it too, and with a person's own credential only tells.
+    ExecutorOpened {
+        by: ClosedBy,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        despite: Vec<String>,
+    },
 }
 
 impl SystemEvent {
@@ -183,6 +192,8 @@ impl SystemEvent {
             Self::CheckpointKey { .. } => "checkpoint-key",
             Self::AuditClosed { .. } => "audit-closed",
             Self::AuditAdopted { .. } => "audit-adopted",
+            Self::ExecutorClosed { .. } => "executor-closed",
+            Self::ExecutorOpened { .. } => "executor-opened",
         }
     }
 }

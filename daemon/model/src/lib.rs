@@ -35,6 +35,7 @@ pub mod flap;
 pub mod incident;
 pub mod operation;
 
+pub mod closed;
 pub mod effect;
 pub mod foreign;
 pub mod history;
@@ -50,6 +51,7 @@ pub use bridge::{Bridge, BridgeKey};
 pub use canonical::{Digest, canonical, digest, digest_of};
 pub use cause::Cause;
 pub use change::{FieldChange, Shown};
+pub use closed::{ClosedBy, ClosedPlace};
 pub use coverage::Gap;
 pub use diagnosis::{Candidate, Diagnosis, Ground, RankedBy, Ranking};
 pub use effect::{Answer, Ask, LiveTarget, Next, Nodes, Preview, Raw, RawPart, Read, Write};

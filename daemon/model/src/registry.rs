@@ -1,6 +1,6 @@
 //! Persons, roles, owners and policy: read from configuration files, never from the database.
 
-use crate::action::Risk;
+use crate::action::{ActionKind, Risk};
 use crate::bridge::Bridge;
 use crate::canonical::{Digest, digest_of};
 use crate::ids::{BridgeId, PersonId};
@@ -163,6 +163,9 @@ pub struct Policy {
     pub denied_for: Seconds,
     /// Namespaces in which nightshift never writes.
     pub forbidden_namespaces: Vec<String>,
+    /// Actions that are never proposed. What only they need is then a right too many.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub disabled_actions: Vec<ActionKind>,
 }
 
 impl Default for Policy {
@@ -185,6 +188,7 @@ impl Default for Policy {
             memory_limit_max_mib: MEMORY_LIMIT_MAX_MIB,
             denied_for: Seconds(86_400),
             forbidden_namespaces: vec!["kube-system".to_owned()],
+            disabled_actions: Vec::new(),
         }
     }
 }

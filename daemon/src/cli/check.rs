@@ -18,6 +18,9 @@ use std::fmt::Write as _;
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArg,
+    /// Whose rights are asked about; in a cluster each account is asked about by itself
+    #[arg(long, value_enum, default_value = "all")]
+    role: super::run::Role,
     /// Send one marked test message to every channel; a pager wakes somebody
     #[arg(long)]
     send_test: bool,
@@ -79,7 +82,7 @@ pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
     }
     let (catalog, playbooks) = files::playbooks(&config);
     found.extend([playbooks, files::detectors(&config)]);
-    found.extend(cluster::look(&config, clock).await);
+    found.extend(cluster::look(&config, args.role.into(), clock).await);
     found.extend(alertmanager::look(&config, &network, clock.now()).await);
     found.extend(prometheus::look(&config, &network, catalog.as_ref()).await);
     let missing = found.iter().any(|f| f.state == State::Missing);

@@ -19,7 +19,7 @@ pub(super) struct Args {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Role {
+pub(super) enum Role {
     /// Both
     All,
     /// Watches, explains, serves the gate, proves, tells; reads only
@@ -28,15 +28,20 @@ enum Role {
     Executor,
 }
 
+impl From<Role> for RoleArg {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::All => Self::All,
+            Role::Responder => Self::Responder,
+            Role::Executor => Self::Executor,
+        }
+    }
+}
+
 pub(super) async fn run(args: Args, screen: &Screen) -> Answer {
     let config = Config::load(&args.config.path())?;
     telemetry::init(&config.log, screen.style.is_coloured())
         .map_err(|error| Failure::usage(super::failure::causes(&error), "write `log: { level: info }`"))?;
-    let role = match args.role {
-        Role::All => RoleArg::All,
-        Role::Responder => RoleArg::Responder,
-        Role::Executor => RoleArg::Executor,
-    };
-    runtime::run(config, role).await?;
+    runtime::run(config, args.role.into()).await?;
     Ok((String::new(), Exit::Done))
 }

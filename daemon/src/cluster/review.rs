@@ -1,11 +1,12 @@
-//! What this identity may do, asked of the API server itself (SelfSubjectAccessReview), and the rights that
-//! nobody of us should have (reference/security.md, Excess rights).
+//! What this identity may do, asked of the API server itself (SelfSubjectAccessReview).
 
 use super::client::{Reader, Writer};
 use super::exchange::{self, Trouble};
 use super::uri;
+use futures::StreamExt as _;
 use http::{Request, header};
 use kube::client::Body;
+pub use nightshift_engine::excess::{Right, Verdict};
 use serde::Deserialize;
 use serde_json::json;
 use std::time::Duration;
@@ -13,121 +14,8 @@ use std::time::Duration;
 #[cfg(test)]
 mod tests;
 
-/// A right, in RBAC's words.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Right {
-    /// Verb, or `*`.
-    pub verb: String,
-    /// API group; empty is the core.
-    pub group: String,
-    /// Plural resource, or `*`.
-    pub resource: String,
-    /// Subresource; empty is the object itself.
-    pub subresource: String,
-    /// Namespace; empty is all of them.
-    pub namespace: String,
-}
-
-impl Right {
-    /// A right in all namespaces. `resource` may carry a subresource: `pods/exec`.
-    pub fn new(verb: &str, group: &str, resource: &str) -> Self {
-        let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
-        Self {
-            verb: verb.into(),
-            group: group.into(),
-            resource: resource.into(),
-            subresource: subresource.into(),
-            namespace: String::new(),
-        }
-    }
-
-    /// The same right in one namespace.
-    #[must_use]
-    pub fn within(self, namespace: &str) -> Self {
-        Self { namespace: namespace.into(), ..self }
-    }
-}
-
-impl std::fmt::Display for Right {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { verb, group, resource, subresource, namespace } = self;
-        write!(f, "{verb} {resource}")?;
-        for (sign, part) in [("/", subresource), (".", group)] {
-            if !part.is_empty() {
-                write!(f, "{sign}{part}")?;
-            }
-        }
-        if namespace.is_empty() { Ok(()) } else { write!(f, " in {namespace}") }
-    }
-}
-
-/// The API server's word on one right.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is granted.
-    Allowed,
-    /// It is not.
-    Denied,
-    /// It could not be asked; never to be taken for either.
-    Unknown(String),
-}
-
-/// Rights that close the executor, wherever they are granted.
-const EXCESS: &[(&str, &str, &str)] = &[
-    ("*", "*", "*"),
-    ("get", "", "secrets"),
-    ("list", "", "secrets"),
-    ("watch", "", "secrets"),
-    ("create", "", "pods/exec"),
-    ("get", "", "pods/exec"),
-    ("create", "", "pods/attach"),
-    ("create", "", "pods/portforward"),
-    ("get", "", "nodes/proxy"),
-    ("create", "", "serviceaccounts/token"),
-    ("impersonate", "", "users"),
-    ("impersonate", "", "groups"),
-    ("impersonate", "", "serviceaccounts"),
-    ("escalate", "rbac.authorization.k8s.io", "clusterroles"),
-    ("bind", "rbac.authorization.k8s.io", "clusterroles"),
-    ("escalate", "rbac.authorization.k8s.io", "roles"),
-    ("bind", "rbac.authorization.k8s.io", "roles"),
-    ("create", "", "pods"),
-    ("patch", "", "pods"),
-    ("patch", "", "namespaces"),
-    ("create", "apps", "deployments"),
-    ("create", "apps", "statefulsets"),
-    ("create", "apps", "daemonsets"),
-    ("patch", "apps", "deployments/scale"),
-    ("create", "batch", "jobs"),
-    ("create", "batch", "cronjobs"),
-];
-
-/// Mutating rights that an enabled action may need; beyond those they are excess too.
-const ACTING: &[(&str, &str, &str)] = &[
-    ("delete", "", "pods"),
-    ("create", "", "pods/eviction"),
-    ("patch", "", "nodes"),
-    ("patch", "apps", "deployments"),
-    ("patch", "apps", "statefulsets"),
-    ("patch", "apps", "daemonsets"),
-    ("delete", "apps", "deployments"),
-    ("delete", "batch", "jobs"),
-];
-
-/// The rights to probe that nobody needs, less those that enabled features do: a granted one is an excess.
-/// `needed` is compared without its namespace.
-pub fn excess(needed: &[Right]) -> Vec<Right> {
-    let same = |one: &Right, other: &Right| {
-        (&one.verb, &one.group, &one.resource, &one.subresource)
-            == (&other.verb, &other.group, &other.resource, &other.subresource)
-    };
-    EXCESS
-        .iter()
-        .chain(ACTING)
-        .map(|(verb, group, resource)| Right::new(verb, group, resource))
-        .filter(|right| !needed.iter().any(|need| same(need, right)))
-        .collect()
-}
+/// Questions that are under way at a time.
+const AT_ONCE: usize = 4;
 
 /// Whose rights are asked for. The question creates nothing, so a reader may ask it too.
 #[derive(Clone, Copy, Debug)]
@@ -138,14 +26,15 @@ pub enum Identity<'a> {
     Writer(&'a Writer),
 }
 
-/// Asks for each right in turn; the verdicts are in the order of the rights.
+/// Asks for each right, a few at a time; the verdicts are in the order of the rights.
 pub async fn review(who: Identity<'_>, rights: &[Right], deadline: Duration) -> Vec<Verdict> {
-    let mut verdicts = Vec::with_capacity(rights.len());
-    for right in rights {
-        let asked = tokio::time::timeout(deadline, ask(who, right)).await;
-        verdicts.push(asked.unwrap_or_else(|_| Verdict::Unknown(format!("no answer within {deadline:?}"))));
-    }
-    verdicts
+    let each: Vec<_> = rights.iter().map(|right| asked(who, right, deadline)).collect();
+    futures::stream::iter(each).buffered(AT_ONCE).collect().await
+}
+
+async fn asked(who: Identity<'_>, right: &Right, deadline: Duration) -> Verdict {
+    let answer = tokio::time::timeout(deadline, ask(who, right)).await;
+    answer.unwrap_or_else(|_| Verdict::Unknown(format!("no answer within {deadline:?}")))
 }
 
 async fn ask(who: Identity<'_>, right: &Right) -> Verdict {

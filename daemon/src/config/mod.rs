@@ -129,6 +129,16 @@ pub struct Actions {
     /// Namespaces in which nightshift may write; a trailing `*` matches any ending.
     #[serde(default)]
     pub namespaces: Vec<String>,
+    /// In every namespace instead, those aside that the policy forbids.
+    #[serde(default)]
+    pub cluster_wide: bool,
+}
+
+impl Actions {
+    /// The namespaces as decisions take them.
+    pub fn patterns(&self) -> Vec<String> {
+        if self.cluster_wide { vec!["*".to_owned()] } else { self.namespaces.clone() }
+    }
 }
 
 /// Everything that is wrong with the configuration.
@@ -267,7 +277,11 @@ impl Config {
 
     fn check(&self, file: &Document, problems: &mut Vec<Problem>) {
         if self.mode == Mode::Approve {
-            if self.actions.namespaces.is_empty() {
+            if self.actions.cluster_wide && !self.actions.namespaces.is_empty() {
+                let what = "`actions` has namespaces and `cluster_wide: true`: leave one of them out";
+                problems.push(file.problem("actions.cluster_wide", what));
+            }
+            if self.actions.patterns().is_empty() {
                 let what = "mode approve needs the namespaces in which nightshift may act: \
                             add `actions: { namespaces: [...] }`, or set `mode: observe`";
                 problems.push(file.problem("mode", what));
@@ -279,7 +293,9 @@ impl Config {
             }
         }
         for namespace in self.actions.namespaces.iter().filter(|n| n.is_empty() || n.as_str() == "*") {
-            let what = format!("`{namespace}` would be every namespace: write them one by one");
+            let what = format!(
+                "`{namespace}` would be every namespace: write them one by one, or set `cluster_wide: true`"
+            );
             problems.push(file.problem("actions.namespaces", what));
         }
         self.gate.check(file, problems);

@@ -18,6 +18,7 @@ use crate::store::{Filter, HistoryStore as _, OpenMode, SqliteStore};
 use crate::telemetry::Metrics;
 use anyhow::Context as _;
 use nightshift_detectors::Params;
+use nightshift_engine::excess::Credential;
 use nightshift_engine::rules::Mode;
 use nightshift_model::measure::Stage as Taken;
 use nightshift_model::{
@@ -140,9 +141,10 @@ impl Stage {
         let start = clock.now();
         let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
         let store = SqliteStore::open(folder.path().join("nightshift.db"), OpenMode::ReadWrite).await?;
-        let watched = match &ground {
-            Ground::Simulated(_) => Vec::new(),
-            Ground::Real(real) => vec![real.namespace.clone()],
+        // A simulated cluster has no rights that could be asked for.
+        let (watched, credential) = match &ground {
+            Ground::Simulated(_) => (Vec::new(), None),
+            Ground::Real(real) => (vec![real.namespace.clone()], Some(Credential::Persons)),
         };
         let setup = Setup {
             clock,
@@ -150,6 +152,7 @@ impl Stage {
             responder,
             parts: Parts::ALL,
             executor,
+            credential,
             cluster_name: "demo".to_owned(),
             namespaces: watched,
             mode: Mode::Approve { namespaces: vec![ground.namespace().to_owned()] },

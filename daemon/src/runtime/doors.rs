@@ -155,10 +155,14 @@ pub async fn health(
     Ok(address)
 }
 
+/// What is not done while the executor is closed.
+pub(super) const EXECUTION: &str = "execution";
+
 /// Ready means: every kind that detection needs was listed, no watch is down, and the history can be written.
 pub(super) fn ready(running: &Running) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
     let (coverage, seen, store) = (running.coverage.clone(), running.seen.clone(), running.store());
     let unanswered = running.unanswered.clone();
+    let closings = running.closings.clone();
     let (integrity, alone) = (running.integrity.clone(), running.epoch(Role::Responder).is_none());
     Arc::new(move || {
         let mut gaps: Vec<Gap> = coverage.borrow().iter().filter_map(gap).collect();
@@ -173,8 +177,13 @@ pub(super) fn ready(running: &Running) -> Arc<dyn Fn() -> Readiness + Send + Syn
         let blind = coverage.borrow().iter().any(|w| matches!(w.state, WatchState::Down { .. }));
         let held = integrity.borrow().why_not();
         // The gate stays reachable where it is in the same process: people must be able to read why.
-        let closed = held.is_some() && alone;
-        gaps.extend(held.map(|why| Gap { what: "execution".to_owned(), why }));
+        let closings = closings.borrow();
+        let closed = (held.is_some() || closings.everywhere().is_some()) && alone;
+        gaps.extend(held.map(|why| Gap { what: EXECUTION.to_owned(), why }));
+        gaps.extend(closings.places().map(|(_, place)| match place.namespace.as_str() {
+            "" => Gap { what: EXECUTION.to_owned(), why: format!("the executor is closed: {}", place.why) },
+            namespace => Gap { what: format!("{EXECUTION} in {namespace}"), why: place.why.clone() },
+        }));
         Readiness { ready: synced && !blind && !mute && !closed, gaps }
     })
 }

@@ -6,6 +6,7 @@ pub mod annotations;
 pub mod channels;
 mod chat;
 pub mod checkpoint;
+pub mod closings;
 pub mod coverage;
 pub mod doors;
 pub mod heartbeat;
@@ -38,15 +39,19 @@ use crate::telemetry::{AlertmanagerMetrics, IntakeMetrics, Metrics};
 use alertmanager::{Asking, Asks};
 use annotations::Looking;
 use checkpoint::{Integrity, Keeper, Signing, SigningError};
+use closings::Board;
+use closings::rights::Rights;
 use coverage::Coverage;
 use incidents::{Drives, Waker, queue};
 use nightshift_detectors::Params;
 use nightshift_detectors::volumes::Volumes;
+use nightshift_engine::closed::Closings;
 use nightshift_engine::drive::StoreError;
+use nightshift_engine::excess::Credential;
 use nightshift_engine::rules::Mode;
 use nightshift_model::effect::Me;
 use nightshift_model::{
-    Actor, Cluster, Epoch, Gap, Ignore, IncidentId, Noise, Reason, Registry, Role, SystemEvent,
+    Actor, ClosedBy, Cluster, Epoch, Gap, Ignore, IncidentId, Noise, Reason, Registry, Role, SystemEvent,
 };
 use nightshift_playbooks::Catalog;
 use rules::{Fixed, RuleBook};
@@ -76,6 +81,8 @@ pub struct Setup {
     pub responder: Access,
     /// How the executor does.
     pub executor: Access,
+    /// Whose credential that is; `None` where rights cannot be asked for: a simulated cluster.
+    pub credential: Option<Credential>,
     /// `cluster.name`.
     pub cluster_name: String,
     /// Namespaces that are watched; none means all.
@@ -185,6 +192,8 @@ pub struct Running {
     pub tasks: TaskTracker,
     /// Whether the executor may act on the history.
     pub integrity: tokio::sync::watch::Receiver<Integrity>,
+    /// What else closes it, and where.
+    pub closings: tokio::sync::watch::Receiver<Closings>,
     outside: Option<Outside>,
     keeper: Option<Arc<Keeper>>,
     store: SqliteStore,
@@ -204,8 +213,32 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     let (clock, store) = (setup.clock, setup.store.clone());
     let seen = Seen::default();
     let (trust, integrity) = tokio::sync::watch::channel(Integrity::Open);
+    let (told, closings) = tokio::sync::watch::channel(Closings::default());
+    let mut hands = None;
+    if setup.parts.executor {
+        let (reader, writer) =
+            (Reader::connect(&setup.executor).await?, Writer::connect(&setup.executor).await?);
+        if let Some(credential) = setup.credential {
+            told.send_replace(Closings::unseen([ClosedBy::Rights]));
+            let rights = Rights {
+                reader: reader.clone(),
+                store: store.clone(),
+                clock,
+                mode: setup.mode.clone(),
+                off: setup.registry.policy.disabled_actions.clone(),
+                home: setup.home.clone(),
+                credential,
+            };
+            let (look, next) = rights.look().await;
+            told.send_modify(|closings| closings.set(ClosedBy::Rights, look.clone()));
+            hands = Some((reader, writer, Some((rights, look, next))));
+        } else {
+            hands = Some((reader, writer, None));
+        }
+    }
     let rules = RuleBook {
         integrity: integrity.clone(),
+        own: hands.is_some().then(|| closings.clone()),
         fixed: Arc::new(Fixed {
             cluster: Cluster { uid: uid.clone(), name: setup.cluster_name },
             mode: setup.mode,
@@ -259,6 +292,9 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         let me = take_role(&store, clock, Role::Responder, Epoch(0)).await?;
         noted::policy(&store, clock, &me, &rules).await?;
         noted::ignored(&store, clock, &me, &setup.ignore).await?;
+        if rules.fixed.mode == Mode::Observe {
+            closings::none(&store, clock, &me).await?;
+        }
         let (waker, woken) = queue();
         if let (Some(alertmanager), Some(asking)) = (asked, setup.alertmanager) {
             let Asking { every, receiver, paging, .. } = asking;
@@ -326,20 +362,27 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         seen.synced.store(true, std::sync::atomic::Ordering::Relaxed);
     }
     let mut keeper = None;
-    if setup.parts.executor {
+    if let Some((reader, writer, rights)) = hands {
         let signing = setup.signing.ok_or(StartError::Unsigned)?;
         trust.send_replace(Integrity::Unchecked { why: "it was not looked at yet".to_owned() });
-        let (reader, writer) =
-            (Reader::connect(&setup.executor).await?, Writer::connect(&setup.executor).await?);
         let me = take_executor(&store, clock, &reader, &rules.fixed.mode).await?;
         roles.push(me.clone());
+        let board = Arc::new(Board::new(store.clone(), clock, me.clone(), told));
+        if let Some((rights, look, next)) = rights {
+            board.put(ClosedBy::Rights, look).await;
+            tasks.spawn(rights.run(Arc::clone(&board), next, stop.clone()));
+        }
         let signs = Keeper::open(signing, store.clone(), clock, me.clone(), &uid, trust).await?;
         let signs = Arc::new(signs);
         let (running, until) = (Arc::clone(&signs), stop.clone());
         tasks.spawn(async move { running.run(until).await });
         keeper = Some(Arc::clone(&signs));
         spawn(me, queue(), 1, Some(signs), None, outside(reader, Some(writer)));
+    } else {
+        tasks.spawn(closings::follow(store.clone(), clock, told, stop.clone()));
     }
+    let (metrics_of, woken) = (setup.metrics.clone(), wakers.clone());
+    tasks.spawn(closings::count(closings.clone(), metrics_of, store.clone(), woken, stop.clone()));
     if keeper.is_some() {
         tasks.spawn(wake_when_open(integrity.clone(), store.clone(), wakers.clone(), stop.clone()));
     }
@@ -360,6 +403,7 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         stop,
         tasks,
         integrity,
+        closings,
         outside: looks,
         keeper,
         store,

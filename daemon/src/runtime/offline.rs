@@ -48,6 +48,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
+/// Where a Pod finds its own namespace.
+const HOME: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+
 /// Which loops a process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoleArg {
@@ -132,11 +135,16 @@ pub fn in_cluster() -> bool {
     std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
 }
 
+/// Our own namespace; empty outside a cluster.
+pub fn home() -> String {
+    std::fs::read_to_string(HOME).map(|text| text.trim().to_owned()).unwrap_or_default()
+}
+
 /// The configured mode as decisions take it.
 pub fn mode(config: &Config) -> Mode {
     match config.mode {
         Wanted::Observe => Mode::Observe,
-        Wanted::Approve => Mode::Approve { namespaces: config.actions.namespaces.clone() },
+        Wanted::Approve => Mode::Approve { namespaces: config.actions.patterns() },
     }
 }
 
@@ -157,6 +165,7 @@ pub fn rules(config: &Config, playbooks: Catalog, store: SqliteStore, clock: Clo
         clock,
         nodes_not_ready: Arc::new(AtomicU32::new(0)),
         integrity: tokio::sync::watch::channel(Integrity::Open).1,
+        own: None,
         counters: Arc::default(),
     }
 }

@@ -3,6 +3,7 @@
 use super::checkpoint::Integrity;
 use crate::clock::Clock;
 use crate::store::{HistoryStore as _, SqliteStore};
+use nightshift_engine::closed::Closings;
 use nightshift_engine::drive::StoreError;
 use nightshift_engine::proof::Counters;
 use nightshift_engine::rules::{KillSwitch, Mode, Rules, Standing};
@@ -27,6 +28,8 @@ pub struct RuleBook {
     pub nodes_not_ready: Arc<AtomicU32>,
     /// Whether the executor of this process trusts the history. Of another process the history says it.
     pub integrity: tokio::sync::watch::Receiver<Integrity>,
+    /// What closes the executor of this process, if one runs here: it takes nobody's word for it.
+    pub own: Option<tokio::sync::watch::Receiver<Closings>>,
     /// Counters of passkeys, as far as the history was read.
     pub counters: Arc<tokio::sync::Mutex<Counted>>,
 }
@@ -68,7 +71,8 @@ impl RuleBook {
             Err(error) => {
                 tracing::error!(%error, "the history cannot be read: the kill switch counts as set");
                 let reason = "the history cannot be read".to_owned();
-                Standing { kill_switch: KillSwitch::Set { reason }, ..Standing::default() }
+                let closings = self.own.as_ref().map(|own| own.borrow().clone()).unwrap_or_default();
+                Standing { kill_switch: KillSwitch::Set { reason }, closings, ..Standing::default() }
             }
         };
         if let Some(reason) = self.integrity.borrow().why_not() {
@@ -92,7 +96,10 @@ impl RuleBook {
 
     async fn standing(&self) -> Result<Standing, StoreError> {
         let now = self.clock.now();
-        let system = system(&self.store).await?;
+        let mut system = system(&self.store).await?;
+        if let Some(own) = &self.own {
+            system.closings = own.borrow().clone();
+        }
         let reach = Seconds(86_400).max(self.fixed.registry.policy.denied_for);
         let rows = self.store.events(now - reach, now + Seconds(1), &["claimed", "withdrawn"]).await?;
         // Those that the rows name, however many newer ones there are: a limit counts them all.
@@ -140,6 +147,8 @@ pub async fn system(store: &SqliteStore) -> Result<System, StoreError> {
         "quarantined",
         "audit-closed",
         "audit-adopted",
+        "executor-closed",
+        "executor-opened",
     ];
     let rows: Vec<Row> = store.system_events(KINDS).await?;
     Ok(System::of(&rows))

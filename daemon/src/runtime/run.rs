@@ -16,15 +16,13 @@ use crate::store::checkpoint::Stored;
 use crate::store::{OpenMode, SqliteStore};
 use crate::telemetry::{Caps, Metrics};
 use anyhow::Context as _;
+use nightshift_engine::excess::Credential;
 use nightshift_engine::rules::Mode;
 use nightshift_playbooks::{Catalog, EMBEDDED, Source};
 use prometheus_client::registry::Registry;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Where a Pod finds its own namespace.
-const HOME: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 /// Runs until SIGTERM or ctrl-c, then stops at a safe point.
 ///
@@ -104,9 +102,10 @@ pub async fn setup(config: &Config, parts: Parts) -> anyhow::Result<Setup> {
     let store = SqliteStore::open(&config.store.path, OpenMode::ReadWrite).await?;
     let network = Network::load(config.network.ca_file.as_deref())?;
     let access = access(&config.cluster);
-    let mode = match config.mode {
-        config::Mode::Observe => Mode::Observe,
-        config::Mode::Approve => Mode::Approve { namespaces: config.actions.namespaces.clone() },
+    let mode = super::offline::mode(config);
+    let credential = match access {
+        Access::InCluster => Credential::Own,
+        Access::Kubeconfig { .. } | Access::Url { .. } => Credential::Persons,
     };
     let acts = parts.executor && mode != Mode::Observe;
     Ok(Setup {
@@ -115,6 +114,7 @@ pub async fn setup(config: &Config, parts: Parts) -> anyhow::Result<Setup> {
         parts: Parts { executor: acts, ..parts },
         responder: access.clone(),
         executor: access,
+        credential: Some(credential),
         cluster_name: config.cluster.name.clone(),
         namespaces: config.cluster.namespaces.clone(),
         mode,
@@ -125,7 +125,7 @@ pub async fn setup(config: &Config, parts: Parts) -> anyhow::Result<Setup> {
         alertmanager: config.alertmanager.as_ref().map(|a| Asking::of(a, &network)),
         ignore: config.ignore.entries(),
         noise: config.noise,
-        home: std::fs::read_to_string(HOME).map(|text| text.trim().to_owned()).unwrap_or_default(),
+        home: super::offline::home(),
         timing: Timing::default(),
         params: config.detectors,
         seed: seed()?,

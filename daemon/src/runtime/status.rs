@@ -1,7 +1,7 @@
 //! How a running nightshift is, for `/v1/status`.
 
 use super::Running;
-use super::doors::ready;
+use super::doors::{EXECUTION, ready};
 use crate::api::status::{RoleStatus, Status, StorageStatus, SwitchStatus};
 use crate::cluster::Watch;
 use crate::http::rest::StatusOf;
@@ -18,8 +18,13 @@ pub(super) fn of(running: &Running) -> StatusOf {
     let (coverage, roles) = (running.coverage.clone(), running.roles.clone());
     Arc::new(move |reader: Reader| {
         let (readiness, rules, store) = (ready(), Arc::clone(&rules), store.clone());
-        let hidden: Vec<Gap> =
+        let mut hidden: Vec<Gap> =
             coverage.borrow().iter().filter(|w| !shown(&reader, w)).filter_map(super::doors::gap).collect();
+        let foreign = |gap: &&Gap| {
+            let place = gap.what.strip_prefix(EXECUTION).and_then(|rest| rest.strip_prefix(" in "));
+            place.is_some_and(|namespace| !reader.sees(namespace))
+        };
+        hidden.extend(readiness.gaps.iter().filter(foreign).cloned());
         let roles =
             roles.iter().map(|me| RoleStatus { role: me.role.as_str().to_owned(), epoch: me.epoch.0 });
         let roles: Vec<RoleStatus> = roles.collect();

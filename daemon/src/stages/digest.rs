@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 /// As far back as days are compared.
 const COMPARED: Seconds = Seconds(7 * 86_400);
 /// What stands at a window's end may have begun long before.
-const STANDING: [&str; 13] = [
+const STANDING: [&str; 15] = [
     "coverage-changed",
     "policy-noted",
     "quarantined",
@@ -39,6 +39,8 @@ const STANDING: [&str; 13] = [
     "kill-switch-cleared",
     "audit-closed",
     "audit-adopted",
+    "executor-closed",
+    "executor-opened",
 ];
 /// After so long all of the history is read again, not only what was added.
 const WALK: Seconds = Seconds(86_400);

@@ -21,6 +21,7 @@ pub struct Metrics {
     held: Family<One, Counter>,
     steps: Counter,
     beats: Family<One, Counter>,
+    closed: Family<One, Gauge>,
 }
 
 impl Metrics {
@@ -71,6 +72,11 @@ impl Metrics {
             "Heartbeats that were due, by what became of them",
             self.beats.clone(),
         );
+        registry.register(
+            "nightshift_executor_closed",
+            "Places in which nothing is executed, by what closes the executor; everywhere counts as one",
+            self.closed.clone(),
+        );
         caps.register(registry);
     }
 
@@ -119,6 +125,11 @@ impl Metrics {
         self.beats.get_or_create(&[("result", became)]).inc();
     }
 
+    /// In how many places the executor is closed by something.
+    pub fn closed(&self, by: &'static str, places: usize) {
+        self.closed.get_or_create(&[("by", by)]).set(i64::try_from(places).unwrap_or(i64::MAX));
+    }
+
     /// Which of its states a kind's watch is in; `states` are all of them.
     pub fn watch(&self, kind: &'static str, state: &'static str, states: &[&'static str]) {
         for one in states {
@@ -145,6 +156,7 @@ mod tests {
         metrics.held("page");
         metrics.outbox_step();
         metrics.heartbeat("sent");
+        metrics.closed("rights", 2);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         for line in [
@@ -157,6 +169,7 @@ mod tests {
             "nightshift_messages_total{channel=\"slack\",result=\"delivered\"} 1",
             "nightshift_messages_held_total{manner=\"page\"} 1",
             "nightshift_outbox_steps_total 1",
+            "nightshift_executor_closed{by=\"rights\"} 2",
             "nightshift_heartbeats_total{result=\"sent\"} 1",
             "nightshift_limit{name=\"read_bytes\"} 2",
         ] {

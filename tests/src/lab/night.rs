@@ -94,6 +94,7 @@ impl Night {
             store: store.clone(),
             parts: Parts::ALL,
             executor: wanted.executor.unwrap_or(own),
+            credential: None,
             responder: identity::access(responder, folder.path(), "responder")?,
             cluster_name: "lab".to_owned(),
             namespaces: vec![wanted.namespace.clone()],

@@ -3,9 +3,9 @@
 use crate::alert::MISSING;
 use crate::digest::night::Night;
 use crate::digest::schema::{
-    AfterFix, Audit, Compared, Deed, Digest, EndedStanding, Ending, Found, Ignoring, InventoryLine, Need,
-    NeedKind, NotDone, NotDoneReason, PolicyChange, Quality, Relapse, Unanswered, Undelivered, Upcoming,
-    VERSION, Verdict, Waiting, Watch, Watched,
+    AfterFix, Audit, Compared, Deed, Digest, EndedStanding, Ending, Found, Ignoring, InventoryLine, Moment,
+    Need, NeedKind, NotDone, NotDoneReason, PolicyChange, Quality, Relapse, Unanswered, Undelivered,
+    Upcoming, VERSION, Verdict, Waiting, Watch, Watched,
 };
 use crate::digest::story::{Began, Ended, Episode, Standing, Story, Written};
 use crate::digest::trend::{number, sleep_interruptions, trend};
@@ -13,7 +13,9 @@ use crate::digest::words::{self, visible};
 use crate::digest::{Acting, Window};
 use crate::policy_change;
 use nightshift_model::history::Quarantine;
-use nightshift_model::{Gap, Got, IncidentId, Proposal, Registry, Seconds, Severity, Silence, Timestamp};
+use nightshift_model::{
+    ClosedBy, ClosedPlace, Gap, Got, IncidentId, Proposal, Registry, Seconds, Severity, Silence, Timestamp,
+};
 use std::collections::BTreeMap;
 
 /// How long a proven fix is watched for a relapse.
@@ -184,6 +186,9 @@ fn needs(stories: &Stories<'_>, night: &Night<'_>, window: &Window, registry: &R
             proposal: None,
         });
     }
+    needs.extend(
+        night.closings.iter().map(|(by, (since, places))| closed(*by, window.moment(*since), places)),
+    );
     needs.sort_by(|a, b| {
         let key = |n: &Need| {
             let expires = n.proposal.as_ref().map_or(Timestamp::EPOCH, |p| p.expires.at);
@@ -192,6 +197,33 @@ fn needs(stories: &Stories<'_>, night: &Night<'_>, window: &Window, registry: &R
         key(a).cmp(&key(b)).then_with(|| a.incident.cmp(&b.incident))
     });
     needs
+}
+
+/// Where the executor is closed by what was looked at.
+fn closed(by: ClosedBy, since: Moment, places: &[ClosedPlace]) -> Need {
+    let told = |place: &ClosedPlace| {
+        let within =
+            if place.namespace.is_empty() { String::new() } else { format!(" in {}", place.namespace) };
+        format!("nothing is executed{within}: {}", visible(&place.why))
+    };
+    Need {
+        kind: NeedKind::ExecutorClosed,
+        incident: None,
+        scope: String::new(),
+        owner: None,
+        held_by: None,
+        silenced: None,
+        severity: Severity::Critical,
+        since,
+        what: format!("the executor is closed: {}", places.iter().map(told).collect::<Vec<_>>().join("; ")),
+        next: match by {
+            ClosedBy::Rights => {
+                "take the rights away from its account (`nightshift check --role executor` names them)"
+                    .to_owned()
+            }
+        },
+        proposal: None,
+    }
 }
 
 /// The likeliest cause, to stand behind what is wrong.

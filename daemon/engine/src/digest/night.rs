@@ -2,7 +2,9 @@
 
 use crate::digest::Window;
 use nightshift_model::history::{InventoryEntry, Quarantine};
-use nightshift_model::{Gap, Ignored, PolicyFacts, Role, Silence, SilenceId, SystemEvent, Timestamp, Turn};
+use nightshift_model::{
+    ClosedBy, ClosedPlace, Gap, Ignored, PolicyFacts, Role, Silence, SilenceId, SystemEvent, Timestamp, Turn,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the system stream adds up to at the window's end.
@@ -33,6 +35,8 @@ pub(super) struct Night<'a> {
     pub(super) stopped: Option<(Timestamp, &'a str)>,
     /// Since when the executor is closed, and why.
     pub(super) closed: Option<(Timestamp, &'a str)>,
+    /// Since when it is closed by what was looked at, and where.
+    pub(super) closings: BTreeMap<ClosedBy, (Timestamp, &'a [ClosedPlace])>,
     /// How often persons, policy or playbooks changed, and when last.
     pub(super) policy: Option<(u32, Timestamp)>,
     /// What they said when the window began, and what they say at its end, where it is known.
@@ -108,6 +112,17 @@ impl<'a> Night<'a> {
             E::KillSwitchCleared => self.stopped = None,
             E::AuditClosed { why } => self.closed = Some((at, why)),
             E::AuditAdopted { .. } => self.closed = None,
+            // A part of the night that somebody may not hear of is cut out of it.
+            E::ExecutorClosed { by, places } if places.is_empty() => {
+                self.closings.remove(by);
+            }
+            E::ExecutorClosed { by, places } => {
+                let since = self.closings.get(by).map_or(at, |(since, _)| *since);
+                self.closings.insert(*by, (since, places));
+            }
+            E::ExecutorOpened { by, .. } => {
+                self.closings.remove(by);
+            }
             E::Undelivered { .. }
             | E::Routed { .. }
             | E::Listed { .. }

@@ -1,10 +1,13 @@
 //! What the executor does about a history that somebody else wrote: nothing.
 
 use super::*;
+use crate::closed::Look;
 use crate::proof::make::{File, Hook};
-use crate::samples::{at, finding, nightshift, proposal, rules, target};
+use crate::samples::{at, draft, finding, nightshift, proposal, rules, target};
 use nightshift_model::vote::Strength;
-use nightshift_model::{Applied, Finding, IncidentId, LiveFacts, Proof, Reason, Risk, VoteDecision};
+use nightshift_model::{
+    Applied, ClosedBy, ClosedPlace, Finding, IncidentId, LiveFacts, Proof, Reason, Risk, VoteDecision,
+};
 use std::sync::Arc;
 
 /// Signed votes wanted at every risk; alice has a key file.
@@ -185,6 +188,52 @@ fn a_grant_that_the_history_calls_longer_is_not() {
         matches!(&late, Next::Record(_, e) if matches!(e.as_slice(), [IncidentEvent::Escalated { why: Escalation::GrantExpired }])),
         "{late:?}"
     );
+}
+
+#[test]
+fn a_closed_namespace_is_touched_by_nothing_and_waits_until_it_opens() {
+    let alice = File::new("a", 1);
+    let closed = |namespace: &str| {
+        let mut rules = strict(&alice);
+        let place = ClosedPlace { namespace: namespace.to_owned(), why: "it may get secrets".to_owned() };
+        rules.standing.closings.set(ClosedBy::Rights, Look { places: vec![place], ..Look::default() });
+        rules
+    };
+    let first = Mark::first(proposal(Risk::Medium, nightshift()).plan().op.clone(), Epoch(1));
+    let mut real = vote(Proof::Attested { by: String::new() });
+    alice.sign(&mut real, "c");
+    for (name, state) in states() {
+        let i = incident(vec![real.clone()], &first, state.clone());
+        for me in [1, 2] {
+            let here = next(&i, &closed("shop"), Epoch(me), at(30));
+            assert!(!touches(&here), "{name}: {here:?}");
+            let begins = matches!(&here, Next::Record(_, e) if matches!(e.as_slice(), [IncidentEvent::Claimed { .. }]));
+            assert!(!begins, "{name}: {here:?}");
+            let elsewhere = next(&i, &closed("bank"), Epoch(me), at(30));
+            assert_eq!(elsewhere, next(&i, &strict(&alice), Epoch(me), at(30)), "{name}");
+        }
+    }
+    let lost = incident(vec![real.clone()], &first, OperationState::Sending);
+    assert_eq!(
+        next(&lost, &closed("shop"), Epoch(1), at(30)),
+        Next::At(at(90)),
+        "it is found out once it opens"
+    );
+
+    // A draft waits a while, then a person hears why; a grant waits until it expires.
+    let drafted = Incident { phase: Phase::Drafted { draft: draft(Risk::Medium) }, ..lost.clone() };
+    assert_eq!(next(&drafted, &closed("shop"), Epoch(1), at(30)), Next::At(at(170)));
+    let given_up = next(&drafted, &closed("shop"), Epoch(1), at(170));
+    let told = |reasons: &[String]| reasons == ["the executor is closed in shop: it may get secrets"];
+    assert!(
+        matches!(&given_up, Next::Record(Role::Responder, e)
+            if matches!(e.as_slice(), [IncidentEvent::Escalated { why: Escalation::Refused { reasons } }] if told(reasons))),
+        "{given_up:?}"
+    );
+    let Phase::Executing { proposal, votes, grant, .. } = lost.phase.clone() else { unreachable!() };
+    let granted = Incident { phase: Phase::Granted { proposal, votes, grant, baseline: None }, ..lost };
+    assert_eq!(next(&granted, &closed("shop"), Epoch(1), at(30)), Next::At(at(620)));
+    assert!(matches!(next(&granted, &strict(&alice), Epoch(1), at(30)), Next::Ask(Role::Responder, _)));
 }
 
 /// What was asked for and not done closes where nothing is wrong; it does not heal away while it is on its way.

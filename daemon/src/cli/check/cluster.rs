@@ -5,13 +5,14 @@ use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::runtime::offline::probe::Cluster;
 use crate::runtime::offline::rights::{self, Asked, Right, Wanted};
-use crate::runtime::offline::{access, in_cluster};
+use crate::runtime::offline::{RoleArg, access, home, in_cluster, mode};
 use nightshift_model::{Seconds, Timestamp};
+use std::collections::BTreeSet;
 
 /// Two clocks further apart make expiries and ages wrong.
 const APART: Seconds = Seconds(5);
 
-pub(super) async fn look(config: &Config, clock: Clock) -> Vec<Finding> {
+pub(super) async fn look(config: &Config, role: RoleArg, clock: Clock) -> Vec<Finding> {
     let next = "name a kubeconfig in `cluster.kubeconfig`, or run in the cluster";
     let cluster = match Cluster::connect(&access(&config.cluster)).await {
         Ok(cluster) => cluster,
@@ -36,10 +37,13 @@ pub(super) async fn look(config: &Config, clock: Clock) -> Vec<Finding> {
         ),
     }];
     found.push(clocks(told, clock.now()));
-    found.push(control_plane(
-        cluster.plane().await.map(|plane| plane.map(|p| (p.name(), p.mutes(SCHEDULER)))),
-    ));
-    found.extend(permissions(config, &cluster).await);
+    // What only the responder looks at is for its account.
+    if role != RoleArg::Executor {
+        found.push(control_plane(
+            cluster.plane().await.map(|plane| plane.map(|p| (p.name(), p.mutes(SCHEDULER)))),
+        ));
+    }
+    found.extend(permissions(config, role, &cluster).await);
     found
 }
 
@@ -83,26 +87,33 @@ fn clocks(there: Result<Timestamp, String>, here: Timestamp) -> Finding {
     }
 }
 
-async fn permissions(config: &Config, cluster: &Cluster) -> Vec<Finding> {
-    let mut needed = rights::responder(&config.cluster.namespaces, &config.detectors);
-    let mut found = asked("the responder", &needed, cluster).await;
-    if config.mode == Mode::Approve {
-        let (names, patterns): (Vec<String>, Vec<String>) =
-            config.actions.namespaces.iter().cloned().partition(|name| !name.ends_with('*'));
-        let acting = rights::executor(&names);
-        found.extend(asked("the executor", &acting, cluster).await);
-        needed.extend(acting);
-        for pattern in patterns {
-            let next = format!("name the namespaces of {pattern} one by one, to have each checked");
-            found.push(Finding::not_checked(
-                format!("rights of the executor in {pattern}"),
-                "a pattern cannot be asked for",
-                next,
-            ));
-        }
+async fn permissions(config: &Config, role: RoleArg, cluster: &Cluster) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut needed = Vec::new();
+    if role != RoleArg::Executor {
+        needed = rights::responder(&config.cluster.namespaces, &config.detectors);
+        found.extend(asked("the responder", &needed, cluster).await);
     }
-    let needed: Vec<Right> = needed.into_iter().map(|wanted| wanted.right).collect();
-    found.push(excess(config, &cluster.review(&rights::excess(&needed)).await));
+    let acts = config.mode == Mode::Approve && role != RoleArg::Responder;
+    if !acts {
+        let needed: Vec<Right> = needed.into_iter().map(|wanted| wanted.right).collect();
+        found.push(beside(&cluster.review(&rights::probes(&needed)).await));
+        return found;
+    }
+    let (patterns, names): (Vec<String>, Vec<String>) =
+        config.actions.namespaces.iter().cloned().partition(|name| name.ends_with('*'));
+    let names = if config.actions.cluster_wide { vec![String::new()] } else { names };
+    let off = &config.registry.policy.disabled_actions;
+    found.extend(asked("the executor", &rights::executor(&names, off), cluster).await);
+    for pattern in patterns {
+        let next = format!("name the namespaces of {pattern} one by one, to have each checked");
+        found.push(Finding::not_checked(
+            format!("rights of the executor in {pattern}"),
+            "a pattern cannot be asked for",
+            next,
+        ));
+    }
+    found.extend(excess(config, cluster).await);
     found
 }
 
@@ -142,29 +153,55 @@ fn told(who: &str, wanted: &[Wanted], verdicts: Vec<Asked>) -> Vec<Finding> {
     found
 }
 
-/// In a cluster an excess closes the executor; with a person's kubeconfig it is said and nothing more.
-fn excess(config: &Config, verdicts: &[Asked]) -> Finding {
+/// What to do about a right too many.
+const FEWER: &str = "give nightshift an account of its own with the rights above and no others";
+
+/// Rights that an account has beside what it reads: no executor holds it, so they are said and nothing more.
+fn beside(verdicts: &[Asked]) -> Finding {
     let unknown = verdicts.iter().find(|(_, v)| matches!(v, rights::Verdict::Unknown(_)));
     let extra: Vec<String> = verdicts
         .iter()
         .filter(|(_, v)| *v == rights::Verdict::Allowed)
         .map(|(right, _)| right.to_string())
         .collect();
-    let next = "give nightshift an account of its own with the rights above and no others";
     match (extra.is_empty(), unknown) {
         (true, None) => Finding::ok("excess rights", "none"),
         (true, Some((right, _))) => {
-            Finding::not_checked("excess rights", format!("{right} could not be asked"), next)
+            Finding::not_checked("excess rights", format!("{right} could not be asked"), FEWER)
         }
-        (false, _) if in_cluster() && config.mode == Mode::Approve => {
-            Finding::missing("excess rights", format!("they close the executor: {}", extra.join(", ")), next)
+        (false, _) => {
+            Finding::ok("excess rights", format!("more than needed: {}", extra.join(", "))).hint(FEWER)
         }
-        (false, _) => Finding::ok(
-            "excess rights",
-            format!("one identity, more rights than needed: {}", extra.join(", ")),
-        )
-        .hint(next),
     }
+}
+
+/// What the executor itself asks: in a cluster an excess closes it; with a person's kubeconfig it is said and nothing more.
+async fn excess(config: &Config, cluster: &Cluster) -> Vec<Finding> {
+    let (mode, home, seen) = (mode(config), home(), BTreeSet::new());
+    let whose = if in_cluster() { rights::Credential::Own } else { rights::Credential::Persons };
+    let questions = rights::questions(&mode, &config.registry.policy.disabled_actions, &seen, &home);
+    let verdicts = cluster.review(&questions).await;
+    closing(&rights::judge(&verdicts, &mode, &seen, &home, whose))
+}
+
+/// One line a place that it closes.
+fn closing(look: &rights::Look) -> Vec<Finding> {
+    let mut found: Vec<Finding> = look
+        .places
+        .iter()
+        .map(|place| {
+            let within =
+                if place.namespace.is_empty() { String::new() } else { format!(" in {}", place.namespace) };
+            Finding::missing("excess rights", format!("the executor is closed{within}: {}", place.why), FEWER)
+        })
+        .collect();
+    found.extend(look.despite.iter().map(|rights| {
+        Finding::ok("excess rights", format!("one identity, more rights than needed: {rights}")).hint(FEWER)
+    }));
+    if found.is_empty() {
+        found.push(Finding::ok("excess rights", "none"));
+    }
+    found
 }
 
 #[cfg(test)]
@@ -172,6 +209,26 @@ mod tests {
     use super::*;
     use crate::cli::check::State;
     use crate::runtime::offline::rights::Verdict;
+
+    #[test]
+    fn a_right_too_many_is_missed_where_it_closes_and_told_where_it_is_a_persons_own() {
+        let place = |namespace: &str| nightshift_model::ClosedPlace {
+            namespace: namespace.to_owned(),
+            why: "its account may get secrets".to_owned(),
+        };
+        let closed = rights::Look { places: vec![place(""), place("shop")], ..rights::Look::default() };
+        let lines: Vec<(State, String)> =
+            closing(&closed).into_iter().map(|one| (one.state, one.detail)).collect();
+        let told = |within: &str| format!("the executor is closed{within}: its account may get secrets");
+        assert_eq!(lines, [(State::Missing, told("")), (State::Missing, told(" in shop"))]);
+        let despite = rights::Look { despite: vec!["get secrets".to_owned()], ..rights::Look::default() };
+        let lines = closing(&despite);
+        assert!(
+            matches!(lines.as_slice(), [one] if one.state == State::Ok && one.detail.contains("one identity")),
+            "{lines:?}"
+        );
+        assert_eq!(closing(&rights::Look::default())[0].detail, "none");
+    }
 
     #[test]
     fn a_right_that_may_be_left_out_is_told_and_not_missed() {

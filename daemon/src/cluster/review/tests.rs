@@ -24,24 +24,10 @@ async fn the_api_server_is_asked_and_no_answer_is_no_verdict() {
     door.with(|sim| {
         sim.fault(Fault::Status { on, code: 500, reason: "InternalError".into(), retry_after: None });
     });
-    let verdicts = review(Identity::Writer(&writer), &rights, deadline).await;
+    let mut verdicts = review(Identity::Writer(&writer), &rights, deadline).await;
+    verdicts.sort_by_key(|verdict| *verdict == Verdict::Allowed); // either was asked first
     assert_eq!(verdicts, [Verdict::Unknown("the API server answered 500".into()), Verdict::Allowed]);
     door.slow(Duration::from_secs(2));
     let verdicts = review(Identity::Writer(&writer), &rights, Duration::from_millis(50)).await;
     assert!(verdicts.iter().all(|verdict| matches!(verdict, Verdict::Unknown(_))), "{verdicts:?}");
-}
-
-#[test]
-fn what_features_need_is_no_excess() {
-    let rollback = Right::new("patch", "apps", "deployments").within("shop");
-    let all = excess(&[]);
-    let some = excess(std::slice::from_ref(&rollback));
-    assert_eq!(all.len(), some.len() + 1);
-    assert!(!some.iter().any(|right| right.to_string() == "patch deployments.apps"));
-    for never in
-        ["get secrets", "create pods/exec", "impersonate users", "* *.*", "create serviceaccounts/token"]
-    {
-        assert!(some.iter().any(|right| right.to_string() == never), "{never}");
-    }
-    assert_eq!(rollback.to_string(), "patch deployments.apps in shop");
 }

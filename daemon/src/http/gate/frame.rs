@@ -33,7 +33,7 @@ impl Gate {
             title: title.to_owned(),
             here: Here::Elsewhere,
             cluster: rules.cluster.name.clone(),
-            banners: banners(rules, &(self.ready)(), reader.sees_all()),
+            banners: banners(rules, &(self.ready)(), reader.sees_all(), |namespace| reader.sees(namespace)),
             visitor: Some(VisitorView {
                 name: visitor.person.name.to_string(),
                 signout: token(Purpose::SignOut),
@@ -53,7 +53,12 @@ impl Gate {
 }
 
 /// What a person must know before anything else on a page.
-fn banners(rules: &Rules, readiness: &Readiness, sees_all: bool) -> Vec<BannerView> {
+fn banners(
+    rules: &Rules,
+    readiness: &Readiness,
+    sees_all: bool,
+    sees: impl Fn(&str) -> bool,
+) -> Vec<BannerView> {
     let banner = |tone, what: &str, more: String| BannerView { tone, what: what.to_owned(), more };
     let mut banners = Vec::new();
     if let KillSwitch::Set { reason } = &rules.standing.kill_switch {
@@ -65,8 +70,21 @@ fn banners(rules: &Rules, readiness: &Readiness, sees_all: bool) -> Vec<BannerVi
         };
         banners.push(banner("bad", what, reason.clone()));
     }
+    let closings = &rules.standing.closings;
+    let within = closings.places().filter(|(_, place)| !place.namespace.is_empty() && sees(&place.namespace));
+    for (_, place) in within.take(GAPS) {
+        banners.push(banner(
+            "bad",
+            &format!("Nothing is executed in {}:", place.namespace),
+            place.why.clone(),
+        ));
+    }
+    let despite: Vec<&str> = closings.despite().collect();
+    if !despite.is_empty() {
+        banners.push(banner("run", "One identity, more rights than needed:", despite.join("; ")));
+    }
     if !readiness.ready {
-        let gaps = readiness.gaps.iter().filter(|gap| gap.what != "execution");
+        let gaps = readiness.gaps.iter().filter(|gap| !gap.what.starts_with("execution"));
         let named: Vec<String> = gaps.take(GAPS).map(|gap| format!("{}: {}", gap.what, gap.why)).collect();
         // What is not seen may name a namespace that is not this visitor's.
         let more = if sees_all { named.join("; ") } else { "Ask an admin what is missing.".to_owned() };
@@ -89,8 +107,9 @@ fn person(actor: &Actor) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nightshift_engine::closed::Look;
     use nightshift_engine::rules::Standing;
-    use nightshift_model::{Cluster, Gap, Registry};
+    use nightshift_model::{ClosedBy, ClosedPlace, Cluster, Gap, Registry};
     use nightshift_playbooks::Catalog;
 
     fn rules(mode: Mode, kill_switch: KillSwitch) -> Rules {
@@ -115,7 +134,10 @@ mod tests {
         let ready = Readiness { ready: true, gaps: vec![gap.clone()] };
         let blind = Readiness { ready: false, gaps: vec![gap] };
         let told = |rules: &Rules, ready: &Readiness, all| -> Vec<String> {
-            banners(rules, ready, all).iter().map(|b| format!("{} {}", b.what, b.more)).collect()
+            banners(rules, ready, all, |name| all || name == "shop")
+                .iter()
+                .map(|b| format!("{} {}", b.what, b.more))
+                .collect()
         };
         assert_eq!(told(&rules(approve(), KillSwitch::Clear), &ready, true), Vec::<String>::new());
         let set = |reason: &str| KillSwitch::Set { reason: reason.to_owned() };
@@ -128,6 +150,18 @@ mod tests {
                 "nightshift runs in mode observe. It looks and explains, and changes nothing.",
             ]
         );
+        let mut open = rules(approve(), KillSwitch::Clear);
+        let place = |namespace: &str| ClosedPlace {
+            namespace: namespace.to_owned(),
+            why: "its account may get secrets".to_owned(),
+        };
+        let look = Look { places: vec![place("bank"), place("shop")], ..Look::default() };
+        open.standing.closings.set(ClosedBy::Rights, look);
+        let ready = Readiness { ready: true, gaps: Vec::new() };
+        assert_eq!(told(&open, &ready, false), ["Nothing is executed in shop: its account may get secrets"]);
+        let look = Look { despite: vec!["get secrets".to_owned()], ..Look::default() };
+        open.standing.closings.set(ClosedBy::Rights, look);
+        assert_eq!(told(&open, &ready, true), ["One identity, more rights than needed: get secrets"]);
         let closed = told(&rules(approve(), set("the executor is closed: x")), &blind, false);
         assert_eq!(closed[0], "Nothing is executed: the executor is closed: x");
         assert!(!closed[1].contains("bank"), "{}", closed[1]);

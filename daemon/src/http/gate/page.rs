@@ -322,17 +322,25 @@ fn state(story: &Story, desk: &Desk<'_>) -> State {
         return told("Expired", "over", "Nobody decided in time. Nothing was done.", Vec::new());
     }
     match &story.incident.phase {
-        Phase::Proposed { .. } => match &desk.rules.standing.kill_switch {
-            KillSwitch::Clear => {
-                told("Proposed", "wait", "Waits for a person. Nothing has been done yet.", Vec::new())
+        Phase::Proposed { proposal, .. } => {
+            match &desk.rules.standing.held(proposal.plan().action.workload().owned_in()) {
+                KillSwitch::Clear => {
+                    told("Proposed", "wait", "Waits for a person. Nothing has been done yet.", Vec::new())
+                }
+                KillSwitch::Set { reason } if reason.starts_with("the executor is closed") => told(
+                    "Proposed",
+                    "wait",
+                    "The executor is closed: it can be denied, not approved.",
+                    Vec::new(),
+                ),
+                KillSwitch::Set { .. } => told(
+                    "Proposed",
+                    "wait",
+                    "The kill switch is set: it can be denied, not approved.",
+                    Vec::new(),
+                ),
             }
-            KillSwitch::Set { .. } => told(
-                "Proposed",
-                "wait",
-                "The kill switch is set: it can be denied, not approved.",
-                Vec::new(),
-            ),
-        },
+        }
         Phase::Granted { .. } => told(
             "Granted",
             "run",

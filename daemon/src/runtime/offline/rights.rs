@@ -2,9 +2,12 @@
 //! at a time, as the API server is asked.
 
 use crate::cluster::WatchKind;
-pub use crate::cluster::review::{Right, Verdict, excess};
+pub use crate::cluster::review::{Right, Verdict};
 use nightshift_detectors::Params;
+pub use nightshift_engine::closed::Look;
+pub use nightshift_engine::excess::{Credential, judge, probes, questions};
 use nightshift_engine::permissions::{self, Need, RESPONDER, Reach};
+use nightshift_model::ActionKind;
 
 /// A right and the API server's word on it.
 pub type Asked = (Right, Verdict);
@@ -39,9 +42,9 @@ pub fn watched(params: &Params) -> Vec<WatchKind> {
     WatchKind::ALL.iter().filter(needed).copied().collect()
 }
 
-/// What the executor needs for every action in each namespace, and beside it.
-pub fn executor(namespaces: &[String]) -> Vec<Wanted> {
-    spread(&permissions::executor(), namespaces)
+/// What the executor needs for every action in each namespace, and beside it; the empty name is all namespaces.
+pub fn executor(namespaces: &[String], off: &[ActionKind]) -> Vec<Wanted> {
+    spread(&permissions::executor(off), namespaces)
 }
 
 /// A line a verb and a namespace; the empty namespace is all of them.
@@ -117,13 +120,15 @@ mod tests {
 
     #[test]
     fn the_executor_needs_what_its_actions_need_and_nothing_everywhere() {
-        let wanted = executor(&["shop".to_owned(), "bank".to_owned()]);
+        let wanted = executor(&["shop".to_owned(), "bank".to_owned()], &[]);
         let told = told(&wanted);
         let everywhere: Vec<&String> = told.iter().filter(|right| !right.contains(" in ")).collect();
         assert_eq!(everywhere, ["get namespaces", "list nodes"], "it writes nothing everywhere");
         assert!(told.contains(&"patch deployments.apps in bank".to_owned()), "{told:?}");
         let event = wanted.iter().find(|one| one.right.to_string() == "create events.events.k8s.io in shop");
         assert!(event.is_some_and(|one| one.optional), "{told:?}");
-        assert_eq!(executor(&[]).len(), 2, "a pattern alone names no namespace to ask about");
+        let fewer = executor(&["shop".to_owned()], &[ActionKind::DeletePod]);
+        assert!(!fewer.iter().any(|one| one.right.verb == "delete"), "{fewer:?}");
+        assert_eq!(executor(&[], &[]).len(), 2, "a pattern alone names no namespace to ask about");
     }
 }

@@ -38,6 +38,10 @@ fn part(event: &mut SystemEvent, mine: &BTreeSet<String>, sees: Sees<'_>) -> boo
             entries.retain(|entry| sees(&entry.workload.namespace));
             true
         }
+        E::ExecutorClosed { places, .. } => {
+            places.retain(|place| place.namespace.is_empty() || sees(&place.namespace));
+            true
+        }
         E::IgnoreChanged { entries } => {
             entries.retain(|entry| match &entry.of {
                 Selector::Namespace(namespace)
@@ -64,6 +68,7 @@ fn part(event: &mut SystemEvent, mine: &BTreeSet<String>, sees: Sees<'_>) -> boo
         | E::CheckpointKey { .. }
         | E::AuditClosed { .. }
         | E::AuditAdopted { .. }
+        | E::ExecutorOpened { .. }
         | E::AlertmanagerChanged { .. }
         | E::SilenceEnded { .. } => true,
         // One kind of fault is silenced for everybody.

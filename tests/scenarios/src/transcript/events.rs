@@ -207,6 +207,11 @@ pub(super) fn system(event: &S) -> Option<String> {
             format!("{kind}: {} revision {} since {}", r.workload, r.named(), r.since)
         }
         S::AuditClosed { why } => format!("{kind}: {why}"),
+        S::ExecutorClosed { by, places } => {
+            let each = places.iter().map(|place| format!("{:?} {}", place.namespace, place.why));
+            format!("{kind}: {}: {}", by.as_str(), each.collect::<Vec<_>>().join("; "))
+        }
+        S::ExecutorOpened { by, .. } => format!("{kind}: {}", by.as_str()),
         S::AuditAdopted { because, .. } => format!("{kind}: {because}"),
         S::VoteRefused { person, why, .. } => format!("{kind}: {person}: {}", why.as_str()),
         S::Stopped { .. }
