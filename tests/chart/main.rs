@@ -7,7 +7,8 @@ use anyhow::{Context as _, ensure};
 use expect_test::expect_file;
 use nightshift::config::Config;
 use nightshift::telemetry::{AlertmanagerMetrics, Caps, IntakeMetrics, Metrics};
-use nightshift_engine::permissions::{READING, RESPONDER};
+use nightshift_engine::permissions::{self, Need, READING, RESPONDER, Reach};
+use nightshift_model::ActionKind;
 use nightshift_tests::chart::{CHART, Rendered, documents, helm, render};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -109,21 +110,47 @@ fn the_daemon_takes_every_configuration() -> anyhow::Result<()> {
             let data = data.as_str().unwrap_or_default().replace("/etc/nightshift/", &format!("{place}/"));
             std::fs::write(folder.path().join(name), data)?;
         }
-        let config = Config::load(&folder.path().join("nightshift.yaml"))
-            .map_err(|error| anyhow::anyhow!("{}: {error}", case.name))?;
+        let load = |name: &str| {
+            Config::load(&folder.path().join(name))
+                .map_err(|error| anyhow::anyhow!("{}: {name}: {error}", case.name))
+        };
+        let config = load("nightshift.yaml")?;
         ensure!(config.registry_file.is_some() && config.detector_files.len() == 1, "{}", case.name);
+        let file = |name: &str| at(files, &format!("/data/{name}")).is_string();
+        ensure!(file("executor.yaml") == case.name.starts_with("approve"), "{}", case.name);
+        if file("executor.yaml") {
+            let executor = load("executor.yaml")?;
+            // What decides is the same for both, and so is the digest that votes are bound to.
+            ensure!(executor.registry == config.registry, "{}", case.name);
+            ensure!((executor.mode, &executor.actions) == (config.mode, &config.actions), "{}", case.name);
+            ensure!(executor.store == config.store && executor.audit == config.audit, "{}", case.name);
+            ensure!(executor.playbooks == config.playbooks, "{}", case.name);
+            ensure!(executor.health.listen.port() != config.health.listen.port(), "{}", case.name);
+            ensure!(executor.notify.slack.is_empty() && executor.alerts.is_none(), "{}", case.name);
+            let disabled = config.registry.policy.disabled_actions.len();
+            ensure!(disabled == if case.name == "approve" { 2 } else { 0 }, "{}: {disabled}", case.name);
+        }
     }
     Ok(())
 }
 
-/// Every (group, resource, verb) that the roles of a render grant.
-fn granted(objects: &[Value]) -> anyhow::Result<BTreeSet<(String, String, String)>> {
+/// Whether a role is the executor's.
+fn executors(role: &Value) -> bool {
+    text(role, "/metadata/name").ends_with("-executor")
+}
+
+/// Every (group, resource, verb) that some roles of a render grant.
+fn granted(
+    objects: &[Value],
+    which: impl Fn(&Value) -> bool,
+) -> anyhow::Result<BTreeSet<(String, String, String)>> {
     let mut found = BTreeSet::new();
     let words = |rule: &Value, field: &str| -> Vec<String> {
         let all = at(rule, field).as_array().cloned().unwrap_or_default();
         all.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect()
     };
-    for role in objects.iter().filter(|o| matches!(text(o, "/kind"), "ClusterRole" | "Role")) {
+    let roles = objects.iter().filter(|o| matches!(text(o, "/kind"), "ClusterRole" | "Role"));
+    for role in roles.filter(|role| which(role)) {
         for rule in at(role, "/rules").as_array().context("a role without rules")? {
             for group in words(rule, "/apiGroups") {
                 for resource in words(rule, "/resources") {
@@ -150,7 +177,7 @@ fn the_roles_hold_what_the_daemon_asks_for_and_nothing_else() -> anyhow::Result<
         })
         .collect();
     for case in cases("values")? {
-        let granted = granted(&documents(&case.yaml()?)?)?;
+        let granted = granted(&documents(&case.yaml()?)?, |role| !executors(role))?;
         for right in &granted {
             ensure!(all.contains(right), "{}: {right:?} is asked for by nobody", case.name);
             let (group, resource, verb) = right;
@@ -176,6 +203,109 @@ fn the_roles_hold_what_the_daemon_asks_for_and_nothing_else() -> anyhow::Result<
     Ok(())
 }
 
+/// Every right that some needs come to.
+fn rights(needs: &[Need]) -> BTreeSet<(String, String, String)> {
+    let each = needs.iter().map(|need| need.right).flat_map(|right| {
+        let of = move |verb: &&str| (right.group.to_owned(), right.resource.to_owned(), (*verb).to_owned());
+        right.verbs.iter().map(of)
+    });
+    each.collect()
+}
+
+#[test]
+fn the_executor_has_what_its_enabled_actions_need_where_it_may_act_and_nothing_else() -> anyhow::Result<()> {
+    let mut seen = 0;
+    for case in cases("values")? {
+        let objects = documents(&case.yaml()?)?;
+        let off: &[ActionKind] =
+            if case.name == "approve" { &[ActionKind::ReRunJob, ActionKind::DeletePod] } else { &[] };
+        let needs = permissions::executor(off);
+        let all = granted(&objects, executors)?;
+        if !case.name.starts_with("approve") {
+            ensure!(all.is_empty(), "{}: {all:?}", case.name);
+            ensure!(!objects.iter().any(|o| text(o, "/kind") == "Secret"), "{}", case.name);
+            continue;
+        }
+        seen += 1;
+        ensure!(all == rights(&needs), "{}: {:?}", case.name, all.symmetric_difference(&rights(&needs)));
+        for (group, resource, verb) in &all {
+            let never = ["secrets", "configmaps", "pods/exec", "pods/log", "serviceaccounts/token"];
+            let wild = [group, resource, verb].iter().any(|word| word.contains('*'));
+            let scale = resource.ends_with("/scale");
+            ensure!(!wild && !scale && !never.contains(&resource.as_str()), "{}: {resource}", case.name);
+        }
+        let places = |kind: &str| -> BTreeSet<String> {
+            let of = objects.iter().filter(|o| text(o, "/kind") == kind && executors(o));
+            of.map(|o| text(o, "/metadata/namespace").to_owned()).collect()
+        };
+        let wide = granted(&objects, |o| executors(o) && text(o, "/kind") == "ClusterRole")?;
+        if case.name == "approve" {
+            let named: BTreeSet<String> = ["bank", "shop"].map(str::to_owned).into();
+            ensure!((places("Role"), places("RoleBinding")) == (named.clone(), named), "{}", case.name);
+            let cluster: Vec<Need> = needs.into_iter().filter(|need| need.reach == Reach::Cluster).collect();
+            ensure!(wide == rights(&cluster), "{wide:?}");
+        } else {
+            ensure!(wide == all && places("Role").is_empty(), "{}", case.name);
+        }
+    }
+    ensure!(seen == 2, "{seen} cases have an executor");
+    Ok(())
+}
+
+/// What stands at a path of a container, by the names of its mounts: the longest path that leads there counts.
+fn mounted<'a>(container: &'a Value, path: &str) -> &'a str {
+    let all = at(container, "/volumeMounts").as_array().map(Vec::as_slice).unwrap_or_default();
+    let leads = all.iter().filter(|mount| path.starts_with(text(mount, "/mountPath")));
+    leads.max_by_key(|mount| text(mount, "/mountPath").len()).map_or("", |mount| text(mount, "/name"))
+}
+
+#[test]
+fn each_container_holds_its_own_token_and_its_own_keys() -> anyhow::Result<()> {
+    const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+    const DATA: &str = "/var/lib/nightshift";
+    for case in cases("values")? {
+        let (name, objects) = (&case.name, documents(&case.yaml()?)?);
+        let set = objects.iter().find(|o| text(o, "/kind") == "StatefulSet").context("no StatefulSet")?;
+        let pod = at(set, "/spec/template/spec");
+        let [responder, rest @ ..] = at(pod, "/containers").as_array().map(Vec::as_slice).unwrap_or_default()
+        else {
+            anyhow::bail!("{name}: no container")
+        };
+        for container in std::iter::once(responder).chain(rest) {
+            let mounts = at(container, "/volumeMounts").as_array().context("no mounts")?;
+            let config = mounts.iter().find(|mount| text(mount, "/name") == "config");
+            ensure!(config.is_some_and(|mount| at(mount, "/readOnly") == true), "{name}: the registry");
+            ensure!(mounted(container, &format!("{DATA}/nightshift.db")) == "data", "{name}: the history");
+        }
+        let account = text(pod, "/serviceAccountName");
+        if !name.starts_with("approve") {
+            ensure!(rest.is_empty() && account == "nightshift", "{name}");
+            ensure!(mounted(responder, TOKEN) == "token", "{name}");
+            continue;
+        }
+        let [executor] = rest else { anyhow::bail!("{name}: {} containers more", rest.len()) };
+        ensure!(account == "nightshift-executor", "{name}: {account}");
+        ensure!(
+            (mounted(responder, TOKEN), mounted(executor, TOKEN)) == ("responder-token", "token"),
+            "{name}"
+        );
+        for (container, own, other) in
+            [(responder, "keys", "executor-keys"), (executor, "executor-keys", "keys")]
+        {
+            ensure!(mounted(container, &format!("{DATA}/{own}/x")) == "data", "{name}: {own}");
+            ensure!(mounted(container, &format!("{DATA}/{other}/x")) == "nothing", "{name}: {other}");
+        }
+        ensure!(mounted(executor, "/etc/nightshift-secrets/notify/slack.url").is_empty(), "{name}");
+        ensure!(at(executor, "/readinessProbe").is_null(), "{name}: a closed executor would close the gate");
+        let secret = objects.iter().find(|o| text(o, "/kind") == "Secret").context("no Secret")?;
+        ensure!(text(secret, "/type") == "kubernetes.io/service-account-token", "{name}");
+        ensure!(at(secret, "/data").is_null() && at(secret, "/stringData").is_null(), "{name}");
+        let of = at(secret, "/metadata/annotations/kubernetes.io~1service-account.name");
+        ensure!(of == "nightshift", "{name}: {of}");
+    }
+    Ok(())
+}
+
 /// Every pod template passes the profile *restricted*, as far as a render can tell; the lab's API server has the last word.
 #[test]
 fn every_pod_is_restricted_and_holds_no_token_that_it_was_not_given() -> anyhow::Result<()> {
@@ -190,7 +320,8 @@ fn every_pod_is_restricted_and_holds_no_token_that_it_was_not_given() -> anyhow:
             ensure!(at(pod, "/automountServiceAccountToken") == false, "{name}");
             ensure!(at(pod, "/securityContext/runAsNonRoot") == true, "{name}");
             ensure!(text(pod, "/securityContext/seccompProfile/type") == "RuntimeDefault", "{name}");
-            for container in at(pod, "/containers").as_array().into_iter().flatten() {
+            let all = ["/containers", "/initContainers"].map(|place| at(pod, place).as_array());
+            for container in all.into_iter().flatten().flatten() {
                 let context = at(container, "/securityContext");
                 ensure!(at(context, "/allowPrivilegeEscalation") == false, "{name}");
                 ensure!(at(context, "/readOnlyRootFilesystem") == true, "{name}");
@@ -214,6 +345,7 @@ fn exported() -> anyhow::Result<BTreeSet<String>> {
     metrics.drive_panicked("responder");
     metrics.message("webhook", "delivered");
     metrics.heartbeat("sent");
+    metrics.closed("rights", 0);
     let intake = IntakeMetrics::default();
     intake.register(&mut registry);
     intake.stored(1, 1);
@@ -256,6 +388,16 @@ fn rules_and_dashboard_name_metrics_that_exist() -> anyhow::Result<()> {
     // The dashboard's own query for its variable.
     ensure!(exported.contains("nightshift_limit"));
     let names: Vec<&str> = rules.iter().map(|rule| text(rule, "/alert")).collect();
+    let acting = all.iter().find(|case| case.name == "approve-everywhere").context("no such case")?;
+    let acting = documents(&acting.yaml()?)?;
+    let acting = acting.iter().find(|o| text(o, "/kind") == "PrometheusRule").context("no rules")?;
+    let closed = at(acting, "/spec/groups/0/rules").as_array().into_iter().flatten();
+    let closed: Vec<&str> = closed
+        .filter(|rule| text(rule, "/alert") == "NightshiftExecutorClosed")
+        .map(|rule| text(rule, "/expr"))
+        .collect();
+    ensure!(matches!(closed[..], [expr] if expr.contains("nightshift_executor_closed{")), "{closed:?}");
+    ensure!(exported.contains("nightshift_executor_closed"));
     for alert in
         ["NightshiftAbsent", "NightshiftWatchBlind", "NightshiftOutboxStuck", "NightshiftWatchdogMissing"]
     {

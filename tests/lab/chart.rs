@@ -18,30 +18,37 @@ use tokio::sync::OnceCell;
 
 /// An image pull, a start, a crash loop's third restart: nothing here takes longer.
 const PATIENCE: Duration = Duration::from_mins(3);
+/// Namespaces that cases of the chart name.
+const NAMED: [&str; 4] = ["shop", "payments", "bank", "logs"];
 /// This machine, as Pods reach it.
 const MACHINE: &str = "10.99.0.1";
 /// The image in the lab's registry.
-const IMAGE: &str = "localhost:5000/nightshift:chart";
+pub(super) const IMAGE: &str = "localhost:5000/nightshift:chart";
 
-fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+/// Both streams of a program that ended.
+pub(super) struct Said<'a>(pub(super) &'a Output);
+
+impl std::fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", String::from_utf8_lossy(&self.0.stdout), String::from_utf8_lossy(&self.0.stderr))
+    }
 }
 
-async fn run(program: &str, arguments: &[impl AsRef<OsStr>]) -> anyhow::Result<String> {
+pub(super) async fn run(program: &str, arguments: &[impl AsRef<OsStr>]) -> anyhow::Result<String> {
     let output = Command::new(program).args(arguments).output().await;
     let output = output.with_context(|| format!("cannot start {program}"))?;
-    ensure!(output.status.success(), "{program}: {}", said(&output));
+    ensure!(output.status.success(), "{program}: {}", Said(&output));
     Ok(String::from_utf8(output.stdout)?)
 }
 
-async fn helmed(arguments: &[&str]) -> anyhow::Result<String> {
+pub(super) async fn helmed(arguments: &[&str]) -> anyhow::Result<String> {
     let output = Command::from(helm()?).args(arguments).output().await?;
-    ensure!(output.status.success(), "helm {arguments:?}: {}", said(&output));
-    Ok(said(&output))
+    ensure!(output.status.success(), "helm {arguments:?}: {}", Said(&output));
+    Ok(Said(&output).to_string())
 }
 
 /// Hands the image that tests/run built to the lab's registry, from which the kubelet has to pull it.
-async fn image() -> anyhow::Result<()> {
+pub(super) async fn image() -> anyhow::Result<()> {
     static PUSHED: OnceCell<()> = OnceCell::const_new();
     let push = async || {
         let archive = std::env::var("NIGHTSHIFT_IMAGE").context(
@@ -54,7 +61,7 @@ async fn image() -> anyhow::Result<()> {
 }
 
 /// A namespace that takes no Pod but a restricted one.
-async fn restricted(cluster: &Cluster, name: &str) -> anyhow::Result<()> {
+pub(super) async fn restricted(cluster: &Cluster, name: &str) -> anyhow::Result<()> {
     cluster.namespace(name).await?;
     let labels = json!({"metadata": {"labels": {
         "pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted",
@@ -71,6 +78,8 @@ fn collection(object: &Value) -> Option<String> {
         "PodDisruptionBudget" => "poddisruptionbudgets",
         "ServiceAccount" => "serviceaccounts",
         "ConfigMap" => "configmaps",
+        "Secret" => "secrets",
+        "Role" => "roles",
         "ClusterRole" => "clusterroles",
         "ClusterRoleBinding" => "clusterrolebindings",
         "RoleBinding" => "rolebindings",
@@ -93,12 +102,14 @@ fn collection(object: &Value) -> Option<String> {
 async fn the_api_server_takes_everything_that_the_chart_renders() -> anyhow::Result<()> {
     let cluster = Cluster::connect()?;
     restricted(&cluster, "chart-dry").await?;
-    for name in ["shop", "payments"] {
-        cluster.namespace(name).await?; // the case `eks` watches these two
+    for name in NAMED {
+        cluster.namespace(name).await?;
     }
     // A trial run leaves nothing behind, and a Pod wants its account to be there.
-    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "nightshift"}});
-    cluster.create("/api/v1/namespaces/chart-dry/serviceaccounts", &account).await?;
+    for name in ["nightshift", "nightshift-executor"] {
+        let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}});
+        cluster.create("/api/v1/namespaces/chart-dry/serviceaccounts", &account).await?;
+    }
     let (mut taken, mut unknown) = (0, Vec::new());
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("chart/values");
     for entry in std::fs::read_dir(folder)? {
@@ -124,7 +135,7 @@ async fn the_api_server_takes_everything_that_the_chart_renders() -> anyhow::Res
     ensure!(taken > 50, "only {taken} objects were tried");
     unknown.sort();
     println!("chart: the API server takes {taken} objects; no such kind here: {}", unknown.join(", "));
-    for name in ["chart-dry", "shop", "payments"] {
+    for name in ["chart-dry"].iter().chain(&NAMED) {
         cluster.remove_namespace(name).await?;
     }
     Ok(())
@@ -254,8 +265,7 @@ impl Night {
         Ok(format!("from start to Ready {took}, working set {} KiB", bytes.unwrap_or_default() / 1024))
     }
 
-    /// Asks the API server as the account itself about every verb that changes something, on everything that it serves.
-    /// Answers how often it said no.
+    /// [`only_reads`] of the account that the Pod has.
     async fn only_reads(&self) -> anyhow::Result<usize> {
         let wish = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
         let path = format!("/api/v1/namespaces/{HOME}/serviceaccounts/nightshift/token");
@@ -263,37 +273,43 @@ impl Night {
         let own = self
             .cluster
             .with_token(token.pointer("/status/token").and_then(Value::as_str).context("no token")?)?;
-        let mut wishes: Vec<[String; 4]> = Vec::new();
-        for (group, resource) in served(&self.cluster).await? {
-            // What every account may: ask about itself.
-            if resource.starts_with("selfsubject") {
-                continue;
-            }
-            let (resource, part) = resource.split_once('/').unwrap_or((&resource, ""));
-            for verb in ["create", "update", "patch", "delete", "deletecollection"] {
-                wishes.push([verb, &group, resource, part].map(str::to_owned));
-            }
+        only_reads(&self.cluster, &own, SHOP).await
+    }
+}
+
+/// Asks the API server as an account itself about every verb that changes something, on everything that it serves.
+/// Answers how often it said no.
+pub(super) async fn only_reads(cluster: &Cluster, own: &Cluster, place: &str) -> anyhow::Result<usize> {
+    let mut wishes: Vec<[String; 4]> = Vec::new();
+    for (group, resource) in served(cluster).await? {
+        // What every account may: ask about itself.
+        if resource.starts_with("selfsubject") {
+            continue;
         }
-        for (verb, group, resource, part) in [
-            ("get", "", "secrets", ""),
-            ("list", "", "secrets", ""),
-            ("get", "", "configmaps", ""),
-            ("get", "", "pods", "exec"),
-            ("get", "", "nodes", "proxy"),
-            ("impersonate", "", "users", ""),
-            ("bind", "rbac.authorization.k8s.io", "clusterroles", ""),
-            ("escalate", "rbac.authorization.k8s.io", "clusterroles", ""),
-        ] {
-            wishes.push([verb, group, resource, part].map(str::to_owned));
+        let (resource, part) = resource.split_once('/').unwrap_or((&resource, ""));
+        for verb in ["create", "update", "patch", "delete", "deletecollection"] {
+            wishes.push([verb, &group, resource, part].map(str::to_owned));
         }
-        let asked = wishes.len();
-        let own = &own;
-        futures::stream::iter(wishes)
+    }
+    for (verb, group, resource, part) in [
+        ("get", "", "secrets", ""),
+        ("list", "", "secrets", ""),
+        ("get", "", "configmaps", ""),
+        ("get", "", "pods", "exec"),
+        ("get", "", "nodes", "proxy"),
+        ("impersonate", "", "users", ""),
+        ("bind", "rbac.authorization.k8s.io", "clusterroles", ""),
+        ("escalate", "rbac.authorization.k8s.io", "clusterroles", ""),
+    ] {
+        wishes.push([verb, group, resource, part].map(str::to_owned));
+    }
+    let asked = wishes.len();
+    futures::stream::iter(wishes)
             .map(async |[verb, group, resource, subresource]| {
                 let review = json!({
                     "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
                     "spec": {"resourceAttributes": {
-                        "namespace": SHOP, "verb": verb, "group": group, "resource": resource, "subresource": subresource,
+                        "namespace": place, "verb": verb, "group": group, "resource": resource, "subresource": subresource,
                     }},
                 });
                 let told = own.create("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", &review).await?;
@@ -304,8 +320,7 @@ impl Night {
             .buffer_unordered(16)
             .try_collect::<Vec<()>>()
             .await?;
-        Ok(asked)
-    }
+    Ok(asked)
 }
 
 /// Group and name of everything that the API server serves, subresources too.

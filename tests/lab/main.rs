@@ -1,6 +1,7 @@
 //! nightshift on a real cluster. Start it with `tests/lab/up -- <this program>`, or let `tests/run` do so.
 
 mod actions;
+mod approve;
 mod chart;
 mod contract;
 mod course;

@@ -35,6 +35,15 @@
   annotations:
     summary: nightshift broke on an incident
     description: After the third time in a row the incident goes to a person. The log has the place.
+{{- if eq .Values.mode "approve" }}
+- alert: NightshiftExecutorClosed
+  expr: max by (by) (nightshift_executor_closed{ {{- $of -}} }) > 0
+  for: 5m
+  labels: { severity: warning }
+  annotations:
+    summary: nightshift executes nothing, or not everywhere
+    description: The executor has closed itself because of {{ "{{ $labels.by }}" }}. What people approve waits until it expires; /readyz and every page say why.
+{{- end }}
 {{- if .Values.alerts.watchdog }}
 - alert: NightshiftWatchdogMissing
   expr: time() - nightshift_watchdog_heard_timestamp_seconds{ {{- $of -}} } > 1800

@@ -28,7 +28,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{/* What cannot be had, each with its reason. */}}
 {{- define "nightshift.refuse" -}}
 {{- with .Values }}
-{{- if eq .mode "approve" }}{{ fail "mode: approve is not offered by this version of the chart: the second identity and the lock at the API server that it rests on are not in it yet. Outside the cluster `nightshift run` has it; here use mode: observe" }}{{ end }}
+{{- if eq .mode "approve" }}
+{{- if not (or .actions.namespaces .actions.clusterWide) }}{{ fail "actions.namespaces is required in mode: approve: the namespaces in which nightshift may act, each by its name" }}{{ end }}
+{{- if and .actions.namespaces .actions.clusterWide }}{{ fail "actions.namespaces and actions.clusterWide are both set: leave one of them out" }}{{ end }}
+{{- if not .persons }}{{ fail "persons is required in mode: approve: nobody could decide" }}{{ end }}
+{{- range .actions.namespaces }}
+{{- if has . (list "kube-system" $.Release.Namespace) }}{{ fail (printf "actions.namespaces: nightshift never writes in %s" .) }}{{ end }}
+{{- if and $.Values.cluster.namespaces (not (has . $.Values.cluster.namespaces)) }}{{ fail (printf "actions.namespaces: %s is not among cluster.namespaces, so nothing in it is looked at" .) }}{{ end }}
+{{- end }}
+{{- else if or .actions.namespaces .actions.clusterWide .actions.disabled }}{{ fail "actions is set but mode is observe, in which nothing is done: set mode: approve, or leave actions out" }}{{ end }}
 {{- if eq .profile "team" }}{{ fail "profile: team is not offered by this version of the chart: it needs PostgreSQL, which nightshift does not speak yet. Use profile: small" }}{{ end }}
 {{- if not .cluster.name }}{{ fail "cluster.name is required: the name that stands on every page and message" }}{{ end }}
 {{- if and .gate.tls.existingSecret (not .publicUrl) }}{{ fail "gate.tls.existingSecret needs publicUrl: the name that the certificate is for" }}{{ end }}
@@ -74,6 +82,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   "detectors" (list "/etc/nightshift/detectors.yaml")
   "registry" "/etc/nightshift/registry.yaml"
   "log" .Values.log }}
+{{- if eq .Values.mode "approve" }}
+{{- $_ := set $config "actions" (ternary (dict "cluster_wide" true) (dict "namespaces" .Values.actions.namespaces) .Values.actions.clusterWide) }}
+{{- end }}
 {{- if .Values.playbooks }}{{ $_ := set $config "playbooks" (list "/etc/nightshift-playbooks") }}{{ end }}
 {{- if or .Values.extraCA.configMap .Values.extraCA.secret }}
 {{- $_ := set $config "network" (dict "ca_file" "/etc/nightshift-secrets/extra-ca/ca.pem") }}
@@ -111,9 +122,21 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- toYaml $config }}
 {{- end }}
 
+{{/* executor.yaml: what the executor needs of it. Where messages go, and their keys, is the responder's alone. */}}
+{{- define "nightshift.executorConfig" -}}
+{{- $config := include "nightshift.config" . | fromYaml }}
+{{- range list "notify" "alerts" "alertmanager" "prometheus" "network" }}{{ $_ := unset $config . }}{{ end }}
+{{- $_ := set $config "gate" (dict "keys_dir" "/var/lib/nightshift/keys") }}
+{{- $_ := set $config "health" (dict "listen" "0.0.0.0:8083") }}
+{{- toYaml $config }}
+{{- end }}
+
 {{/* registry.yaml */}}
 {{- define "nightshift.registry" -}}
-{{- $made := dict "persons" .Values.persons "roles" .Values.roles "owners" .Values.owners "policy" .Values.policy }}
+{{- $policy := .Values.policy }}
+{{- with .Values.actions.disabled }}{{ $policy = merge (dict "disabled_actions" .) $policy }}{{ end }}
+{{- $made := dict "persons" .Values.persons "roles" .Values.roles "owners" .Values.owners "policy" $policy }}
+{{- with .Values.passkeys }}{{ $_ := set $made "passkeys" . }}{{ end }}
 {{- with .Values.tokens }}{{ $_ := set $made "tokens" . }}{{ end }}
 {{- toYaml $made }}
 {{- end }}
@@ -127,6 +150,24 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- with .for }}
 {{- $asked := false }}
 {{- range . }}{{ if not (has . $values.detectors.disabled) }}{{ $asked = true }}{{ end }}{{ end }}
+{{- if not $asked }}{{ $needed = false }}{{ end }}
+{{- end }}
+{{- if $needed }}
+- apiGroups: [{{ .group | quote }}]
+  resources: [{{ .resource | quote }}]
+  verbs: [{{ range $at, $verb := .verbs }}{{ if $at }}, {{ end }}{{ $verb | quote }}{{ end }}]
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The same of the executor: what no enabled action needs is left out. */}}
+{{- define "nightshift.executorRules" -}}
+{{- $off := .values.actions.disabled }}
+{{- range .rights }}
+{{- $needed := has .reach $.reaches }}
+{{- with .for }}
+{{- $asked := false }}
+{{- range . }}{{ if not (has . $off) }}{{ $asked = true }}{{ end }}{{ end }}
 {{- if not $asked }}{{ $needed = false }}{{ end }}
 {{- end }}
 {{- if $needed }}
@@ -160,9 +201,20 @@ env:
 {{- end }}{{ end }}
 {{- end }}
 
-{{- define "nightshift.mounts" -}}
+{{/* What the executor sees: the configuration, the history, and keys of its own. */}}
+{{- define "nightshift.executorMounts" -}}
 - { name: config, mountPath: /etc/nightshift, readOnly: true }
 - { name: token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true }
+- { name: data, mountPath: /var/lib/nightshift }
+- { name: executor-tmp, mountPath: /tmp }
+{{- if .Values.playbooks }}
+- { name: playbooks, mountPath: /etc/nightshift-playbooks, readOnly: true }
+{{- end }}
+{{- end }}
+
+{{/* What the responder sees, its token aside. */}}
+{{- define "nightshift.mounts" -}}
+- { name: config, mountPath: /etc/nightshift, readOnly: true }
 - { name: data, mountPath: /var/lib/nightshift }
 - { name: tmp, mountPath: /tmp }
 {{- with .Values }}
