@@ -199,13 +199,30 @@ pub fn stands(action: &Action, live: &Value) -> bool {
 
 /// JSON pointers of the fields within which the action writes: their old values are tested.
 pub fn pointers(action: &Action) -> &'static [&'static str] {
+    fields(action.kind())
+}
+
+/// The same, of whatever action of a kind: nothing else of its target ever differs.
+pub fn fields(kind: ActionKind) -> &'static [&'static str] {
+    match kind {
+        ActionKind::RollbackDaemonSet | ActionKind::RollbackDeployment | ActionKind::RollbackStatefulSet => {
+            revision::POINTERS
+        }
+        ActionKind::RaiseMemoryLimit => raise_memory_limit::POINTERS,
+        ActionKind::DeletePod | ActionKind::ReRunJob => &[],
+        ActionKind::Restart => restart::POINTERS,
+    }
+}
+
+/// JSON pointers of the values that the action sets on its target.
+pub fn writes(action: &Action) -> Vec<String> {
     match action {
         Action::RollbackDaemonSet { .. }
         | Action::RollbackDeployment { .. }
-        | Action::RollbackStatefulSet { .. } => revision::POINTERS,
-        Action::RaiseMemoryLimit { .. } => raise_memory_limit::POINTERS,
-        Action::DeletePod { .. } | Action::ReRunJob { .. } => &[],
-        Action::Restart { .. } => restart::POINTERS,
+        | Action::RollbackStatefulSet { .. } => revision::POINTERS.iter().map(|p| (*p).to_owned()).collect(),
+        Action::RaiseMemoryLimit { memory, .. } => raise_memory_limit::writes(memory),
+        Action::DeletePod { .. } | Action::ReRunJob { .. } => Vec::new(),
+        Action::Restart { .. } => vec![restart::POINTER.to_owned()],
     }
 }
 

@@ -37,6 +37,7 @@ pub mod proof;
 pub mod tally;
 
 pub mod execute;
+pub mod lock;
 pub mod marks;
 pub mod namespace;
 pub mod nodes;

@@ -161,7 +161,7 @@ fn drafted(i: &Incident, draft: &Draft, rules: &Rules, now: Timestamp) -> Next {
 }
 
 /// What ends a proposal whatever the votes say: another policy, or a kill switch that was cleared since.
-fn void(proposal: &Proposal, rules: &Rules) -> Option<Withdrawal> {
+pub(crate) fn void(proposal: &Proposal, rules: &Rules) -> Option<Withdrawal> {
     if rules.mode == Mode::Observe || proposal.plan().policy != rules.policy {
         return Some(Withdrawal::PolicyChanged);
     }

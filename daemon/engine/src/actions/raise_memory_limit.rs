@@ -79,6 +79,12 @@ pub(super) fn operations(target: &ObjectRef, memory: &MemoryChange) -> Result<Ve
     Ok(patch)
 }
 
+/// JSON pointers of what it sets.
+pub(super) fn writes(memory: &MemoryChange) -> Vec<String> {
+    let at = |of: &str| format!("/spec/template/spec/containers/{}/resources/{of}/memory", memory.index);
+    std::iter::once(at("limits")).chain(memory.request.as_ref().map(|_| at("requests"))).collect()
+}
+
 /// The patch, once the live object is found to be what the action was made for.
 pub(super) fn body(target: &ObjectRef, memory: &MemoryChange, live: &Value) -> Result<Vec<Value>, String> {
     let uid = live.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
