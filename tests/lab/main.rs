@@ -8,6 +8,8 @@ mod course;
 mod crash;
 mod demo;
 mod drift;
+mod lock;
+mod nobody;
 mod quiet;
 mod rest;
 mod rollback;

@@ -254,6 +254,7 @@ impl House {
             home: String::new(),
             timing,
             signing: Some(Signing { folder: signing, say: Arc::new(|_| {}) }),
+            lock: None,
             metrics: Metrics::default(),
             params: Params::default(),
             seed: u64::try_from(clock.now().micros()).unwrap_or_default(),

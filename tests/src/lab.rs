@@ -5,6 +5,7 @@
 pub mod away;
 pub mod identity;
 pub mod keys;
+pub mod lock;
 pub mod night;
 pub mod pager;
 pub mod program;

@@ -94,9 +94,9 @@ impl Closings {
             || !reached(self).is_subset(&reached(before))
     }
 
-    /// What stands against the executor and closes nothing.
-    pub fn despite(&self) -> impl Iterator<Item = &str> {
-        self.0.values().flat_map(|look| look.despite.iter().map(String::as_str))
+    /// What one look found against the executor that closes nothing.
+    pub fn despite(&self, by: ClosedBy) -> impl Iterator<Item = &str> {
+        self.0.get(&by).into_iter().flat_map(|look| look.despite.iter().map(String::as_str))
     }
 
     /// What a look adds to a history that says this, if anything.
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!((history.everywhere(), history.places().count()), (None, 0));
         let told = Look { despite: vec!["get secrets".to_owned()], ..Look::default() };
         history.fold(&history.news(RIGHTS, &told).unwrap());
-        assert_eq!(history.despite().collect::<Vec<_>>(), ["get secrets"]);
+        assert_eq!(history.despite(RIGHTS).collect::<Vec<_>>(), ["get secrets"]);
         assert_eq!(history.within("shop"), None, "a person's own credential closes nothing");
     }
 }

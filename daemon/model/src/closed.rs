@@ -8,16 +8,19 @@ use serde::{Deserialize, Serialize};
 pub enum ClosedBy {
     /// The executor's credential may do more than it needs, or nobody can tell.
     Rights,
+    /// The lock at the API server, which should hold that credential, is missing or weak.
+    Lock,
 }
 
 impl ClosedBy {
     /// All of them.
-    pub const ALL: &'static [Self] = &[Self::Rights];
+    pub const ALL: &'static [Self] = &[Self::Rights, Self::Lock];
 
     /// As metrics and pages say it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Rights => "rights",
+            Self::Lock => "lock",
         }
     }
 }

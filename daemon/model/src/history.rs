@@ -113,6 +113,8 @@ pub enum SystemEvent {
     },
     /// Anonymous requests that were refused, one row a minute and reason.
     AnonymousRefused { reason: String, count: u32 },
+    /// Writes of the executor that were not countersigned, one row a minute and reason; its self-tests are not among them.
+    CountersignRefused { reason: String, count: u32 },
     /// Where a message about an incident goes, and why; what goes into a list was held back by the hour's budget.
     Routed {
         message: String,
@@ -180,6 +182,7 @@ impl SystemEvent {
             Self::PageViewed { .. } => "page-viewed",
             Self::VoteRefused { .. } => "vote-refused",
             Self::AnonymousRefused { .. } => "anonymous-refused",
+            Self::CountersignRefused { .. } => "countersign-refused",
             Self::Routed { .. } => "routed",
             Self::Listed { .. } => "listed",
             Self::ThreadChanged { .. } => "thread-changed",

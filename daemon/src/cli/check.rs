@@ -3,6 +3,7 @@
 mod alertmanager;
 mod cluster;
 mod files;
+mod lock;
 mod prometheus;
 
 use super::output::{Format, OutputArg, Screen, json, wrapped};
@@ -83,6 +84,7 @@ pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
     let (catalog, playbooks) = files::playbooks(&config);
     found.extend([playbooks, files::detectors(&config)]);
     found.extend(cluster::look(&config, args.role.into(), clock).await);
+    found.extend(lock::look(&config, clock).await);
     found.extend(alertmanager::look(&config, &network, clock.now()).await);
     found.extend(prometheus::look(&config, &network, catalog.as_ref()).await);
     let missing = found.iter().any(|f| f.state == State::Missing);

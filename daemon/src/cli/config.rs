@@ -97,6 +97,9 @@ pub(super) fn effective(config: &Config) -> Value {
             "tls": gate.tls.as_ref().map(|tls| json!({"cert": tls.cert, "key": tls.key})),
             "trusted_proxy": gate.trusted_proxy, "keys_dir": gate.keys_dir,
         },
+        "countersign": config.countersign.as_ref().map(|c| json!({
+            "mode": c.mode, "lock": c.lock, "executor": c.executor, "listen": c.listen.to_string(), "names": c.names,
+        })),
         "health": {"listen": config.health.listen.to_string()},
         "alerts": config.alerts.as_ref().map(|a| json!({
             "listen": a.listen.to_string(), "bearer_token_files": a.bearer_token_files,

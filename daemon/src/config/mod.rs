@@ -6,6 +6,7 @@ mod alertmanager;
 mod alerts;
 mod audit;
 mod cluster;
+mod countersign;
 mod detectors;
 mod gate;
 mod ignore;
@@ -22,6 +23,7 @@ pub use alertmanager::{Alertmanager, AskBasic};
 pub use alerts::{Alerts, Basic};
 pub use audit::{Audit, CheckpointKeys, Seed};
 pub use cluster::Cluster;
+pub use countersign::Countersign;
 pub use gate::{Gate, Health, PublicUrl, Tls};
 pub use ignore::{Ignore, IgnoredNamespace, IgnoredWorkload, WorkloadKind};
 pub use keys::{Key, KeyError, KeyRing, Keys, Secret};
@@ -49,6 +51,7 @@ const SECTIONS: &[&str] = &[
     "store",
     "audit",
     "gate",
+    "countersign",
     "health",
     "alerts",
     "alertmanager",
@@ -79,6 +82,8 @@ pub struct Config {
     pub audit: Audit,
     /// Where people decide.
     pub gate: Gate,
+    /// The lock at the API server; absent means *none*, which `check` says.
+    pub countersign: Option<Countersign>,
     /// Where health and metrics are read.
     pub health: Health,
     /// Where Alertmanager delivers; absent means *no alerts*.
@@ -201,6 +206,7 @@ impl Config {
             store: file.section("store", problems).unwrap_or_default(),
             audit: file.section("audit", problems).unwrap_or_default(),
             gate: file.section("gate", problems).unwrap_or_default(),
+            countersign: file.section("countersign", problems),
             health: file.section("health", problems).unwrap_or_default(),
             alerts: file.section("alerts", problems),
             alertmanager: file.section("alertmanager", problems),
@@ -234,6 +240,7 @@ impl Config {
             store: Store::default(),
             audit: Audit::default(),
             gate: Gate::default(),
+            countersign: None,
             health: Health::default(),
             alerts: None,
             alertmanager: None,
@@ -299,6 +306,9 @@ impl Config {
             problems.push(file.problem("actions.namespaces", what));
         }
         self.gate.check(file, problems);
+        if let Some(countersign) = &self.countersign {
+            countersign.check(file, problems);
+        }
         if self.audit.keys_dir == self.gate.keys_dir {
             let what = "must be another folder than `gate.keys_dir`: what signs the history is never readable by \
                         what serves the pages";

@@ -35,6 +35,8 @@ fn the_example_parses_with_and_without_its_comments_taken_off() {
     assert_eq!((alerts.secret_files().count(), alerts.watchdog.unwrap().0), (1, 900));
     assert_eq!(config.alertmanager.unwrap().paging_receivers, ["pager"]);
     assert_eq!(config.prometheus.unwrap().timeout.0, 10);
+    let countersign = config.countersign.unwrap();
+    assert!(countersign.is_served() && countersign.listen.port() == 10_250, "{countersign:?}");
     assert!(config.registry_file.unwrap().starts_with(folder.path()));
 }
 
@@ -43,6 +45,25 @@ fn an_empty_file_observes() {
     let config = Config::parse(Path::new("nightshift.yaml"), "").unwrap();
     assert_eq!(config.mode, Mode::Observe);
     assert!(config.prometheus.is_none());
+}
+
+#[test]
+fn a_countersign_that_nobody_could_ask_or_trust_is_refused() {
+    let told = |text: &str| problems(&format!("countersign:\n{text}")).join("\n");
+    let whole = "  executor: system:serviceaccount:n:e\n  names: [n.n.svc]\n";
+    assert!(Config::parse(Path::new("nightshift.yaml"), &format!("countersign:\n{whole}")).is_ok());
+    for (text, part) in [
+        ("  names: [n.n.svc]\n", "executor"),
+        ("  executor: \"a' || 'b\"\n  names: [n.n.svc]\n", "countersign.executor"),
+        ("  executor: a\n", "countersign.names"),
+        ("  executor: a\n  names: [\"n n\"]\n", "no host name"),
+        ("  executor: a\n  names: [n]\n  lock: A/b\n", "countersign.lock"),
+        ("  executor: a\n  names: [n]\n  mode: none\n", "mode"),
+        ("  executor: a\n  names: [n]\n  mode: off\n", "mode"),
+    ] {
+        assert!(told(text).contains(part), "{text}: {}", told(text));
+    }
+    assert!(Config::parse(Path::new("n.yaml"), "countersign: { mode: policy, executor: a }").is_ok());
 }
 
 #[test]

@@ -168,6 +168,7 @@ impl Stage {
             params: Params::default(),
             seed: 20_260_301,
             signing: Some(Signing { folder: folder.path().join("executor-keys"), say: Arc::new(|_| {}) }),
+            lock: None,
             metrics: Metrics::default(),
         };
         let running = runtime::start(setup).await?;

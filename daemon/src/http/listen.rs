@@ -21,6 +21,8 @@ use tower_http::timeout::TimeoutLayer;
 
 /// How long a peer may take for a request's head, from the first byte or between two requests.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// The same between two requests of the API server.
+const KEPT_WITHIN: Duration = Duration::from_secs(120);
 /// How long a peer may take for the rest, answer included.
 const REQUEST_WITHIN: Duration = Duration::from_secs(30);
 /// How long TLS may take to agree.
@@ -58,6 +60,19 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     serve_within(Patience::SHIPPED, listener, tls, app, clock, stop).await;
+}
+
+/// The same for a caller that keeps its connections: the API server drops those that were idle for 90 s, and a request
+/// that meets an end of ours is lost.
+pub async fn serve_kept(
+    listener: TcpListener,
+    tls: TlsAcceptor,
+    app: Router,
+    clock: Clock,
+    stop: CancellationToken,
+) {
+    let patience = Patience { head: KEPT_WITHIN, ..Patience::SHIPPED };
+    serve_within(patience, listener, Some(tls), app, clock, stop).await;
 }
 
 /// How long a peer may be silent.

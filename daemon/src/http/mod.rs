@@ -2,6 +2,7 @@
 //! their own.
 
 pub mod alertmanager;
+pub mod countersign;
 pub mod gate;
 pub mod headers;
 pub mod health;

@@ -107,14 +107,7 @@ impl Certificate {
     /// # Errors
     /// [`TlsError::Setup`].
     pub fn acceptor(&self) -> Result<TlsAcceptor, TlsError> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(TlsError::Setup)?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(&self.served) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(TlsAcceptor::from(Arc::new(config)))
+        acceptor(&self.served)
     }
 
     /// Looks at the files once; a new pair is served from now on, a bad one never.
@@ -162,6 +155,55 @@ impl Certificate {
             }
         }
     }
+}
+
+fn acceptor(served: &Arc<Served>) -> Result<TlsAcceptor, TlsError> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Setup)?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::clone(served) as Arc<dyn ResolvesServerCert>);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// A certificate that this program made itself, until it serves the next one. Clones share it.
+#[derive(Clone, Debug)]
+pub struct OwnCertificate(Arc<Served>);
+
+impl OwnCertificate {
+    /// Serves a pair that a file of ours holds.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the file.
+    pub fn new(file: &Path, cert: &str, key: &str) -> Result<Self, TlsError> {
+        Ok(Self(Arc::new(Served(RwLock::new(own(file, cert, key)?)))))
+    }
+
+    /// Serves another pair from now on.
+    ///
+    /// # Errors
+    /// [`TlsError`]: the pair before goes on.
+    pub fn serve(&self, file: &Path, cert: &str, key: &str) -> Result<(), TlsError> {
+        let fresh = own(file, cert, key)?;
+        *self.0.0.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
+    }
+
+    /// As [`Certificate::acceptor`].
+    ///
+    /// # Errors
+    /// [`TlsError::Setup`].
+    pub fn acceptor(&self) -> Result<TlsAcceptor, TlsError> {
+        acceptor(&self.0)
+    }
+}
+
+fn own(file: &Path, cert: &str, key: &str) -> Result<Arc<CertifiedKey>, TlsError> {
+    let files = Tls { cert: file.to_owned(), key: file.to_owned() };
+    let texts = Texts { cert: cert.as_bytes().to_vec(), key: Zeroizing::new(key.as_bytes().to_vec()) };
+    texts.pair(&files).map(Arc::new)
 }
 
 /// Both files as they stand.

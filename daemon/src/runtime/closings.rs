@@ -1,6 +1,7 @@
 //! What closes the executor without a person, put up for everybody: each look is told within the process, recorded when it
 //! is news, and counted. A process without an executor follows what the history says.
 
+pub mod lock;
 pub mod rights;
 
 use super::incidents::Waker;

@@ -7,6 +7,7 @@ pub mod channels;
 mod chat;
 pub mod checkpoint;
 pub mod closings;
+pub mod countersign;
 pub mod coverage;
 pub mod doors;
 pub mod heartbeat;
@@ -40,6 +41,7 @@ use alertmanager::{Asking, Asks};
 use annotations::Looking;
 use checkpoint::{Integrity, Keeper, Signing, SigningError};
 use closings::Board;
+use closings::lock::SelfTest;
 use closings::rights::Rights;
 use coverage::Coverage;
 use incidents::{Drives, Waker, queue};
@@ -113,6 +115,8 @@ pub struct Setup {
     pub seed: u64,
     /// What the executor signs the history with; needed where one runs.
     pub signing: Option<Signing>,
+    /// What it wants of the lock at the API server; `None`: none is installed.
+    pub lock: Option<closings::lock::Wanted>,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -234,6 +238,9 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
             hands = Some((reader, writer, Some((rights, look, next))));
         } else {
             hands = Some((reader, writer, None));
+        }
+        if setup.lock.is_some() {
+            told.send_modify(|closings| closings.set(ClosedBy::Lock, SelfTest::untried()));
         }
     }
     let rules = RuleBook {
@@ -371,6 +378,11 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         if let Some((rights, look, next)) = rights {
             board.put(ClosedBy::Rights, look).await;
             tasks.spawn(rights.run(Arc::clone(&board), next, stop.clone()));
+        }
+        if let Some(wanted) = setup.lock {
+            let (reader, writer, mode) = (reader.clone(), writer.clone(), rules.fixed.mode.clone());
+            let test = SelfTest { reader, writer, clock, wanted, mode, epoch: me.epoch };
+            tasks.spawn(test.run(Arc::clone(&board), stop.clone()));
         }
         let signs = Keeper::open(signing, store.clone(), clock, me.clone(), &uid, trust).await?;
         let signs = Arc::new(signs);

@@ -3,6 +3,7 @@
 
 mod anchor;
 pub mod digest;
+pub mod lock;
 pub mod probe;
 pub mod rights;
 

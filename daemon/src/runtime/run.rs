@@ -6,8 +6,8 @@ use super::offline::RoleArg;
 use super::world::READ_BYTES_CAP;
 use super::{Parts, Running, Setup, doors, start, tell};
 use crate::clock::Clock;
-use crate::cluster::Access;
 use crate::cluster::stream::Timing;
+use crate::cluster::{Access, Reader};
 use crate::config::{self, Config, Keys};
 use crate::network::Network;
 use crate::prometheus::{Auth, Settings};
@@ -79,6 +79,12 @@ async fn open_doors(
         if config.alertmanager.is_some() {
             running.asked.register(&mut registry);
         }
+        if let Some(lock) = config.countersign.as_ref().filter(|lock| lock.is_served()) {
+            let reader = Reader::connect(&access(&config.cluster)).await?;
+            let address =
+                super::countersign::open(running, lock, reader, &config.gate.keys_dir, &mut registry).await?;
+            tracing::info!(%address, "the countersign answers");
+        }
         let zone = config.notify.digest.time_zone();
         let digests = tell::digests(running, Daily { at: config.notify.digest.at.0, zone: zone.clone() });
         let sheets = tell::sheets(&digests);
@@ -131,6 +137,7 @@ pub async fn setup(config: &Config, parts: Parts) -> anyhow::Result<Setup> {
         seed: seed()?,
         // The responder alone never opens the folder.
         signing: acts.then(|| Signing { folder: config.audit.keys_dir.clone(), say: Arc::new(say) }),
+        lock: acts.then(|| super::offline::lock::wanted(config)).flatten(),
         metrics: Metrics::default(),
     })
 }

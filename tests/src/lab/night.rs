@@ -42,13 +42,15 @@ pub struct Wanted {
     pub executor: Option<Access>,
     /// Other persons than the lab's one.
     pub registry: Option<Registry>,
+    /// What the executor wants of the lock at the API server.
+    pub lock: Option<runtime::closings::lock::Wanted>,
 }
 
 impl Wanted {
     /// Approval in one namespace, which exists, with the rights of docs/rbac.
     pub async fn approve(admin: &Cluster, namespace: &str) -> anyhow::Result<Self> {
         let identities = Identities::make(admin, namespace).await?;
-        Ok(Self { namespace: namespace.to_owned(), identities, executor: None, registry: None })
+        Ok(Self { namespace: namespace.to_owned(), identities, executor: None, registry: None, lock: None })
     }
 }
 
@@ -111,6 +113,7 @@ impl Night {
             params: Params::default(),
             seed: 1,
             signing: Some(Signing { folder: folder.path().join("executor-keys"), say: Arc::new(|_| {}) }),
+            lock: wanted.lock,
             metrics: nightshift::telemetry::Metrics::default(),
         };
         let running = runtime::start(setup).await?;

@@ -221,6 +221,10 @@ fn closed(by: ClosedBy, since: Moment, places: &[ClosedPlace]) -> Need {
                 "take the rights away from its account (`nightshift check --role executor` names them)"
                     .to_owned()
             }
+            ClosedBy::Lock => {
+                "put the lock at the API server in order (`nightshift check` with the executor's account names what is wrong)"
+                    .to_owned()
+            }
         },
         proposal: None,
     }

@@ -139,6 +139,7 @@ impl<'a> Night<'a> {
             | E::PageViewed { .. }
             | E::VoteRefused { .. }
             | E::AnonymousRefused { .. }
+            | E::CountersignRefused { .. }
             | E::DigestSent { .. }
             | E::AuditRead { .. }
             | E::SilenceUnread { .. }

@@ -8,8 +8,8 @@ use crate::stages::query::Reader;
 use crate::stages::vote::anywhere;
 use crate::stages::vote::people::Visitor;
 use nightshift_engine::rules::{KillSwitch, Mode, Rules};
-use nightshift_model::Actor;
 use nightshift_model::registry::Power;
+use nightshift_model::{Actor, ClosedBy};
 use std::sync::Arc;
 
 /// Gaps that a banner names; the digest and `/v1/status` have all of them.
@@ -79,9 +79,15 @@ fn banners(
             place.why.clone(),
         ));
     }
-    let despite: Vec<&str> = closings.despite().collect();
-    if !despite.is_empty() {
-        banners.push(banner("run", "One identity, more rights than needed:", despite.join("; ")));
+    for by in ClosedBy::ALL {
+        let what = match by {
+            ClosedBy::Rights => "One identity, more rights than needed:",
+            ClosedBy::Lock => "Less than the whole lock at the API server:",
+        };
+        let despite: Vec<&str> = closings.despite(*by).collect();
+        if !despite.is_empty() {
+            banners.push(banner("run", what, despite.join("; ")));
+        }
     }
     if !readiness.ready {
         let gaps = readiness.gaps.iter().filter(|gap| !gap.what.starts_with("execution"));
@@ -109,7 +115,7 @@ mod tests {
     use super::*;
     use nightshift_engine::closed::Look;
     use nightshift_engine::rules::Standing;
-    use nightshift_model::{ClosedBy, ClosedPlace, Cluster, Gap, Registry};
+    use nightshift_model::{ClosedPlace, Cluster, Gap, Registry};
     use nightshift_playbooks::Catalog;
 
     fn rules(mode: Mode, kill_switch: KillSwitch) -> Rules {
@@ -162,6 +168,13 @@ mod tests {
         let look = Look { despite: vec!["get secrets".to_owned()], ..Look::default() };
         open.standing.closings.set(ClosedBy::Rights, look);
         assert_eq!(told(&open, &ready, true), ["One identity, more rights than needed: get secrets"]);
+        let mut open = rules(approve(), KillSwitch::Clear);
+        let look = Look { despite: vec!["two of three locks".to_owned()], ..Look::default() };
+        open.standing.closings.set(ClosedBy::Lock, look);
+        assert_eq!(
+            told(&open, &ready, false),
+            ["Less than the whole lock at the API server: two of three locks"]
+        );
         let closed = told(&rules(approve(), set("the executor is closed: x")), &blind, false);
         assert_eq!(closed[0], "Nothing is executed: the executor is closed: x");
         assert!(!closed[1].contains("bank"), "{}", closed[1]);

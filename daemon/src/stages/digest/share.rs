@@ -88,6 +88,7 @@ fn part(event: &mut SystemEvent, mine: &BTreeSet<String>, sees: Sees<'_>) -> boo
         | E::PageViewed { .. }
         | E::VoteRefused { .. }
         | E::AnonymousRefused { .. }
+        | E::CountersignRefused { .. }
         | E::Listed { .. }
         | E::ThreadChanged { .. }
         | E::DigestSent { .. }

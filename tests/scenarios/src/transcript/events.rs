@@ -222,6 +222,7 @@ pub(super) fn system(event: &S) -> Option<String> {
         | S::SessionEnded { .. }
         | S::PageViewed { .. }
         | S::AnonymousRefused { .. }
+        | S::CountersignRefused { .. }
         | S::Routed { .. }
         | S::Listed { .. }
         | S::ThreadChanged { .. }
