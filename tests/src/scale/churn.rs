@@ -38,11 +38,10 @@ pub async fn run(lab: &Lab, admins: &[Cluster], loaded: &Loaded, page: &mut Page
     for round in 0..ROUNDS {
         let mine = cpu(nightshift.id()?)?;
         let before: Vec<f64> = peers.iter().map(|(_, peer, _)| cpu(peer.id()?)).collect::<Result<_, _>>()?;
-        // Behind the workloads that fail; a pod changes once a round.
+        // A pod changes once a round, and what has failed stays as it is.
         let from = loaded.pods / 2 + round * CHANGES / 2;
-        let changed: Vec<usize> = (from..from + CHANGES).map(|pod| pod % loaded.pods).collect();
-        let (fail, well): (Vec<usize>, Vec<usize>) =
-            changed.into_iter().partition(|pod| pod % FAILS == 0 && !failed.contains(pod));
+        let changed = (from..).map(|pod| pod % loaded.pods).filter(|pod| !failed.contains(pod)).take(CHANGES);
+        let (fail, well): (Vec<usize>, Vec<usize>) = changed.partition(|pod| pod % FAILS == 0);
         // Never as it was made, which would be no change.
         loaded.tell(admins, &well, |pod| Health::Well(round * 60 + pod % 60 + 1)).await?;
         loaded.tell(admins, &fail, |_| memory::crashing(4)).await?;
