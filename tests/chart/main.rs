@@ -255,7 +255,10 @@ fn the_executor_has_what_its_enabled_actions_need_where_it_may_act_and_nothing_e
 /// What stands at a path of a container, by the names of its mounts: the longest path that leads there counts.
 fn mounted<'a>(container: &'a Value, path: &str) -> &'a str {
     let all = at(container, "/volumeMounts").as_array().map(Vec::as_slice).unwrap_or_default();
-    let leads = all.iter().filter(|mount| path.starts_with(text(mount, "/mountPath")));
+    let leads = all.iter().filter(|mount| {
+        let below = path.strip_prefix(text(mount, "/mountPath"));
+        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    });
     leads.max_by_key(|mount| text(mount, "/mountPath").len()).map_or("", |mount| text(mount, "/name"))
 }
 

@@ -22,7 +22,9 @@ fn account(house: &House, holds: &[&str]) {
             let part =
                 if right.subresource.is_empty() { String::new() } else { format!("/{}", right.subresource) };
             let resource = format!("{}{part}", right.resource);
-            sim.fault(Fault::Forbidden { user: EXECUTOR.into(), verb: right.verb, resource });
+            let star = |word: String| if word == "*" { "=*".to_owned() } else { word };
+            let (verb, resource) = (star(right.verb), star(resource));
+            sim.fault(Fault::Forbidden { user: EXECUTOR.into(), verb, resource });
         }
     });
 }
@@ -31,7 +33,7 @@ fn account(house: &House, holds: &[&str]) {
 /// no namespaces.
 async fn dark() -> anyhow::Result<House> {
     let acts_in = vec!["*".to_owned()];
-    House::dark(Plan { credential: Some(Credential::Own), acts_in, speed: 20, ..Plan::default() }).await
+    House::dark(Plan { credential: Some(Credential::Own), acts_in, speed: 10, ..Plan::default() }).await
 }
 
 #[tokio::test]

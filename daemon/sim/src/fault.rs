@@ -170,9 +170,9 @@ pub enum Fault {
     Forbidden {
         /// User name, or `*`.
         user: String,
-        /// RBAC verb, or `*`.
+        /// RBAC verb, or `*`; `=*` is the star itself, which only an access review names.
         verb: String,
-        /// Plural resource such as `pods` or `pods/log`, or `*`.
+        /// Plural resource such as `pods` or `pods/log`, or `*`, or `=*`.
         resource: String,
     },
     /// Another controller puts a Deployment's template back some seconds after any change of it.
@@ -228,7 +228,7 @@ pub(crate) fn strike(faults: &mut [Fault], verb: Verb, request: &ApiRequest) -> 
 
 /// True when a rule denies that user the verb on the resource.
 pub(crate) fn denied(faults: &[Fault], who: &str, what: &str, on: &str) -> bool {
-    let same = |rule: &str, given: &str| rule == "*" || rule == given;
+    let same = |rule: &str, given: &str| rule == "*" || rule.strip_prefix('=').unwrap_or(rule) == given;
     faults.iter().any(|fault| {
         matches!(fault, Fault::Forbidden { user, verb, resource }
             if same(user, who) && same(verb, what) && same(resource, on))
