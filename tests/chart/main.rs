@@ -8,6 +8,7 @@ use expect_test::expect_file;
 use nightshift::config::Config;
 use nightshift::telemetry::{AlertmanagerMetrics, Caps, IntakeMetrics, Metrics};
 use nightshift_engine::permissions::{self, Need, READING, RESPONDER, Reach};
+use nightshift_engine::vote_object::policy;
 use nightshift_model::ActionKind;
 use nightshift_tests::chart::{CHART, Rendered, documents, helm, render};
 use serde_json::Value;
@@ -305,6 +306,26 @@ fn each_container_holds_its_own_token_and_its_own_keys() -> anyhow::Result<()> {
         ensure!(at(secret, "/data").is_null() && at(secret, "/stringData").is_null(), "{name}");
         let of = at(secret, "/metadata/annotations/kubernetes.io~1service-account.name");
         ensure!(of == "nightshift", "{name}: {of}");
+    }
+    Ok(())
+}
+
+/// The policy that is installed is the one that responder and executor read back; it matches no kind but its own.
+#[test]
+fn the_policy_for_votes_is_the_one_that_is_read_back() -> anyhow::Result<()> {
+    let yaml = std::fs::read_to_string(Path::new(CHART).join("files/votes.yaml"))?;
+    let objects = documents(&yaml)?;
+    let of = |kind: &str| objects.iter().find(|o| text(o, "/kind") == kind).context(kind.to_owned());
+    ensure!(*at(of("ValidatingAdmissionPolicy")?, "/spec") == policy::spec(), "another policy");
+    ensure!(*at(of("ValidatingAdmissionPolicyBinding")?, "/spec") == policy::binding(), "another binding");
+    let kinds: Vec<&str> = objects
+        .iter()
+        .filter(|o| text(o, "/kind") == "CustomResourceDefinition")
+        .map(|o| text(o, "/metadata/name"))
+        .collect();
+    ensure!(kinds == ["votes.nightshift.dev", "visits.nightshift.dev"], "{kinds:?}");
+    for object in &objects {
+        ensure!(!text(object, "/kind").contains("Webhook"), "{object}");
     }
     Ok(())
 }

@@ -13,3 +13,4 @@ mod nobody;
 mod quiet;
 mod rest;
 mod rollback;
+mod votes;

@@ -14,6 +14,7 @@ pub mod workload;
 
 use anyhow::{Context as _, bail, ensure};
 use nightshift::clock::Clock;
+use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Certificate, Method, StatusCode};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -89,9 +90,30 @@ impl Cluster {
         &self.token
     }
 
+    /// The same API server as another user, whom an administrator may act as.
+    pub fn impersonating(&self, user: &str) -> anyhow::Result<Self> {
+        let mut headers = HeaderMap::new();
+        headers.insert("impersonate-user", HeaderValue::from_str(user)?);
+        Self::with(&self.server, self.ca_file.clone(), &self.token, headers)
+    }
+
+    /// Another API server of the same cluster.
+    pub fn at(&self, server: &str) -> anyhow::Result<Self> {
+        Self::new(server, self.ca_file.clone(), &self.token)
+    }
+
     fn new(server: &str, ca_file: PathBuf, token: &str) -> anyhow::Result<Self> {
+        Self::with(server, ca_file, token, HeaderMap::new())
+    }
+
+    fn with(server: &str, ca_file: PathBuf, token: &str, headers: HeaderMap) -> anyhow::Result<Self> {
         let ca = Certificate::from_pem(&std::fs::read(&ca_file)?)?;
-        let http = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().timeout(DEADLINE).build()?;
+        let http = reqwest::Client::builder()
+            .tls_certs_only([ca])
+            .no_proxy()
+            .timeout(DEADLINE)
+            .default_headers(headers)
+            .build()?;
         Ok(Self { http, server: server.to_owned(), ca_file, token: token.to_owned() })
     }
 

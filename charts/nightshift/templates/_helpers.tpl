@@ -46,6 +46,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if and .prometheus.url (not .prometheus.enabled) }}{{ fail "prometheus.url is set but prometheus.enabled is false: set it to true, or leave the URL out" }}{{ end }}
 {{- if and .extraCA.configMap .extraCA.secret }}{{ fail "extraCA.configMap and extraCA.secret are both set: leave it in one" }}{{ end }}
 {{- if and (or .alerts.watchdog .alerts.previousKey) (not .alerts.existingSecret) }}{{ fail "alerts.existingSecret is required: without a secret no alerts are taken from the network" }}{{ end }}
+{{- if and .kubernetesVotes.enabled (ne .mode "approve") }}{{ fail "kubernetesVotes.enabled needs mode: approve: in mode observe there is nothing to vote on" }}{{ end }}
 {{- $secrets := concat .notify.webhooks .notify.slack .notify.slack_apps .notify.pagerduty }}
 {{- if and (or $secrets .notify.heartbeat) (not .notify.existingSecret) }}{{ fail "notify.existingSecret is required: the Secret with the keys that the channels name" }}{{ end }}
 {{- range .notify.mail }}{{ if and (or .password_file .ca_file) (not $.Values.notify.existingSecret) }}{{ fail "notify.existingSecret is required: mail names a key of it" }}{{ end }}{{ end }}

@@ -1,10 +1,12 @@
 //! The one driver: daemon, scenarios, seeded runs and crash runs share this loop.
 
 use crate::rules::Rules;
+use crate::vote_object::{Look, wanted};
 use crate::{accept, advance, next};
 use nightshift_model::effect::Me;
 use nightshift_model::{
-    Answer, Append, Appended, Ask, Incident, IncidentEvent, IncidentId, Next, Role, Sent, Timestamp, Write,
+    Answer, Append, Appended, Ask, Incident, IncidentEvent, IncidentId, Next, Proposal, Role, Sent,
+    Timestamp, Write,
 };
 use std::future::Future;
 
@@ -46,6 +48,8 @@ pub trait World: Sync {
     fn ask(&self, ask: &Ask) -> impl Future<Output = Answer> + Send;
     /// Sends the one request of an operation. Never repeated for the same `Sending`.
     fn send(&self, write: &Write) -> impl Future<Output = Sent> + Send;
+    /// What the API server says about votes on a proposal, asked with this role's own identity.
+    fn look(&self, proposal: &Proposal) -> impl Future<Output = Look> + Send;
     /// Now.
     fn now(&self) -> Timestamp;
 }
@@ -65,8 +69,15 @@ pub async fn drive<S: Store, W: World>(
     store: &S,
     world: &W,
 ) -> Result<Option<Timestamp>, StoreError> {
+    let mut looked = rules.clone();
     loop {
         let incident = store.load(id).await?;
+        // Before every step that rests on votes: an object may have gone since the last one.
+        if let Some(proposal) = wanted(&incident, &rules.registry) {
+            let look = world.look(proposal).await;
+            looked.standing.looks = looked.standing.looks.with(proposal.id().clone(), look);
+        }
+        let rules = &looked;
         let events = match next(&incident, rules, me.epoch, world.now()) {
             Next::Nothing => return Ok(None),
             Next::At(at) => return Ok(Some(at)),

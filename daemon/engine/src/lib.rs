@@ -35,6 +35,7 @@ pub mod seal;
 
 pub mod proof;
 pub mod tally;
+pub mod vote_object;
 
 pub mod execute;
 pub mod lock;

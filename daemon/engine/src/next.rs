@@ -3,6 +3,7 @@
 use crate::guards::{self, Decision};
 use crate::rules::{KillSwitch, Mode, Rules};
 use crate::tally::{Tally, tally};
+use crate::vote_object::in_the_dark;
 use crate::{diagnose, flap, heals, investigate, plan, silence, verify};
 use nightshift_model::effect::MeasureRequest;
 use nightshift_model::measure::Stage;
@@ -196,6 +197,13 @@ fn granted(i: &Incident, held: &Held, rules: &Rules, me: Epoch, now: Timestamp) 
     }
     let grant = match tally(held.proposal, held.votes, rules) {
         Tally::Denied { by, reason } => return withdraw(Withdrawal::Denied { by, reason }),
+        // That nobody can be asked takes no vote back; without an answer nothing is claimed, and the grant ends by itself.
+        Tally::Waiting { .. } if in_the_dark(held.proposal, held.votes, rules).is_some() => {
+            if now >= held.grant.until {
+                return record(Role::Responder, IncidentEvent::Escalated { why: Escalation::GrantExpired });
+            }
+            return Next::At(held.grant.until.min(now + WAIT));
+        }
         Tally::Waiting { .. } => {
             let last = held.votes.last().map(|v| v.person.clone());
             return withdraw(last.map_or(Withdrawal::Superseded, |person| Withdrawal::ByPerson { person }));
@@ -256,7 +264,8 @@ fn executing(i: &Incident, begun: &Begun, rules: &Rules, me: Epoch, now: Timesta
         }
         OperationState::Claimed { live, marked } => {
             let Some(counted) = counted else {
-                let why = "the votes do not add up to an approval".to_owned();
+                let dark = in_the_dark(p, begun.votes, rules);
+                let why = dark.unwrap_or_else(|| "the votes do not add up to an approval".to_owned());
                 return escalate(Escalation::Refused { reasons: vec![why] });
             };
             match (live, marked) {
@@ -285,6 +294,13 @@ fn executing(i: &Incident, begun: &Begun, rules: &Rules, me: Epoch, now: Timesta
             Next::At(now + AJAR)
         }
         // Barring a late request writes a mark: not for a plan that nobody approved.
+        OperationState::Sending | OperationState::Unknown { .. }
+            if counted.is_none() && in_the_dark(p, begun.votes, rules).is_some() =>
+        {
+            // Finding out writes a mark, so it waits until the votes can be counted.
+            let open = !matches!(&operation.state, OperationState::Unknown { tried, .. } if *tried >= me);
+            if open { Next::At(now + WAIT) } else { Next::Nothing }
+        }
         OperationState::Sending | OperationState::Unknown { .. } if counted.is_none() => {
             let tried =
                 if let OperationState::Unknown { tried, .. } = &operation.state { *tried } else { Epoch(0) };

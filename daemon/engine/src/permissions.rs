@@ -2,6 +2,7 @@
 //! other place that names a right.
 
 use crate::actions::{ACTIONS, ActionFile, Right};
+use crate::vote_object::MANIFEST;
 use nightshift_model::{ActionKind, Reason};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -223,6 +224,34 @@ pub const EXECUTOR: &[Need] = &[
     )),
 ];
 
+/// Both, where people vote by objects of the cluster: each counts what it read itself.
+pub const VOTES: &[Need] = &[
+    need("nightshift.dev", "votes", &["list"], Namespaces, "what people decided with their kubeconfigs"),
+    need(
+        "admissionregistration.k8s.io",
+        "validatingadmissionpolicies",
+        &["get"],
+        Cluster,
+        "whether the policy stands that holds a vote to its user; else none counts",
+    ),
+    need(
+        "admissionregistration.k8s.io",
+        "validatingadmissionpolicybindings",
+        &["get"],
+        Cluster,
+        "the same: a policy without its binding does nothing",
+    ),
+];
+
+/// The responder alone, there: who opened a visit may read what the person may see.
+pub const VISITS: &[Need] = &[need(
+    "nightshift.dev",
+    "visits",
+    &["get"],
+    Cluster,
+    "who reads the sealed plan with `kubectl nightshift`",
+)];
+
 /// Verbs that change nothing.
 pub const READING: &[&str] = &["get", "list", "watch"];
 
@@ -316,6 +345,14 @@ pub fn page() -> String {
             );
         }
     }
+    page.push_str(
+        "\n## Votes with Kubernetes identity\n\n\
+         Only where the registry names Kubernetes users. Apply [rbac/votes.yaml](rbac/votes.yaml): the kinds, the policy, and a \
+         role bound to both identities; [how](approve-with-kubectl.md). Both need:\n\n",
+    );
+    table(&mut page, VOTES);
+    page.push_str("\nThe responder alone needs:\n\n");
+    table(&mut page, VISITS);
     page.push_str(
         "\nA `patch` of a pod template equals running code in that namespace: whoever holds this credential can do \
          more than nightshift does. SECURITY.md says what holds it back today and what does not yet.\n",
@@ -460,6 +497,27 @@ pub fn executor_yaml() -> String {
     yaml
 }
 
+/// docs/rbac/votes.yaml: all that votes with Kubernetes identity need, for the accounts of the other two files.
+pub fn votes_yaml() -> String {
+    let rights = |needs: &[Need]| -> Vec<Right> { needs.iter().map(|need| need.right).collect() };
+    let bind =
+        |role: &str, account: &str| bound(role, account).replacen(role, &format!("{role}-{account}"), 1);
+    let (both, visits) = ("nightshift-votes", "nightshift-visits");
+    format!(
+        "# {MARKER}\n{MANIFEST}---\n{}---\n{}---\n{}---\n{}---\n{}",
+        role(both, &rights(VOTES)),
+        bind(both, "nightshift-responder"),
+        bind(both, "nightshift-executor"),
+        role(visits, &rights(VISITS)),
+        bind(visits, "nightshift-responder"),
+    )
+}
+
+/// charts/nightshift/files/votes.yaml: the same, as the chart renders it.
+pub fn chart_votes_yaml() -> String {
+    format!("# {MARKER}\n{MANIFEST}")
+}
+
 /// A ClusterRole with one rule for each (group, verbs), its resources together.
 fn role(name: &str, rights: &[Right]) -> String {
     let mut verbs: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
@@ -502,6 +560,8 @@ mod tests {
         expect_file!["../../../docs/permissions.md"].assert_eq(&page());
         expect_file!["../../../docs/rbac/responder.yaml"].assert_eq(&responder_yaml());
         expect_file!["../../../docs/rbac/executor.yaml"].assert_eq(&executor_yaml());
+        expect_file!["../../../docs/rbac/votes.yaml"].assert_eq(&votes_yaml());
+        expect_file!["../../../charts/nightshift/files/votes.yaml"].assert_eq(&chart_votes_yaml());
         expect_file!["../../../charts/nightshift/files/rights.yaml"].assert_eq(&chart_yaml());
     }
 
@@ -521,9 +581,10 @@ mod tests {
 
     #[test]
     fn the_responder_only_reads_and_nobody_reads_secrets() {
-        let verbs = RESPONDER.iter().flat_map(|n| n.right.verbs);
-        assert!(verbs.clone().all(|verb| READING.contains(verb)));
-        let all = RESPONDER.iter().chain(EXECUTOR).map(|n| n.right).chain(acting());
+        let mut verbs = RESPONDER.iter().chain(VOTES).chain(VISITS).flat_map(|n| n.right.verbs);
+        assert!(verbs.all(|verb| READING.contains(verb)));
+        let all =
+            RESPONDER.iter().chain(VOTES).chain(VISITS).chain(EXECUTOR).map(|n| n.right).chain(acting());
         for right in all {
             let forbidden = ["secrets", "configmaps", "pods/exec", "pods/attach", "serviceaccounts/token"];
             assert!(!forbidden.contains(&right.resource), "{right:?}");

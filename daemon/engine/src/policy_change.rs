@@ -71,11 +71,13 @@ fn person(person: &Person) -> Vec<String> {
     let service = (person.kind == PersonKind::Service).then(|| "a service, which never votes".to_owned());
     let since = person.since.map(|since| format!("since {since}"));
     let slack = person.slack.as_ref().map(|id| format!("Slack member {id}"));
+    let user = person.kubernetes.as_ref().map(|user| format!("Kubernetes user {user}"));
     service
         .into_iter()
         .chain(roles(&person.roles))
         .chain(person.keys.iter().map(key))
         .chain(slack)
+        .chain(user)
         .chain(since)
         .collect()
 }

@@ -11,6 +11,7 @@ pub mod request;
 pub use counter::Counters;
 pub use key::{BadKey, PublicKey};
 
+use crate::vote_object::{self, Look};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nightshift_model::vote::Strength;
@@ -71,6 +72,24 @@ pub enum BadProof {
     /// A proof that only the cluster could confirm.
     #[error("votes as objects of the cluster are not checked here")]
     NotCheckedHere,
+    /// The registry gives the person no user name in the cluster.
+    #[error("the registry does not say which user of the cluster this person is")]
+    UnknownUser,
+    /// The API server did not say which votes there are.
+    #[error("the votes in the cluster could not be read")]
+    ObjectsUnread,
+    /// `spec.user` is only a claim.
+    #[error("the policy that holds votes in the cluster to their users is not in force")]
+    ObjectsUnlocked,
+    /// Deleted, changed, older than the policy, or never there.
+    #[error("there is no such Vote in the cluster")]
+    ObjectGone,
+    /// Somebody else's.
+    #[error("the Vote in the cluster is another user's")]
+    OtherUser,
+    /// Another decision, digest, number, time or cluster.
+    #[error("the Vote in the cluster says something else than this vote")]
+    OtherObject,
 }
 
 /// What is needed to verify besides the vote.
@@ -84,6 +103,8 @@ pub struct Context<'a> {
     pub sealed_at: Timestamp,
     /// The counters that votes have shown so far.
     pub counters: &'a Counters,
+    /// What the API server said about votes on this proposal.
+    pub look: &'a Look,
 }
 
 /// What a vote's proof is worth, if it holds. An attested one rests on the responder's word: there is nothing to verify,
@@ -92,6 +113,9 @@ pub struct Context<'a> {
 /// # Errors
 /// [`BadProof`]: the vote counts for nothing.
 pub fn verify(vote: &Vote, context: &Context) -> Result<Strength, BadProof> {
+    if let Proof::Kubernetes { uid, resource_version } = &vote.proof {
+        return vote_object::verify(vote, uid, resource_version, context);
+    }
     let (key, count) = match identify(vote, context.registry, context.cluster_uid)? {
         Shown::Nothing => return Ok(Strength::Attested),
         Shown::Bridge(key) if key.counts_for(context.sealed_at) => return Ok(Strength::Attested),
@@ -176,13 +200,13 @@ fn by_key_file<'a>(
     if public.signed(statement, &signature) { Ok(key) } else { Err(BadProof::BadSignature) }
 }
 
-/// Whether a person has a key that could prove a vote on something sealed then.
+/// Whether a person has a key, or a user name in the cluster, that could prove a vote on something sealed then.
 pub fn can_sign(person: &Person, registry: &Registry, sealed_at: Timestamp) -> bool {
     let usable = |key: &&PersonKey| match key.kind {
         KeyKind::Ed25519 => true,
         KeyKind::Passkey => registry.passkeys.is_some(),
     };
-    person.keys.iter().filter(usable).any(|key| key.counts_for(sealed_at))
+    person.kubernetes.is_some() || person.keys.iter().filter(usable).any(|key| key.counts_for(sealed_at))
 }
 
 fn own<'a>(person: &'a Person, id: &str, kind: KeyKind) -> Result<&'a PersonKey, BadProof> {

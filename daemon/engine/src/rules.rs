@@ -2,6 +2,7 @@
 
 use crate::closed::Closings;
 use crate::proof::Counters;
+use crate::vote_object::Looks;
 use nightshift_model::history::Quarantine;
 use nightshift_model::registry::matches;
 use nightshift_model::{
@@ -99,6 +100,8 @@ pub struct Standing {
     pub quarantine: Vec<Quarantine>,
     /// Counters that passkeys have shown in votes.
     pub counters: Arc<Counters>,
+    /// What the API server said about votes as objects. Whoever decides looks itself, right before.
+    pub looks: Looks,
     /// Silences in force: they keep messages back and decide nothing.
     pub silences: Vec<Silence>,
     /// Active silences of Alertmanager, as it said last.

@@ -3,9 +3,9 @@
 
 use crate::drive::World;
 use crate::wire::Wire;
-use crate::{evidence, execute, verify};
+use crate::{evidence, execute, verify, vote_object};
 use nightshift_model::effect::Raw;
-use nightshift_model::{Answer, Ask, Read, Sent, Timestamp, Write};
+use nightshift_model::{Answer, Ask, Proposal, Read, Sent, Timestamp, Write};
 
 /// A world over one role's wire.
 pub struct Shell<W>(pub W);
@@ -33,6 +33,11 @@ impl<W: Wire> World for Shell<W> {
 
     async fn send(&self, write: &Write) -> Sent {
         execute::send(&self.0, write).await
+    }
+
+    async fn look(&self, proposal: &Proposal) -> vote_object::Look {
+        let namespace = &proposal.plan().action.target().namespace;
+        vote_object::look(&self.0, namespace, proposal.id()).await
     }
 
     fn now(&self) -> Timestamp {

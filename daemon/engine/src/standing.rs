@@ -3,6 +3,7 @@
 use crate::closed::Closings;
 use crate::inventory::Inventory;
 use crate::rules::{Denial, Execution, KillSwitch, Standing};
+use crate::vote_object::Looks;
 use nightshift_model::history::{Quarantine, Row};
 use nightshift_model::{
     Actor, Digest, Foreign, HistoryEvent, Ignored, Incident, IncidentEvent, ObjectRef, Phase, Seconds,
@@ -174,6 +175,7 @@ pub fn standing(
         denials,
         quarantine: system.quarantine.clone(),
         counters: Arc::default(),
+        looks: Looks::default(),
         silences: system.silences.iter().filter(|silence| silence.until > now).cloned().collect(),
         foreign: system.foreign.iter().filter(|silence| silence.until > now).cloned().collect(),
         unread: system.unread.clone(),

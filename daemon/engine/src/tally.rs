@@ -2,6 +2,7 @@
 
 use crate::proof;
 use crate::rules::{KillSwitch, Rules};
+use crate::vote_object::unrecorded;
 use nightshift_model::history::Actor;
 use nightshift_model::registry::{Approval, Person, PersonKind, Power};
 use nightshift_model::vote::{Strength, VoteRefusal};
@@ -33,7 +34,7 @@ pub enum Tally {
 
 /// Counts the votes on a proposal from their proofs, each verified here and now. A vote that is not eligible, not about
 /// these bytes or not proven counts for nothing; of the others one counts for each person, and of the approvals that one
-/// bridge carried one at all.
+/// bridge carried one at all. A *no* that stands in the cluster as an object counts also before it is recorded.
 pub fn tally(proposal: &Proposal, votes: &[Vote], rules: &Rules) -> Tally {
     count(proposal, votes, &context(proposal, rules))
 }
@@ -42,8 +43,10 @@ pub fn tally(proposal: &Proposal, votes: &[Vote], rules: &Rules) -> Tally {
 pub fn count(proposal: &Proposal, votes: &[Vote], context: &proof::Context) -> Tally {
     let plan = proposal.plan();
     let (registry, rule) = (context.registry, rule(context.registry, plan.risk));
+    let more = unrecorded(proposal, votes, context);
     let mut proven: Vec<(&Vote, Strength)> = votes
         .iter()
+        .chain(&more)
         .filter(|v| v.proposal == *proposal.id() && v.digest == proposal.digest())
         .filter(|v| registry.person(&v.person).is_some_and(|p| eligibility(proposal, p, registry).is_ok()))
         .filter(|v| v.proof.bridge().is_none_or(|name| carries(proposal, registry.bridge(name), registry)))
@@ -127,6 +130,7 @@ pub fn context<'a>(proposal: &Proposal, rules: &'a Rules) -> proof::Context<'a> 
         cluster_uid: &rules.cluster.uid,
         sealed_at: proposal.sealed_at,
         counters: &rules.standing.counters,
+        look: rules.standing.looks.of(proposal.id()),
     }
 }
 
@@ -240,15 +244,7 @@ pub fn admit_carried(
         return Err(VoteRefusal::NoRole);
     }
     let last = |person: &PersonId| votes.iter().filter(|v| v.person == *person).max_by_key(|v| v.no);
-    let own = last(&ballot.person.name);
-    let no = match (admitted, ballot.decision, own) {
-        (Err(VoteRefusal::AlreadyVoted), VoteDecision::Deny, Some(own))
-            if own.decision == VoteDecision::Approve =>
-        {
-            own.no + 1
-        }
-        (admitted, _, _) => admitted?,
-    };
+    let no = or_stops(admitted, votes, ballot)?;
     let standing = votes.iter().filter(|v| v.proof.bridge() == Some(&bridge.name));
     let counted = standing
         .filter(|v| v.decision == VoteDecision::Approve)
@@ -257,6 +253,33 @@ pub fn admit_carried(
         return Err(VoteRefusal::BridgeCounted);
     }
     Ok(no)
+}
+
+/// The same for a vote that is an object of the cluster: its no, too, is taken where the person said yes before.
+///
+/// # Errors
+/// The refusal, recorded for the person.
+pub fn admit_object(
+    proposal: &Proposal,
+    votes: &[Vote],
+    ballot: &Ballot,
+    rules: &Rules,
+    now: Timestamp,
+) -> Result<u32, VoteRefusal> {
+    or_stops(admit(proposal, votes, ballot, rules, now), votes, ballot)
+}
+
+/// A no takes the place of the person's own yes, where nobody can be asked to take that back first.
+fn or_stops(admitted: Result<u32, VoteRefusal>, votes: &[Vote], ballot: &Ballot) -> Result<u32, VoteRefusal> {
+    let own = votes.iter().filter(|v| v.person == ballot.person.name).max_by_key(|v| v.no);
+    match (admitted, ballot.decision, own) {
+        (Err(VoteRefusal::AlreadyVoted), VoteDecision::Deny, Some(own))
+            if own.decision == VoteDecision::Approve =>
+        {
+            Ok(own.no + 1)
+        }
+        (admitted, _, _) => admitted,
+    }
 }
 
 /// The weakest proof that counts for approving at a risk.

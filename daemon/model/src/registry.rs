@@ -70,6 +70,9 @@ pub struct Person {
     /// The member id in Slack, `U…` or `W…`: who presses a button there is looked up by it and by nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slack: Option<String>,
+    /// The user name by which the API server knows the person: who creates a `Vote` object as this user votes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<String>,
     /// Public keys with which the person proves votes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<PersonKey>,
@@ -285,6 +288,16 @@ impl Registry {
     /// Who somebody in Slack is here. Ids are unique in a registry that was read from a file.
     pub fn in_slack(&self, user: &str) -> Option<&Person> {
         self.persons.iter().find(|p| p.slack.as_deref() == Some(user))
+    }
+
+    /// Who a user of the cluster is here. Names are unique in a registry that was read from a file.
+    pub fn in_kubernetes(&self, user: &str) -> Option<&Person> {
+        self.persons.iter().find(|p| p.kubernetes.as_deref() == Some(user))
+    }
+
+    /// Whether anybody may vote by an object of the cluster.
+    pub fn takes_objects(&self) -> bool {
+        self.persons.iter().any(|p| p.kubernetes.is_some())
     }
 
     /// Whose key it is, by the key's id. Ids are unique in a registry that was read from a file.

@@ -6,7 +6,7 @@ use super::failure::causes;
 use super::key::Key;
 use crate::api::incident::IncidentDetail;
 use crate::api::problem::Problem;
-use crate::api::proposal::VoteList;
+use crate::api::proposal::{ProposalPage, VoteList};
 use crate::api::status::Status;
 use crate::api::vote::{SignedVote, VoteTaken};
 use crate::api::wish::{SignedWish, WishTaken};
@@ -82,6 +82,11 @@ impl Gate {
         let bytes = self.get(&["proposals", id.as_str(), "votes"], key, now).await?;
         let list: VoteList = read(&bytes, "the gate's list of votes")?;
         Ok(list.items)
+    }
+
+    /// The newest proposals.
+    pub(super) async fn proposals(&self, key: &Key, now: Timestamp) -> Result<ProposalPage, Failure> {
+        read(&self.get(&["proposals"], key, now).await?, "the gate's list of proposals")
     }
 
     /// Which cluster it is, and how it is.

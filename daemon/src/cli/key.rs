@@ -63,6 +63,22 @@ impl Key {
         Ok(Self { person: person.clone(), id, pair })
     }
 
+    /// A key for one call. It is written nowhere.
+    pub(super) fn fleeting() -> Result<Self, Failure> {
+        let pair = Ed25519KeyPair::generate().map_err(|_| Failure::io("this system cannot make a key"))?;
+        Ok(Self { person: PersonId::from(""), id: id(&pair), pair })
+    }
+
+    /// The same key under another id.
+    pub(super) fn named(self, id: String) -> Self {
+        Self { id, ..self }
+    }
+
+    /// The public part.
+    pub(super) fn public(&self) -> &[u8] {
+        self.pair.public_key().as_ref()
+    }
+
     /// Reads a key file that nobody else can read.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let told = |what: String| {

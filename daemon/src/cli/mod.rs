@@ -15,6 +15,7 @@ mod gate;
 mod history;
 mod incidents;
 mod key;
+mod kubectl;
 mod output;
 mod person;
 mod playbooks;
@@ -35,6 +36,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use nightshift_model::VoteDecision;
 use output::Screen;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// What every `--help` ends with.
@@ -99,10 +101,27 @@ type Answer = Result<(String, Exit), Failure>;
 /// Threads that run tasks. Not one a core of the node: each keeps memory of its own, and the work is waiting.
 const WORKERS: usize = 2;
 
+/// Under which of its two names the program was called, and with what.
+enum Asked {
+    Command(Command),
+    Plugin(kubectl::Plugin),
+}
+
+/// kubectl starts `kubectl-nightshift`, wherever that file or link lies.
+fn is_plugin() -> bool {
+    let name = std::env::args_os().next().map(PathBuf::from);
+    name.and_then(|path| path.file_stem().map(|stem| stem == "kubectl-nightshift")).unwrap_or(false)
+}
+
 /// Reads the arguments, does what they say, and tells how it went.
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let parsed = if is_plugin() {
+        kubectl::Plugin::try_parse().map(Asked::Plugin)
+    } else {
+        Cli::try_parse().map(|cli| Asked::Command(cli.command))
+    };
+    let asked = match parsed {
+        Ok(asked) => asked,
         Err(told) => {
             let _ = told.print();
             let code = if told.use_stderr() { Exit::Usage } else { Exit::Done };
@@ -117,7 +136,12 @@ pub fn run() -> ExitCode {
         .build()
         .map_err(|error| Failure::io(format!("the program cannot start: {error}")))
         .and_then(|runtime| {
-            let answer = runtime.block_on(carry_out(cli.command, &screen, clock));
+            let answer = runtime.block_on(async {
+                match asked {
+                    Asked::Command(command) => carry_out(command, &screen, clock).await,
+                    Asked::Plugin(plugin) => kubectl::run(plugin, &screen, clock).await,
+                }
+            });
             runtime.shutdown_background();
             answer
         });

@@ -1,7 +1,7 @@
 //! `nightshift approve`, `deny`, `withdraw`: a vote that the person's own key signs. What is shown comes from the sealed
 //! bytes that this program fetched and hashed itself, so a gate that lies can hide a proposal, but not change one.
 
-mod show;
+pub(super) mod show;
 
 use super::gate::Gate;
 use super::key::{Key, default_path};
@@ -109,7 +109,7 @@ fn posted(vote: &Vote) -> SignedVote {
 }
 
 /// Shows the change and asks for the four characters beside it.
-fn ask(page: &str, proposal: &Proposal, decision: VoteDecision) -> Result<(), Failure> {
+pub(super) fn ask(page: &str, proposal: &Proposal, decision: VoteDecision) -> Result<(), Failure> {
     let code = code(proposal.digest());
     let mut to = std::io::stderr().lock();
     let shown = write!(

@@ -9,6 +9,7 @@ pub mod date;
 pub mod events;
 mod exchange;
 pub mod identity;
+pub mod person;
 pub mod review;
 pub mod stream;
 #[cfg(test)]

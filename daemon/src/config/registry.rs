@@ -3,6 +3,7 @@
 use super::read::{Document, Problem};
 use nightshift_engine::proof::bridge::{self, MOST};
 use nightshift_engine::proof::{PublicKey, unbase64};
+use nightshift_engine::vote_object;
 use nightshift_model::registry::Person;
 use nightshift_model::{KeyKind, PasskeySite, PersonKey, Registry};
 use std::collections::BTreeSet;
@@ -44,7 +45,7 @@ pub(super) fn read(file: &Document, problems: &mut Vec<Problem>) -> Registry {
 }
 
 fn check(registry: &Registry, file: &Document, problems: &mut Vec<Problem>) {
-    let (mut seen, mut users) = (BTreeSet::new(), BTreeSet::new());
+    let (mut seen, mut users, mut known) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for person in &registry.persons {
         if person.name.as_str().is_empty() || !seen.insert(&person.name) {
             let what = format!("`{}` must be a name of its own: it is written into every vote", person.name);
@@ -57,6 +58,14 @@ fn check(registry: &Registry, file: &Document, problems: &mut Vec<Problem>) {
                 problems.push(file.problem("persons", what));
             } else if !users.insert(user) {
                 let what = format!("{} and somebody else are both `{user}` in Slack", person.name);
+                problems.push(file.problem("persons", what));
+            }
+        }
+        if let Some(user) = &person.kubernetes {
+            if let Err(why) = vote_object::is_user(user) {
+                problems.push(file.problem("persons", format!("`{user}` of {} {why}", person.name)));
+            } else if !known.insert(user) {
+                let what = format!("{} and somebody else are both `{user}` in the cluster", person.name);
                 problems.push(file.problem("persons", what));
             }
         }

@@ -197,6 +197,28 @@ fn a_member_of_slack_is_one_person() {
 }
 
 #[test]
+fn a_user_of_the_cluster_is_one_person_and_no_service_account() {
+    let told = |persons: &str| {
+        let mut told = Vec::new();
+        let text = format!("persons: [{persons}]\n");
+        registry::read(&read::Document::new(Path::new("registry.yaml"), &text), &mut told);
+        told.iter().map(ToString::to_string).collect::<String>()
+    };
+    let two =
+        "{ name: ann, kubernetes: ann@example.com }, { name: ben, kubernetes: \"oidc:ben\" }, { name: eve }";
+    assert_eq!(told(two), "");
+    for (persons, says) in [
+        ("{ name: ann, kubernetes: a }, { name: ben, kubernetes: a }", "are both `a` in the cluster"),
+        ("{ name: ann, kubernetes: \"\" }", "is no user name"),
+        ("{ name: ann, kubernetes: \"a b\" }", "is no user name"),
+        ("{ name: ann, kubernetes: \"system:serviceaccount:shop:robot\" }", "no person's"),
+        ("{ name: ann, kubernetes: \"system:admin\" }", "no person's"),
+    ] {
+        assert!(told(persons).contains(says), "{persons}: {}", told(persons));
+    }
+}
+
+#[test]
 fn bridges_are_named_pinned_and_few() {
     let key = |letter: char| format!("whpk_{}=", letter.to_string().repeat(43).replace("ss", "sA"));
     let (a, b) = (key('A'), key('E'));

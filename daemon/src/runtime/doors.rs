@@ -11,10 +11,11 @@ use crate::http::gate::{Digests, Gate, LiveOf, Parts, Site};
 use crate::http::health::{self, Health};
 use crate::http::listen;
 use crate::http::metrics::GateMetrics;
-use crate::http::rest::{self, Rest, Tell};
+use crate::http::rest::{self, Rest, Tell, VisitOf};
 use crate::http::stream::Streams;
 use crate::http::tls::{Certificate, TlsError};
 use crate::stages::query::Reads;
+use crate::stages::vote::object::Objects;
 use crate::stages::vote::people::People;
 use crate::stages::vote::{Votes, Wake};
 use crate::store::{Filter, HistoryStore as _, SqliteStore};
@@ -98,7 +99,14 @@ pub async fn open(
         tell,
         status: status::of(running),
         streams: streams.clone(),
+        visit: running.outside.clone().filter(|_| running.rules.fixed.registry.takes_objects()).map(visit),
     });
+    if running.rules.fixed.registry.takes_objects()
+        && let Some(outside) = running.outside.clone()
+    {
+        let objects = Objects::new(votes.clone(), running.looks.clone());
+        tasks.spawn(super::objects::run(objects, outside, stop.clone()));
+    }
     let gate = Gate::new(Parts {
         votes: votes.clone(),
         reads,
@@ -135,6 +143,17 @@ fn live(outside: Outside) -> LiveOf {
     Arc::new(move |plan: Box<Plan>| {
         let world = RoleWorld::new(outside.clone());
         Box::pin(async move { world.since(&plan).await })
+    })
+}
+
+/// Reads visits with the responder's identity.
+fn visit(outside: Outside) -> VisitOf {
+    Arc::new(move |namespace: String, name: String| {
+        let world = RoleWorld::new(outside.clone());
+        Box::pin(async move {
+            let found = world.visit(&namespace, &name).await;
+            found.inspect_err(|why| tracing::info!(namespace, name, why, "a visit is not taken")).ok()
+        })
     })
 }
 

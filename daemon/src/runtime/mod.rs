@@ -14,6 +14,7 @@ pub mod heartbeat;
 pub mod incidents;
 pub mod marks;
 mod noted;
+mod objects;
 pub mod offline;
 pub mod rules;
 pub mod run;
@@ -51,6 +52,7 @@ use nightshift_engine::closed::Closings;
 use nightshift_engine::drive::StoreError;
 use nightshift_engine::excess::Credential;
 use nightshift_engine::rules::Mode;
+use nightshift_engine::vote_object::Looks;
 use nightshift_model::effect::Me;
 use nightshift_model::{
     Actor, ClosedBy, Cluster, Epoch, Gap, Ignore, IncidentId, Noise, Reason, Registry, Role, SystemEvent,
@@ -198,6 +200,8 @@ pub struct Running {
     pub integrity: tokio::sync::watch::Receiver<Integrity>,
     /// What else closes it, and where.
     pub closings: tokio::sync::watch::Receiver<Closings>,
+    /// Where votes in the cluster are told to those who show and judge them.
+    looks: tokio::sync::watch::Sender<Looks>,
     outside: Option<Outside>,
     keeper: Option<Arc<Keeper>>,
     store: SqliteStore,
@@ -243,6 +247,7 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
             told.send_modify(|closings| closings.set(ClosedBy::Lock, SelfTest::untried()));
         }
     }
+    let (looks, looked) = tokio::sync::watch::channel(Looks::default());
     let rules = RuleBook {
         integrity: integrity.clone(),
         own: hands.is_some().then(|| closings.clone()),
@@ -260,6 +265,7 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         clock,
         nodes_not_ready: Arc::clone(&seen.nodes_not_ready),
         counters: Arc::default(),
+        looks: looked,
     };
 
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -293,9 +299,9 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     let (gap, unanswered) = tokio::sync::watch::channel(None);
     let (board, mut coverage) = tokio::sync::watch::channel(Vec::new());
     drop(board);
-    let mut looks = None;
+    let mut reads = None;
     if setup.parts.responder {
-        looks = Some(outside(reader.clone(), None));
+        reads = Some(outside(reader.clone(), None));
         let me = take_role(&store, clock, Role::Responder, Epoch(0)).await?;
         noted::policy(&store, clock, &me, &rules).await?;
         noted::ignored(&store, clock, &me, &setup.ignore).await?;
@@ -416,7 +422,8 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         tasks,
         integrity,
         closings,
-        outside: looks,
+        looks,
+        outside: reads,
         keeper,
         store,
         clock,

@@ -3,6 +3,7 @@
 
 mod anchor;
 pub mod digest;
+pub mod kubectl;
 pub mod lock;
 pub mod probe;
 pub mod rights;
@@ -24,6 +25,7 @@ pub use anchor::{Anchor, anchored, anchored_jsonl};
 
 pub use super::run::access;
 pub use super::tell::ChannelError;
+pub use crate::cluster::Access;
 pub use crate::notify::Handed;
 
 use super::checkpoint::Integrity;
@@ -39,6 +41,7 @@ use crate::stages::vote::Votes;
 use crate::stages::vote::people::{People, secret};
 use crate::store::doors::hashed;
 use nightshift_engine::Mode;
+use nightshift_engine::vote_object::Looks;
 use nightshift_model::{
     Actor, Cluster, Digest, Foreign, HistoryEvent, IncidentId, PersonId, Seconds, SystemEvent, Timestamp,
     Wish,
@@ -168,6 +171,7 @@ pub fn rules(config: &Config, playbooks: Catalog, store: SqliteStore, clock: Clo
         integrity: tokio::sync::watch::channel(Integrity::Open).1,
         own: None,
         counters: Arc::default(),
+        looks: tokio::sync::watch::channel(Looks::default()).1,
     }
 }
 

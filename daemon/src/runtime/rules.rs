@@ -8,6 +8,7 @@ use nightshift_engine::drive::StoreError;
 use nightshift_engine::proof::Counters;
 use nightshift_engine::rules::{KillSwitch, Mode, Rules, Standing};
 use nightshift_engine::standing::{System, standing};
+use nightshift_engine::vote_object::Looks;
 use nightshift_model::history::Row;
 use nightshift_model::{Cluster, Noise, Registry, Seconds, Stream};
 use nightshift_playbooks::Catalog;
@@ -32,6 +33,8 @@ pub struct RuleBook {
     pub own: Option<tokio::sync::watch::Receiver<Closings>>,
     /// Counters of passkeys, as far as the history was read.
     pub counters: Arc<tokio::sync::Mutex<Counted>>,
+    /// Votes in the cluster, as they were seen last.
+    pub looks: tokio::sync::watch::Receiver<Looks>,
 }
 
 /// The counters that votes have shown, folded up to a row: the history is read once, then only what was added.
@@ -113,7 +116,8 @@ impl RuleBook {
         }
         let nodes = self.nodes_not_ready.load(Ordering::Relaxed);
         let counters = self.counters().await?;
-        Ok(Standing { counters, ..standing(&system, &rows, &incidents, nodes, now) })
+        let looks = self.looks.borrow().clone();
+        Ok(Standing { counters, looks, ..standing(&system, &rows, &incidents, nodes, now) })
     }
 
     async fn counters(&self) -> Result<Arc<Counters>, StoreError> {

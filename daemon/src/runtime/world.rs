@@ -9,11 +9,14 @@ use crate::telemetry::Metrics;
 use nightshift_engine::actions;
 use nightshift_engine::evidence::{BUDGET, Budget};
 use nightshift_engine::since::{self, Look};
+use nightshift_engine::vote_object::visit::Visit;
 use nightshift_engine::wire::{HttpWrite, Wire};
-use nightshift_engine::{Shell, World};
+use nightshift_engine::{Shell, World, vote_object};
 use nightshift_model::effect::{RawPart, Read};
 use nightshift_model::evidence::OtherIncident;
-use nightshift_model::{Answer, Ask, NotChecked, ObjectRef, Plan, Role, Seconds, Sent, Timestamp, Write};
+use nightshift_model::{
+    Answer, Ask, NotChecked, ObjectRef, Plan, Proposal, Role, Seconds, Sent, Timestamp, Write,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -77,6 +80,14 @@ impl RoleWorld {
     pub async fn since(&self, plan: &Plan) -> Look {
         since::look(&self.shell.0, plan).await
     }
+
+    /// Who opened a visit. Reads only.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub async fn visit(&self, namespace: &str, name: &str) -> Result<Visit, String> {
+        vote_object::visit::visit(&self.shell.0, namespace, name, self.shell.now()).await
+    }
 }
 
 impl World for RoleWorld {
@@ -95,6 +106,10 @@ impl World for RoleWorld {
             self.shell.0.announce(write).await;
         }
         sent
+    }
+
+    async fn look(&self, proposal: &Proposal) -> vote_object::Look {
+        self.shell.look(proposal).await
     }
 
     fn now(&self) -> Timestamp {

@@ -6,6 +6,7 @@ pub mod chat;
 pub mod end;
 mod have;
 mod lock;
+pub mod object;
 pub mod people;
 mod silence;
 pub mod silences;
@@ -22,7 +23,8 @@ use nightshift_engine::proof::{self, BadProof, Shown};
 use nightshift_engine::redact::redactor;
 use nightshift_engine::rules::{KillSwitch, Rules};
 use nightshift_engine::standing::System;
-use nightshift_engine::tally::{Ballot, admit, admit_carried, context};
+use nightshift_engine::tally::{Ballot, admit, admit_carried, admit_object, context};
+use nightshift_engine::vote_object::VoteObject;
 use nightshift_engine::{advance, text};
 use nightshift_model::incident::Reopening;
 use nightshift_model::registry::{Person, PersonKind, Power};
@@ -84,6 +86,8 @@ pub enum By {
     Chat(String),
     /// A bridge's signed message.
     Bridge(bridge::Carried),
+    /// An object of the cluster.
+    Object(VoteObject),
 }
 
 /// A signed statement's own fields, and the signature over all of them.
@@ -232,6 +236,7 @@ impl Votes {
         let (strength, interactive) = match &posted.by {
             By::Session(_) | By::Chat(_) | By::Bridge(_) => (Strength::Attested, true),
             By::Signature(signature) => (signature.proof.strength(), signature.interactive),
+            By::Object(object) => (Strength::Signed, object.interactive),
         };
         let ballot =
             Ballot { person, decision: posted.decision, digest: posted.digest, strength, interactive };
@@ -246,6 +251,7 @@ impl Votes {
                 let bridge = rules.registry.bridge(&carried.bridge).ok_or(VoteRefusal::NoRole)?;
                 admit_carried(bridge, proposal, votes(incident), &ballot, rules, now)
             }
+            By::Object(_) => admit_object(proposal, votes(incident), &ballot, rules, now),
         };
         match admitted {
             // What a proof or the kill switch says stands behind the code in the order of checks.
@@ -274,6 +280,22 @@ impl Votes {
                     Ok(_) => Ok(vote),
                     Err(bad) => {
                         tracing::warn!(bridge = %carried.bridge, person = %name, proposal = %posted.proposal, %bad, "a bridge's vote does not hold");
+                        Err(VoteRefusal::BadProof)
+                    }
+                }
+            }
+            By::Object(object) => {
+                // Whoever made it did not ask for the next number: it must only be higher.
+                if object.no < no {
+                    return Err(VoteRefusal::NotNext);
+                }
+                let VoteObject { no, at, interactive, .. } = *object;
+                let vote = posted.vote(name, &Signature { no, at, interactive, proof: object.proof() });
+                match proof::verify(&vote, &context(proposal, rules)) {
+                    Ok(Strength::Signed) => Ok(vote),
+                    Ok(Strength::Attested) => Err(VoteRefusal::BadProof),
+                    Err(bad) => {
+                        tracing::warn!(person = %name, proposal = %posted.proposal, %bad, "a Vote does not hold");
                         Err(VoteRefusal::BadProof)
                     }
                 }

@@ -508,7 +508,11 @@ impl From<PodWire> for PodFacts {
 /// Its words only where no container has better ones: which readiness gate nobody opens.
 fn ready(conditions: &[ConditionWire]) -> Condition {
     let brief = Condition::find(conditions, "Ready");
-    if &*brief.reason == "ReadinessGatesNotReady" { Condition::with_message(conditions, "Ready") } else { brief }
+    if &*brief.reason == "ReadinessGatesNotReady" {
+        Condition::with_message(conditions, "Ready")
+    } else {
+        brief
+    }
 }
 
 /// Spec and status by name; a container without a status yet is kept, a status without a spec too.

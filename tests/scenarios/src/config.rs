@@ -30,6 +30,7 @@ impl Setting {
             roles: vec![role.to_owned()],
             since: None,
             slack: None,
+            kubernetes: None,
             keys: Vec::new(),
         };
         let role =

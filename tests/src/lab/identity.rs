@@ -74,7 +74,7 @@ async fn account(admin: &Cluster, name: &str) -> anyhow::Result<Cluster> {
 }
 
 /// As a person applies a file; tests side by side do not disturb each other.
-pub(super) async fn apply(yaml: &str) -> anyhow::Result<()> {
+pub async fn apply(yaml: &str) -> anyhow::Result<()> {
     let mut kubectl = Command::new("kubectl")
         .args(["apply", "--server-side", "--force-conflicts", "-f", "-"])
         .stdin(Stdio::piped())

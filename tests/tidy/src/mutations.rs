@@ -13,6 +13,7 @@ pub const WRITERS: &[&str] = &[
     "daemon/src/cluster/events.rs",     // a Kubernetes Event per action
     "daemon/src/cluster/review.rs",     // SubjectAccessReview, TokenReview
     "daemon/src/cluster/webhook_ca.rs", // the countersign's CA bundle
+    "daemon/src/cluster/person.rs",     // a person's own Vote and Visit, with the person's kubeconfig
     "daemon/src/demo/cluster.rs",       // `demo --kubeconfig`: its own namespace
 ];
 

@@ -271,3 +271,38 @@ fn a_wish_ends_by_an_answer_and_not_by_a_symptom() {
     let plain = Incident { wish: None, ..asked(waiting, Some(finding("h"))) };
     assert_eq!(closes(&plain), Some(Closure::Healed));
 }
+
+#[test]
+fn votes_that_cannot_be_counted_now_are_waited_for_and_none_is_taken_back() {
+    let mut rules = strict(&File::new("a", 1));
+    let mut registry = (*rules.registry).clone();
+    registry.persons[0].kubernetes = Some("alice@example.com".to_owned());
+    rules.registry = Arc::new(registry);
+    let p = proposal(Risk::Medium, nightshift());
+    let cast = vote(Proof::Kubernetes { uid: "u".to_owned(), resource_version: "1".to_owned() });
+    let mark = Mark::first(p.plan().op.clone(), Epoch(1));
+    for (name, state) in states() {
+        let i = incident(vec![cast.clone()], &mark, state.clone());
+        for me in [1, 2] {
+            let dark = next(&i, &rules, Epoch(me), at(30));
+            assert!(!touches(&dark), "{name}, epoch {me}: {dark:?}");
+            if name == "claimed" {
+                let told = format!("{dark:?}");
+                assert!(told.contains("votes as Kubernetes objects do not count"), "{told}");
+            }
+            if name == "sending" {
+                assert_eq!(dark, Next::At(at(35)), "what became of it is found out later");
+            }
+        }
+    }
+    let claimed = incident(vec![cast], &mark, OperationState::Sending);
+    let Phase::Executing { proposal, votes, grant, .. } = claimed.phase.clone() else { unreachable!() };
+    let granted = Incident { phase: Phase::Granted { proposal, votes, grant, baseline: None }, ..claimed };
+    assert_eq!(next(&granted, &rules, Epoch(1), at(30)), Next::At(at(35)));
+    let over = next(&granted, &rules, Epoch(1), at(620));
+    assert!(matches!(&over, Next::Record(_, e) if matches!(e.as_slice(), [IncidentEvent::Escalated { .. }])));
+    rules.standing.looks =
+        crate::vote_object::Looks::default().with(p.id().clone(), crate::vote_object::Look::Read(Vec::new()));
+    let gone = next(&granted, &rules, Epoch(1), at(30));
+    assert!(matches!(&gone, Next::Record(_, e) if matches!(e.as_slice(), [IncidentEvent::Withdrawn { .. }])));
+}

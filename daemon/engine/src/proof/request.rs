@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use nightshift_model::registry::Person;
 use nightshift_model::vote::STATEMENT_LASTS;
-use nightshift_model::{KeyKind, Registry, Timestamp};
+use nightshift_model::{KeyKind, PersonKey, Registry, Timestamp};
 
 /// Longer than any of ours.
 const LONGEST: usize = 512;
@@ -67,6 +67,17 @@ pub struct Signed<'a> {
 
 /// Whose key file signed a request within the last five minutes; `None` for everything else.
 pub fn signer<'a>(signed: &Signed, registry: &'a Registry, now: Timestamp) -> Option<&'a Person> {
+    let (person, key) = registry.key(&named(signed)?)?;
+    fits(signed, key, now)?.then_some(person)
+}
+
+/// The id of the key that a request names.
+pub fn named(signed: &Signed) -> Option<String> {
+    Parameters::read(signed.input).map(|parameters| parameters.key)
+}
+
+/// Whether a key signed a request within the last five minutes; `None` for what is no signature.
+pub fn fits(signed: &Signed, key: &PersonKey, now: Timestamp) -> Option<bool> {
     let parameters = Parameters::read(signed.input)?;
     let created = Timestamp::from_second(parameters.created);
     if now.since(created).max(created.since(now)) > STATEMENT_LASTS || signed.signature.len() > LONGEST {
@@ -74,12 +85,10 @@ pub fn signer<'a>(signed: &Signed, registry: &'a Registry, now: Timestamp) -> Op
     }
     let signature = signed.signature.strip_prefix("nightshift=:")?.strip_suffix(':')?;
     let signature = STANDARD.decode(signature).ok()?;
-    let (person, key) = registry.key(&parameters.key)?;
     if key.kind != KeyKind::Ed25519 || key.revoked.is_some() {
         return None;
     }
-    let fits = PublicKey::of(key).ok()?.signed(&parameters.base(signed.method, signed.path), &signature);
-    fits.then_some(person)
+    Some(PublicKey::of(key).ok()?.signed(&parameters.base(signed.method, signed.path), &signature))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::make::{File, Passkey, site};
 use super::*;
 use crate::samples::{at, nightshift, proposal, registry};
+use crate::vote_object::Look;
 use nightshift_model::{Digest, PersonId, Risk, VoteDecision};
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -135,7 +136,16 @@ fn unsigned(person: &str) -> Vote {
 
 fn judge(vote: &Vote, registry: &Registry) -> Result<Strength, BadProof> {
     let counters = Counters::default();
-    verify(vote, &Context { registry, cluster_uid: CLUSTER, sealed_at: at(10), counters: &counters })
+    verify(
+        vote,
+        &Context {
+            registry,
+            cluster_uid: CLUSTER,
+            sealed_at: at(10),
+            counters: &counters,
+            look: &Look::NotAsked,
+        },
+    )
 }
 
 #[test]
@@ -163,8 +173,13 @@ fn a_signature_proves_one_vote_and_no_other() {
             assert!(expected.contains(&bad), "{what}: {bad}");
         }
         let counters = Counters::default();
-        let elsewhere =
-            Context { registry: &registry, cluster_uid: "other", sealed_at: at(10), counters: &counters };
+        let elsewhere = Context {
+            registry: &registry,
+            cluster_uid: "other",
+            sealed_at: at(10),
+            counters: &counters,
+            look: &Look::NotAsked,
+        };
         assert!(verify(&vote, &elsewhere).is_err(), "another cluster");
     }
     assert_eq!(judge(&unsigned("alice"), &registry), Ok(Strength::Attested), "our word is worth that");
@@ -193,7 +208,8 @@ fn a_key_that_is_late_taken_back_or_of_another_kind_proves_nothing() {
     File::new("m", 5).sign(&mut vote, CLUSTER);
     assert_eq!(judge(&vote, &good), Err(BadProof::UnknownKey), "nobody of the registry");
     vote.proof = Proof::Kubernetes { uid: "u".to_owned(), resource_version: "1".to_owned() };
-    assert_eq!(judge(&vote, &good), Err(BadProof::NotCheckedHere));
+    assert_eq!(identify(&vote, &good, CLUSTER), Err(BadProof::NotCheckedHere), "nobody is known by it");
+    assert_eq!(judge(&vote, &good), Err(BadProof::UnknownUser));
 }
 
 #[test]
@@ -245,8 +261,13 @@ fn a_counter_that_goes_back_is_refused_whoever_recounts() {
         let mut vote = Vote { no, ..unsigned("alice") };
         passkey.count = count;
         passkey.sign(&mut vote, CLUSTER);
-        let context =
-            Context { registry: &registry, cluster_uid: CLUSTER, sealed_at: at(10), counters: &counters };
+        let context = Context {
+            registry: &registry,
+            cluster_uid: CLUSTER,
+            sealed_at: at(10),
+            counters: &counters,
+            look: &Look::NotAsked,
+        };
         let verdict = verify(&vote, &context);
         let event = nightshift_model::HistoryEvent::Incident(nightshift_model::IncidentEvent::Voted {
             vote: vote.clone(),

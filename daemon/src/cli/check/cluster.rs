@@ -90,8 +90,13 @@ fn clocks(there: Result<Timestamp, String>, here: Timestamp) -> Finding {
 async fn permissions(config: &Config, role: RoleArg, cluster: &Cluster) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut needed = Vec::new();
+    let votes = config.registry.takes_objects() && config.mode == Mode::Approve;
     if role != RoleArg::Executor {
         needed = rights::responder(&config.cluster.namespaces, &config.detectors);
+        if votes {
+            let (both, visits) = rights::objects(&config.cluster.namespaces);
+            needed.extend(both.into_iter().chain(visits));
+        }
         found.extend(asked("the responder", &needed, cluster).await);
     }
     let acts = config.mode == Mode::Approve && role != RoleArg::Responder;
@@ -104,7 +109,11 @@ async fn permissions(config: &Config, role: RoleArg, cluster: &Cluster) -> Vec<F
         config.actions.namespaces.iter().cloned().partition(|name| name.ends_with('*'));
     let names = if config.actions.cluster_wide { vec![String::new()] } else { names };
     let off = &config.registry.policy.disabled_actions;
-    found.extend(asked("the executor", &rights::executor(&names, off), cluster).await);
+    let mut acting = rights::executor(&names, off);
+    if votes && !names.is_empty() {
+        acting.extend(rights::objects(&names).0);
+    }
+    found.extend(asked("the executor", &acting, cluster).await);
     for pattern in patterns {
         let next = format!("name the namespaces of {pattern} one by one, to have each checked");
         found.push(Finding::not_checked(

@@ -6,7 +6,7 @@ use nightshift_engine::digest::words;
 use nightshift_model::{Action, Proposal, Sealed};
 use std::fmt::Write as _;
 
-pub(super) fn page(screen: &Screen, proposal: &Proposal) -> String {
+pub(in crate::cli) fn page(screen: &Screen, proposal: &Proposal) -> String {
     let plan = proposal.plan();
     let mut out = screen.style.title(&words::action(&plan.action));
     let _ = writeln!(out, "\n{} · cluster {} · {} risk", proposal.id(), plan.cluster.name, plan.risk);

@@ -285,7 +285,7 @@ impl Signing {
             Self::Word => "",
             Self::Passkey => "Your passkey signs the vote.",
             Self::Elsewhere => {
-                "Policy wants an approval signed with your own key: use nightshift approve at your terminal. Denying works here."
+                "Policy wants an approval signed with your own key: use nightshift approve at your terminal, or kubectl nightshift approve. Denying works here."
             }
         }
     }
@@ -572,13 +572,18 @@ fn approvers(story: &Story, desk: &Desk<'_>) -> Vec<String> {
 
 fn needed(story: &Story, desk: &Desk<'_>) -> String {
     let persons = |n: u32| if n == 1 { "1 person".to_owned() } else { format!("{n} persons") };
-    match tally(&story.proposal, &story.votes, desk.rules) {
+    let said = match tally(&story.proposal, &story.votes, desk.rules) {
         Tally::Waiting { approved, needed } if approved.is_empty() => {
             format!("{} must approve.", persons(needed))
         }
         Tally::Waiting { approved, needed } => format!("{} of {} approved.", approved.len(), persons(needed)),
         Tally::Approved(_) => "Enough persons approved.".to_owned(),
         Tally::Denied { .. } => "One denial ends it.".to_owned(),
+    };
+    let dark = desk.rules.standing.looks.of(story.proposal.id()).why_not();
+    match dark.filter(|_| desk.rules.registry.takes_objects()) {
+        Some(why) => format!("{said} Votes by kubectl do not count now, because {why}."),
+        None => said,
     }
 }
 

@@ -1,5 +1,5 @@
-//! Who asks: exactly one bearer token of the registry, a request that a person's key file signed, or the session of a
-//! signed-in person. All of them only read.
+//! Who asks: exactly one bearer token of the registry, a request that a person's key file or a visit's key signed, or the
+//! session of a signed-in person. All of them only read.
 
 use super::Rest;
 use crate::api::problem::{Problem, Refusal};
@@ -10,6 +10,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use nightshift_engine::proof::request;
+use nightshift_engine::vote_object::visit;
 use nightshift_model::registry::{Person, Token};
 use nightshift_model::{Digest, Timestamp};
 use sha2::{Digest as _, Sha256};
@@ -61,7 +62,7 @@ impl Rest {
     async fn caller(&self, parts: &Parts) -> Result<Caller, Refusal> {
         let (headers, now) = (&parts.headers, self.clock.now());
         let (key, roles, holds) = if headers.contains_key(SIGNATURE) && !headers.contains_key(AUTHORIZATION) {
-            let person = self.signer(parts, now).ok_or(Refusal::BadToken)?;
+            let person = self.signer(parts, now).await?.ok_or(Refusal::BadToken)?;
             let key = Digest(Sha256::digest(person.name.as_str()).into());
             (key, person.roles.clone(), Holds::Request)
         } else if headers.contains_key(AUTHORIZATION) {
@@ -88,7 +89,7 @@ impl Rest {
 impl Rest {
     /// Who signed a request with a key file of the registry (RFC 9421, the form of [`request`]). What stands behind a
     /// question mark is not signed, so it must not be there.
-    fn signer(&self, parts: &Parts, now: Timestamp) -> Option<&Person> {
+    async fn signer(&self, parts: &Parts, now: Timestamp) -> Result<Option<Person>, Refusal> {
         let one = |name: &str| {
             let mut lines = parts.headers.get_all(name).iter();
             match (lines.next(), lines.next()) {
@@ -96,10 +97,35 @@ impl Rest {
                 _ => None,
             }
         };
-        let (input, signature) = (one("signature-input")?, one(SIGNATURE)?);
+        let (Some(input), Some(signature)) = (one("signature-input"), one(SIGNATURE)) else {
+            return Ok(None);
+        };
         let signed =
             request::Signed { method: parts.method.as_str(), path: parts.uri.path(), input, signature };
-        if parts.uri.query().is_some() { None } else { request::signer(&signed, &self.registry, now) }
+        if parts.uri.query().is_some() {
+            return Ok(None);
+        }
+        match request::named(&signed).as_deref().and_then(visit::place) {
+            Some(place) => self.visitor(&signed, place, now).await,
+            None => Ok(request::signer(&signed, &self.registry, now).cloned()),
+        }
+    }
+
+    /// Whose visit a request names, if the visit's key signed it. The API server is asked about it, whoever asks us: so no
+    /// more often than it can bear.
+    async fn visitor(
+        &self,
+        signed: &request::Signed<'_>,
+        (namespace, name): (&str, &str),
+        now: Timestamp,
+    ) -> Result<Option<Person>, Refusal> {
+        let Some(look) = &self.visit else { return Ok(None) };
+        if self.looks.take(&(), now) == Verdict::Wait {
+            return Err(Refusal::RateLimited);
+        }
+        let Some(visit) = look(namespace.to_owned(), name.to_owned()).await else { return Ok(None) };
+        let fits = request::fits(signed, &visit.key, now) == Some(true);
+        Ok(self.registry.in_kubernetes(&visit.user).filter(|_| fits).cloned())
     }
 }
 

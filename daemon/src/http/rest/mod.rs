@@ -42,6 +42,7 @@ use futures::future::BoxFuture;
 use http::Method;
 use http::header::AUTHORIZATION;
 use nightshift_engine::drive::StoreError;
+use nightshift_engine::vote_object::visit::Visit;
 use nightshift_model::{BridgeId, Digest, PersonId, Registry, Timestamp};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -57,6 +58,8 @@ const VOTER: (u64, u64) = (20, 40);
 
 /// The largest number that every JSON reader keeps.
 const LAST: u64 = (1 << 53) - 1;
+/// Visits that are looked up at once, and a minute: each is three questions to the API server.
+const VISITS: (u64, u64) = (30, 120);
 /// Messages of one bridge at once, and a minute.
 const CARRIER: (u64, u64) = (60, 120);
 
@@ -84,6 +87,9 @@ pub type Tell = Arc<
 /// How nightshift is, as far as a reader may see it.
 pub type StatusOf = Arc<dyn Fn(Reader) -> BoxFuture<'static, Status> + Send + Sync>;
 
+/// Reads a visit, by namespace and name; `None` when it is none.
+pub type VisitOf = Arc<dyn Fn(String, String) -> BoxFuture<'static, Option<Visit>> + Send + Sync>;
+
 /// What it is built from.
 pub struct Parts {
     /// Takes signed votes.
@@ -106,6 +112,8 @@ pub struct Parts {
     pub status: StatusOf,
     /// The places for streams.
     pub streams: Streams,
+    /// Where visits are read; none where the registry names no user of the cluster.
+    pub visit: Option<VisitOf>,
 }
 
 /// The resources.
@@ -121,6 +129,8 @@ pub struct Rest {
     tell: Tell,
     status: StatusOf,
     streams: Streams,
+    visit: Option<VisitOf>,
+    looks: Buckets<()>,
     addresses: Buckets<IpAddr>,
     callers: Buckets<Digest>,
     voters: Buckets<PersonId>,
@@ -130,7 +140,8 @@ pub struct Rest {
 impl Rest {
     /// The resources of a gate.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { votes, reads, people, registry, clock, site, metrics, tell, status, streams } = parts;
+        let Parts { votes, reads, people, registry, clock, site, metrics, tell, status, streams, visit } =
+            parts;
         Arc::new(Self {
             votes,
             reads,
@@ -143,6 +154,8 @@ impl Rest {
             tell,
             status,
             streams,
+            visit,
+            looks: Buckets::new(VISITS.0, VISITS.1),
             addresses: Buckets::new(ADDRESS.0, ADDRESS.1),
             callers: Buckets::new(CALLER.0, CALLER.1),
             voters: Buckets::new(VOTER.0, VOTER.1),

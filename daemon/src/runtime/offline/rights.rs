@@ -6,7 +6,7 @@ pub use crate::cluster::review::{Right, Verdict};
 use nightshift_detectors::Params;
 pub use nightshift_engine::closed::Look;
 pub use nightshift_engine::excess::{Credential, judge, probes, questions};
-use nightshift_engine::permissions::{self, Need, RESPONDER, Reach};
+use nightshift_engine::permissions::{self, Need, RESPONDER, Reach, VISITS, VOTES};
 use nightshift_model::ActionKind;
 
 /// A right and the API server's word on it.
@@ -29,6 +29,13 @@ pub fn responder(namespaces: &[String], params: &Params) -> Vec<Wanted> {
     let needs: Vec<Need> =
         RESPONDER.iter().filter(|need| need.is_needed(|reason| params.is_off(reason))).copied().collect();
     spread(&needs, if namespaces.is_empty() { &everywhere } else { namespaces })
+}
+
+/// What both roles need beside that where people vote by objects of the cluster, and the responder alone.
+pub fn objects(namespaces: &[String]) -> (Vec<Wanted>, Vec<Wanted>) {
+    let everywhere = [String::new()];
+    let places = if namespaces.is_empty() { &everywhere } else { namespaces };
+    (spread(VOTES, places), spread(VISITS, places))
 }
 
 /// The kinds that are watched: all but those that only detectors need that are off.

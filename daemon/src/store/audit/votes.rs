@@ -2,6 +2,7 @@
 
 use nightshift_engine::proof::{self, Context, Counters};
 use nightshift_engine::tally::{Tally, count};
+use nightshift_engine::vote_object::{Look, VoteObject};
 use nightshift_model::vote::Strength;
 use nightshift_model::{
     Digest, Grant, Incident, PersonId, Phase, Proof, Proposal, ProposalId, Registry, Risk, Vote, VoteDecision,
@@ -76,7 +77,9 @@ fn enough(
     let plan = proposal.plan();
     if let Some(recount) = recount.filter(|r| r.policy == plan.policy) {
         told.recounted += 1;
-        return match count(proposal, votes, &context(proposal, &recount.registry, &Counters::default())) {
+        let look = recorded(proposal, votes, &recount.registry);
+        let counters = Counters::default();
+        return match count(proposal, votes, &context(proposal, &recount.registry, &counters, &look)) {
             Tally::Approved(_) => None,
             Tally::Waiting { approved, needed } => Some(format!(
                 "proposal {} was claimed with {} of {needed} approvals that count",
@@ -106,15 +109,43 @@ fn enough(
 /// passkeys are the executor's to judge; the order of votes in other incidents is not known here.
 fn prove(vote: &Vote, proposal: &Proposal, recount: Option<&Recount>, told: &mut VoteProofs) {
     let counters = Counters::default();
-    let verified = recount.map(|r| proof::verify(vote, &context(proposal, &r.registry, &counters)));
+    let look = Look::NotAsked;
+    let verified = recount.map(|r| proof::verify(vote, &context(proposal, &r.registry, &counters, &look)));
     match (&vote.proof, verified) {
         (Proof::Attested { .. } | Proof::Bridge { .. }, _) => told.attested += 1,
+        // The object was the executor's to see; later nobody can.
         (_, Some(Ok(Strength::Signed))) => told.proven += 1,
         (_, Some(Ok(Strength::Attested) | Err(_)) | None) => told.unproven += 1,
     }
 }
 
-fn context<'a>(proposal: &'a Proposal, registry: &'a Registry, counters: &'a Counters) -> Context<'a> {
+fn context<'a>(
+    proposal: &'a Proposal,
+    registry: &'a Registry,
+    counters: &'a Counters,
+    look: &'a Look,
+) -> Context<'a> {
     let cluster_uid = &proposal.plan().cluster.uid;
-    Context { registry, cluster_uid, sealed_at: proposal.sealed_at, counters }
+    Context { registry, cluster_uid, sealed_at: proposal.sealed_at, counters, look }
+}
+
+/// Votes as objects, as the history has them: whether they were enough can be counted again, what proves them cannot.
+fn recorded(proposal: &Proposal, votes: &[Vote], registry: &Registry) -> Look {
+    let object = |vote: &Vote| {
+        let Proof::Kubernetes { uid, resource_version } = &vote.proof else { return None };
+        Some(VoteObject {
+            uid: uid.clone(),
+            resource_version: resource_version.clone(),
+            at: vote.at,
+            user: registry.person(&vote.person)?.kubernetes.clone()?,
+            cluster_uid: proposal.plan().cluster.uid.clone(),
+            proposal: vote.proposal.clone(),
+            digest: vote.digest,
+            decision: vote.decision,
+            no: vote.no,
+            interactive: vote.interactive,
+            reason: vote.reason.clone(),
+        })
+    };
+    Look::Read(votes.iter().filter_map(object).collect())
 }

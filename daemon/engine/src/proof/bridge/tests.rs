@@ -4,6 +4,7 @@ use super::*;
 use crate::proof::make::{File, Hook};
 use crate::proof::{Context, Counters, verify};
 use crate::samples::{at, nightshift, proposal, registry};
+use crate::vote_object::Look;
 use nightshift_model::vote::Strength;
 use nightshift_model::{Proof, Risk};
 
@@ -33,7 +34,16 @@ fn vote() -> Vote {
 
 fn judge(vote: &Vote, registry: &Registry) -> Result<Strength, BadProof> {
     let counters = Counters::default();
-    verify(vote, &Context { registry, cluster_uid: "c", sealed_at: at(10), counters: &counters })
+    verify(
+        vote,
+        &Context {
+            registry,
+            cluster_uid: "c",
+            sealed_at: at(10),
+            counters: &counters,
+            look: &Look::NotAsked,
+        },
+    )
 }
 
 /// RFC 8032's first key over a message as Standard Webhooks frames it, signed by OpenSSL.
