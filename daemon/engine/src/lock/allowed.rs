@@ -115,7 +115,7 @@ mod tests {
                 "CREATE events.k8s.io/events",
             ]
         );
-        for need in executor() {
+        for need in executor(&[]) {
             for verb in need.right.verbs {
                 let named = Operation::of_verb(verb).is_some_and(|operation| {
                     let words = words(operation, need.right.group, need.right.resource, "");
