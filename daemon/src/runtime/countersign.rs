@@ -5,6 +5,7 @@ pub mod certificate;
 use super::Running;
 use super::doors::DoorError;
 use super::rules::RuleBook;
+use super::world::{Outside, RoleWorld};
 use crate::clock::Clock;
 use crate::cluster::{Reader, webhook_ca};
 use crate::config;
@@ -19,7 +20,8 @@ use nightshift_engine::lock::asked::Asked;
 use nightshift_engine::lock::countersign::{Known, Under, concerns, judge, key};
 use nightshift_engine::lock::policy::{Names, conditions};
 use nightshift_engine::lock::webhook::{Step, step};
-use nightshift_engine::{Store as _, StoreError};
+use nightshift_engine::vote_object::wanted;
+use nightshift_engine::{Rules, Store as _, StoreError, World as _};
 use nightshift_model::effect::Me;
 use nightshift_model::{Actor, Epoch, HistoryEvent, IncidentEvent, Role, Stream, SystemEvent};
 use prometheus_client::registry::Registry;
@@ -59,7 +61,7 @@ pub async fn open(
     let metrics = CountersignMetrics::default();
     metrics.register(registry);
     let refused = Arc::new(Anonymous::default());
-    let judge = judging(running.store(), running.rules.clone(), clock);
+    let judge = judging(running.store(), running.rules.clone(), clock, running.outside.clone());
     let door = Countersign::new(judge, &countersign.executor, metrics, Arc::clone(&refused)).router();
     let stop = running.stop.clone();
     running.tasks.spawn(listen::serve_kept(listener, served.acceptor()?, door, clock, stop.clone()));
@@ -83,20 +85,32 @@ pub async fn open(
 }
 
 /// Looks up what stands behind a write, and judges it. A history that cannot be read countersigns nothing.
-fn judging(store: SqliteStore, rules: RuleBook, clock: Clock) -> Judge {
+fn judging(store: SqliteStore, rules: RuleBook, clock: Clock, outside: Option<Outside>) -> Judge {
     Arc::new(move |asked: Asked| {
-        let (store, rules) = (store.clone(), rules.clone());
+        let (store, rules, outside) = (store.clone(), rules.clone(), outside.clone());
         Box::pin(async move {
             let looked = look(&store, &asked).await;
             let (incidents, epoch) = looked.map_err(|error| {
                 tracing::error!(%error, "nothing is countersigned: the history cannot be read");
                 Refusal::Unreadable
             })?;
-            let rules = rules.now().await;
+            let mut rules = rules.now().await;
+            if let Some(outside) = outside {
+                votes_now(&mut rules, &incidents, &outside).await;
+            }
             let known = Known { incidents: &incidents, rules: &rules, epoch, now: clock.now() };
             judge(&asked, &known)
         })
     })
+}
+
+/// Votes that are objects of the cluster are read anew: what was seen of them before proves nothing.
+async fn votes_now(rules: &mut Rules, incidents: &[Under], outside: &Outside) {
+    for under in incidents {
+        let Some(proposal) = wanted(&under.incident, &rules.registry) else { continue };
+        let look = RoleWorld::new(outside.clone()).look(proposal).await;
+        rules.standing.looks = std::mem::take(&mut rules.standing.looks).with(proposal.id().clone(), look);
+    }
 }
 
 /// The incidents that may stand behind a write, folded from their events, and the executor's epoch. Snapshots only point there.
