@@ -87,7 +87,7 @@ async fn an_executor_with_every_right_writes_what_was_approved_and_nothing_else(
 
     shop.release(&Version::BAD).await?;
     let proposal = night.proposal(&shop.object).await?;
-    let before = attacks(&lock, &executor, &shop, proposal.plan(), "while it waits for a vote").await?;
+    let before = attacks(&lock, &executor, &shop, proposal.plan(), false).await?;
     night.approve(&proposal).await?;
     let over = |i: &Incident| matches!(i.phase, Phase::Closed { .. } | Phase::Escalated { .. });
     let done = night.incident("the end", &shop.object, over).await?;
@@ -96,7 +96,7 @@ async fn an_executor_with_every_right_writes_what_was_approved_and_nothing_else(
     shop.is_back(&earlier).await?;
     let events = admin.get(&format!("/api/v1/namespaces/{namespace}/events")).await?.ok()?;
     ensure!(events.to_string().contains("\"RolledBack\""), "no Event tells of it");
-    let after = attacks(&lock, &executor, &shop, proposal.plan(), "after it was done").await?;
+    let after = attacks(&lock, &executor, &shop, proposal.plan(), true).await?;
     shop.is_back(&earlier).await?;
     println!("attacks with every right: {} tried, 0 passed", before + after);
     night.audit().await?;
@@ -112,7 +112,7 @@ async fn attacks(
     executor: &Cluster,
     shop: &Workload,
     plan: &Plan,
-    when: &str,
+    done_before: bool,
 ) -> anyhow::Result<usize> {
     let (path, namespace) = (shop.path(), &shop.object.namespace);
     let (op, claim) = (&plan.op, "nightshift.dev/claim");
@@ -268,13 +268,16 @@ async fn attacks(
         ),
     ];
     let tried = table.len();
+    let when = if done_before { "after it was done" } else { "while it waits for a vote" };
     println!("\nattacks {when}:\n{:34} refused by", "tried");
     for (what, method, target, content, body, by) in table {
         let answer: Answer =
             executor.send(method.clone(), &target, Some((content, body.to_string()))).await?;
         let who = refused_by(&lock.name, &answer);
         println!("{what:34} {who}");
-        ensure!(who == by, "{what}: {who} instead of {by}: {} {}", answer.status, answer.body);
+        // The mark of what was done stays on the object, and with it the policy sees one: then the countersign refuses.
+        let other = done_before && by == "policy" && who == "countersign";
+        ensure!(who == by || other, "{what}: {who} instead of {by}: {} {}", answer.status, answer.body);
     }
     Ok(tried)
 }

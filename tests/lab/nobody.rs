@@ -14,7 +14,7 @@ use nightshift::http::tls::OwnCertificate;
 use nightshift::runtime::countersign::certificate::Pair;
 use nightshift_engine::lock::Refusal;
 use nightshift_tests::lab::lock::{Lock, refused_by};
-use nightshift_tests::lab::{Cluster, within};
+use nightshift_tests::lab::{Cluster, set, within};
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -85,9 +85,9 @@ async fn writes(who: &Cluster, name: &str, nth: usize) -> anyhow::Result<usize> 
     let patch = |target: &str, body: Value| (Method::PATCH, target.to_owned(), MERGE, body);
     let live = who.get(DEPLOYMENT).await?.ok()?;
     let mut replaced = live;
-    replaced["spec"]["template"]["spec"]["containers"][0]["image"] = json!(format!("replaced:{nth}"));
-    replaced["metadata"]["annotations"] = json!({});
-    replaced["metadata"].as_object_mut().context("no metadata")?.remove("resourceVersion");
+    set(&mut replaced, "/spec/template/spec/containers/0/image", json!(format!("replaced:{nth}")))?;
+    set(&mut replaced, "/metadata/annotations", json!({}))?;
+    set(&mut replaced, "/metadata/resourceVersion", Value::Null)?;
     let steps = [
         patch(
             DEPLOYMENT,

@@ -10,7 +10,7 @@ use nightshift_tests::lab::identity::apply;
 use nightshift_tests::lab::night::{Night, Wanted, events, judged, registry};
 use nightshift_tests::lab::program::binary;
 use nightshift_tests::lab::workload::{Version, Workload};
-use nightshift_tests::lab::{Answer, Cluster, within};
+use nightshift_tests::lab::{Answer, Cluster, set, within};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
@@ -113,7 +113,7 @@ async fn each_their_own(admin: &Cluster, namespace: &str) -> anyhow::Result<()> 
     };
     let finalizers = {
         let mut vote = of(ALICE);
-        vote["metadata"]["finalizers"] = json!(["example.com/stay"]);
+        set(&mut vote, "/metadata/finalizers", json!(["example.com/stay"]))?;
         vote
     };
     let (forbidden, invalid) = (StatusCode::FORBIDDEN, StatusCode::UNPROCESSABLE_ENTITY);
@@ -207,14 +207,16 @@ async fn start(admin: &Cluster, namespace: &str) -> anyhow::Result<Night> {
     // The program is started without a terminal here.
     policy.insert("accept_non_interactive".to_owned(), json!(true));
     let person = |name: &str, user: &str| json!({"name": name, "kubernetes": user, "roles": ["on-call"]});
-    known["persons"] = json!([person("alice", ALICE), person("bob", BOB)]);
+    set(&mut known, "/persons", json!([person("alice", ALICE), person("bob", BOB)]))?;
     let wanted = Wanted::approve(admin, namespace).await?;
     Night::start(Wanted { registry: Some(serde_json::from_value(known)?), ..wanted }).await
 }
 
 fn of(proposal: &Proposal, user: &str, decision: &str, no: u32) -> Value {
     let mut vote = vote(user, proposal.id().as_str(), &proposal.digest().to_string(), decision, no);
-    vote["spec"]["clusterUid"] = json!(proposal.plan().cluster.uid);
+    if let Some(of) = vote.pointer_mut("/spec/clusterUid") {
+        *of = json!(proposal.plan().cluster.uid);
+    }
     vote
 }
 
@@ -247,7 +249,7 @@ async fn decided(admin: &Cluster, namespace: &str) -> anyhow::Result<()> {
             == StatusCode::FORBIDDEN
     );
     let mut wrong = of(&proposal, BOB, "approve", 1);
-    wrong["spec"]["digest"] = json!("cd".repeat(32));
+    set(&mut wrong, "/spec/digest", json!("cd".repeat(32)))?;
     alice_votes(&bob, namespace, &wrong).await?;
     stays_proposed(&night, &shop.object, "with a vote on other bytes").await?;
 
@@ -258,9 +260,9 @@ async fn decided(admin: &Cluster, namespace: &str) -> anyhow::Result<()> {
     let rows = night.rows(&done).await?;
     ensure!(judged(&rows) == Some(Outcome::Successful), "{:?}; {:?}", judged(&rows), done.phase);
     let cast: Vec<String> = events(&rows)
-        .filter_map(|event| match event {
-            IncidentEvent::Voted { vote } => Some(format!("{} {}", vote.person, vote.proof.name())),
-            _ => None,
+        .filter_map(|event| {
+            let IncidentEvent::Voted { vote } = event else { return None };
+            Some(format!("{} {}", vote.person, vote.proof.name()))
         })
         .collect();
     ensure!(cast == ["alice kubernetes"], "{cast:?}");

@@ -190,6 +190,17 @@ impl Cluster {
     }
 }
 
+/// Sets one field of an object; what holds the field must be there.
+///
+/// # Errors
+/// The pointer has no such place.
+pub fn set(object: &mut Value, pointer: &str, value: Value) -> anyhow::Result<()> {
+    let (parent, name) = pointer.rsplit_once('/').unwrap_or_default();
+    let fields = object.pointer_mut(parent).and_then(Value::as_object_mut);
+    fields.with_context(|| format!("no {parent}"))?.insert(name.to_owned(), value);
+    Ok(())
+}
+
 /// Waits until something is there.
 pub async fn within<T>(
     patience: Duration,

@@ -215,7 +215,6 @@ pub fn judge(
         let elsewhere = never.contains(right.namespace.as_str());
         let place = if elsewhere { "" } else { right.namespace.as_str() };
         match verdict {
-            Verdict::Denied => {}
             // Said once: what is granted in the whole cluster is granted in each namespace.
             Verdict::Allowed if right.namespace.is_empty() || !everywhere(asked, right) => {
                 held.entry(place).or_default().push(if elsewhere {
@@ -224,7 +223,7 @@ pub fn judge(
                     right.clone().within("").to_string()
                 });
             }
-            Verdict::Allowed => {}
+            Verdict::Allowed | Verdict::Denied => {}
             Verdict::Unknown(_) => {
                 unproven.entry(place).or_insert(right);
             }

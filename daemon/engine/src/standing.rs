@@ -83,7 +83,7 @@ impl System {
             SystemEvent::IgnoreChanged { entries } => self.ignored.clone_from(entries),
             SystemEvent::AuditClosed { why } => self.closed = Some(why.clone()),
             SystemEvent::ExecutorClosed { .. } | SystemEvent::ExecutorOpened { .. } => {
-                self.closings.fold(event)
+                self.closings.fold(event);
             }
             SystemEvent::AuditAdopted { .. } => {
                 self.closed = None;

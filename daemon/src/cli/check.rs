@@ -77,7 +77,7 @@ pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
     let mut found = vec![Finding::ok("configuration", path.display().to_string())];
     let (network, connections) = files::network(&config);
     found.push(connections);
-    found.extend(files::look(&config, &network, clock.now()).await);
+    found.extend(files::look(&config, &network, args.role.into(), clock.now()).await);
     if args.send_test {
         found.extend(files::send_test(&config, &network, clock.now()).await);
     }

@@ -126,16 +126,15 @@ impl Reach {
             Failure::usage(causes(&e), "name it with --kubeconfig, its context with --context")
         })?;
         let user = own.user().await.map_err(Failure::io)?;
-        let (server, way) = match &self.server {
-            Some(server) => (server.clone(), None),
-            None => {
-                let way = own.forward(&self.namespace).await.map_err(|what| {
-                    Failure::io(what).then(
-                        "name nightshift's namespace with --namespace; the chart's role ...-visitor lets you forward its port",
-                    )
-                })?;
-                (format!("http://{}", way.address), Some(way))
-            }
+        let (server, way) = if let Some(server) = &self.server {
+            (server.clone(), None)
+        } else {
+            let way = own.forward(&self.namespace).await.map_err(|what| {
+                Failure::io(what).then(
+                    "name nightshift's namespace with --namespace; the chart's role ...-visitor lets you forward its port",
+                )
+            })?;
+            (format!("http://{}", way.address), Some(way))
         };
         let gate = Gate::new(&server, self.ca_file.as_deref())?;
         let key = Key::fleeting()?;

@@ -513,7 +513,7 @@ fn put(object: &mut Value, pointer: &str, value: Value) {
                 None => return,
             },
             Value::Object(fields) => fields.entry(name).or_insert(Value::Null),
-            other => {
+            other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
                 *other = json!({});
                 let Value::Object(fields) = other else { return };
                 fields.entry(name).or_insert(Value::Null)

@@ -217,7 +217,7 @@ fn service_account() -> String {
     let same = |field: &&str| {
         format!("variables.pod.?{field}.orValue('') == variables.pod_before.?{field}.orValue('')")
     };
-    SAME.iter().map(|field| same(&field)).collect::<Vec<_>>().join("\n&& ")
+    SAME.iter().map(same).collect::<Vec<_>>().join("\n&& ")
 }
 
 /// `a.b` as a path that may end anywhere.

@@ -197,9 +197,8 @@ pub fn verdict(mode: LockMode, lock: &str, answers: &[(Probe, Met)]) -> Result<L
     let (mut policy, mut countersign, mut passed) = (0, 0, Vec::new());
     for (probe, met) in answers.iter().filter(|(probe, _)| counts(probe.by)) {
         match (probe.by, met) {
-            (Layer::RolesOrPolicy, Met::Roles | Met::Policy) => {}
             // What the roles do not grant cannot be asked further.
-            (Layer::Policy | Layer::Countersign, Met::Roles) => {}
+            (_, Met::Roles) | (Layer::RolesOrPolicy, Met::Policy) => {}
             (Layer::Policy, Met::Policy) => policy += 1,
             (Layer::Countersign, Met::Countersign) => countersign += 1,
             (Layer::Countersign, Met::Nobody) if mode == LockMode::Auto => passed.push(probe.name),

@@ -53,7 +53,7 @@ fn body(value: &Value) -> RawPart {
     RawPart::Body { status: 200, body: value.to_string().into_bytes(), cut: false }
 }
 
-fn part(spec: Value, made: u64) -> Value {
+fn part(spec: &Value, made: u64) -> Value {
     json!({"metadata": {"name": "votes.nightshift.dev", "creationTimestamp": at(made).to_string()}, "spec": spec})
 }
 
@@ -70,16 +70,16 @@ fn list(items: &[Value]) -> Value {
     json!({"kind": "VoteList", "metadata": {"resourceVersion": "9"}, "items": items})
 }
 
-fn cluster(policy: Value, binding: Value, votes: Value) -> Table {
+fn cluster(policy: &Value, binding: &Value, votes: &Value) -> Table {
     Table(vec![
-        ("/validatingadmissionpolicies/", body(&policy)),
-        ("/validatingadmissionpolicybindings/", body(&binding)),
-        ("/votes", body(&votes)),
+        ("/validatingadmissionpolicies/", body(policy)),
+        ("/validatingadmissionpolicybindings/", body(binding)),
+        ("/votes", body(votes)),
     ])
 }
 
 fn locked(votes: &[Value]) -> Table {
-    cluster(part(spec(), 0), part(binding(), 1), list(votes))
+    cluster(&part(&spec(), 0), &part(&binding(), 1), &list(votes))
 }
 
 fn see(table: &Table) -> Look {
@@ -131,7 +131,7 @@ fn only_votes_under_the_policy_are_seen() {
     let Look::Read(objects) = see(&locked(&[told])) else { unreachable!() };
     assert!(!objects[0].reason.contains('\u{1b}') && !objects[0].reason.contains("hunter2"), "{objects:?}");
     let none = json!({"kind": "VoteList", "metadata": {}, "items": null});
-    assert_eq!(see(&cluster(part(spec(), 0), part(binding(), 0), none)), Look::Read(Vec::new()));
+    assert_eq!(see(&cluster(&part(&spec(), 0), &part(&binding(), 0), &none)), Look::Read(Vec::new()));
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn without_exactly_this_policy_nobody_is_believed() {
     let bends: [(&str, Bend); 9] = [
         ("ignores failures", |p, _| p["spec"]["failurePolicy"] = json!("Ignore")),
         ("has a condition", |p, _| {
-            p["spec"]["matchConditions"] = json!([{"name": "a", "expression": "false"}])
+            p["spec"]["matchConditions"] = json!([{"name": "a", "expression": "false"}]);
         }),
         ("has a parameter", |p, _| p["spec"]["paramKind"] = json!({"apiVersion": "v1", "kind": "ConfigMap"})),
         ("says less", |p, _| drop(p["spec"]["validations"].as_array_mut().unwrap().remove(0))),
@@ -154,9 +154,9 @@ fn without_exactly_this_policy_nobody_is_believed() {
     ];
     let votes = list(&[item("a", "alice@example.com", "approve", 1, 20)]);
     for (what, bend) in bends {
-        let (mut policy, mut binding) = (part(spec(), 0), part(binding(), 0));
+        let (mut policy, mut binding) = (part(&spec(), 0), part(&binding(), 0));
         bend(&mut policy, &mut binding);
-        let look = see(&cluster(policy, binding, votes.clone()));
+        let look = see(&cluster(&policy, &binding, &votes));
         assert!(matches!(look, Look::Unlocked { .. }), "{what}: {look:?}");
     }
     for missing in 0..2 {
@@ -190,6 +190,7 @@ fn what_cannot_be_read_whole_is_not_read() {
 
 #[test]
 fn an_object_proves_the_vote_that_it_is_and_no_other() {
+    type Bend = fn(&mut Vote);
     let look = see(&locked(&[item("a", "alice@example.com", "approve", 1, 20)]));
     let rules = with(look.clone());
     let good = recorded(&look, &rules).remove(0);
@@ -202,7 +203,6 @@ fn an_object_proves_the_vote_that_it_is_and_no_other() {
     assert_eq!(judge(&good, &rules.registry, "d", at(10)), Err(BadProof::OtherObject), "another cluster");
     assert_eq!(judge(&good, &rules.registry, "c", at(400)), Err(BadProof::OtherObject), "before the sealing");
     assert_eq!(judge(&good, &registry(), "c", at(10)), Err(BadProof::UnknownUser));
-    type Bend = fn(&mut Vote);
     let bends: [(BadProof, Bend); 8] = [
         (BadProof::OtherUser, |v| v.person = PersonId::from("bob")),
         (BadProof::UnknownUser, |v| v.person = PersonId::from("guest")),
@@ -292,8 +292,8 @@ fn a_visit_is_its_users_for_a_quarter_of_an_hour() {
     });
     let open = |visit: &Value, policy: Value, now: u64| {
         let table = Table(vec![
-            ("/validatingadmissionpolicies/", body(&part(policy, 0))),
-            ("/validatingadmissionpolicybindings/", body(&part(binding(), 0))),
+            ("/validatingadmissionpolicies/", body(&part(&policy, 0))),
+            ("/validatingadmissionpolicybindings/", body(&part(&binding(), 0))),
             ("/visits/v", body(visit)),
         ]);
         ready(visit::visit(&table, "nightshift", "v", at(now)))

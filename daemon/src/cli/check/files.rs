@@ -5,7 +5,7 @@ use crate::cli::failure::causes;
 use crate::cli::source::history;
 use crate::config::{Config, Mode, Secret};
 use crate::network::Network;
-use crate::runtime::offline::{self, State, StateError, StateFile};
+use crate::runtime::offline::{self, RoleArg, State, StateError, StateFile};
 use nightshift_detectors::DETECTORS;
 use nightshift_engine::alert::WATCHDOG;
 use nightshift_engine::note::Note;
@@ -38,10 +38,16 @@ pub(super) fn network(config: &Config) -> (Network, Finding) {
     }
 }
 
-/// Everything but the playbooks.
-pub(super) async fn look(config: &Config, network: &Network, now: Timestamp) -> Vec<Finding> {
+/// Everything but the playbooks. In a cluster each role sees its own keys only.
+pub(super) async fn look(config: &Config, network: &Network, role: RoleArg, now: Timestamp) -> Vec<Finding> {
     let (last, signing) = signing(config);
-    let mut found = vec![people(config), keys(config), signing];
+    let mut found = vec![people(config)];
+    if role != RoleArg::Executor {
+        found.push(keys(config));
+    }
+    if role != RoleArg::Responder {
+        found.push(signing);
+    }
     found.extend(store(config, last).await);
     found.extend(doors(config));
     found.extend(alerts(config).await);

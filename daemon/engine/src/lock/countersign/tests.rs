@@ -645,6 +645,6 @@ fn collect(at: &str, value: &Value, leaves: &mut Vec<String>) {
                 .enumerate()
                 .for_each(|(index, entry)| collect(&format!("{at}/{index}"), entry, leaves));
         }
-        _ => leaves.push(at.to_owned()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => leaves.push(at.to_owned()),
     }
 }
