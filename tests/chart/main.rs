@@ -11,7 +11,7 @@ use nightshift_engine::permissions::{self, Need, READING, RESPONDER, Reach};
 use nightshift_engine::vote_object::policy;
 use nightshift_model::ActionKind;
 use nightshift_tests::chart::{CHART, Rendered, documents, helm, render};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -178,7 +178,8 @@ fn the_roles_hold_what_the_daemon_asks_for_and_nothing_else() -> anyhow::Result<
         })
         .collect();
     for case in cases("values")? {
-        let granted = granted(&documents(&case.yaml()?)?, |role| !executors(role))?;
+        let reads = |role: &Value| !executors(role) && !text(role, "/metadata/name").ends_with(CERTIFICATE);
+        let granted = granted(&documents(&case.yaml()?)?, reads)?;
         for right in &granted {
             ensure!(all.contains(right), "{}: {right:?} is asked for by nobody", case.name);
             let (group, resource, verb) = right;
@@ -200,6 +201,30 @@ fn the_roles_hold_what_the_daemon_asks_for_and_nothing_else() -> anyhow::Result<
             }
             ensure!(!gone("resourcequotas"), "QuotaExhausted is not off");
         }
+    }
+    Ok(())
+}
+
+/// The role with the one write of the account that reads.
+const CERTIFICATE: &str = "-lock-certificate";
+
+#[test]
+fn the_account_that_reads_writes_one_object_by_its_name() -> anyhow::Result<()> {
+    for case in cases("values")? {
+        let objects = documents(&case.yaml()?)?;
+        let named = |o: &&Value| {
+            text(o, "/kind") == "ClusterRole" && text(o, "/metadata/name").ends_with(CERTIFICATE)
+        };
+        let rules: Vec<_> = objects.iter().filter(named).map(|role| role.pointer("/rules")).collect();
+        let lock = objects.iter().find(|o| text(o, "/kind") == "ValidatingWebhookConfiguration");
+        let wanted = lock.map(|lock| {
+            json!([{
+                "apiGroups": ["admissionregistration.k8s.io"], "resources": ["validatingwebhookconfigurations"],
+                "resourceNames": [text(lock, "/metadata/name")], "verbs": ["get", "patch"],
+            }])
+        });
+        ensure!(lock.is_some() == case.name.starts_with("approve"), "{}", case.name);
+        ensure!(rules == wanted.iter().map(Some).collect::<Vec<_>>(), "{}: {rules:?}", case.name);
     }
     Ok(())
 }

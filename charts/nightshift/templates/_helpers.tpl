@@ -7,6 +7,15 @@
 {{ printf "%s-%s" .Release.Namespace (include "nightshift.name" .) }}
 {{- end }}
 
+{{/* The lock's objects have no namespace either. */}}
+{{- define "nightshift.lock" -}}
+{{ include "nightshift.clusterName" . }}-lock
+{{- end }}
+
+{{- define "nightshift.executorUser" -}}
+{{ printf "system:serviceaccount:%s:%s-executor" .Release.Namespace (include "nightshift.name" .) }}
+{{- end }}
+
 {{- define "nightshift.selector" -}}
 app.kubernetes.io/name: nightshift
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -84,6 +93,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   "registry" "/etc/nightshift/registry.yaml"
   "log" .Values.log }}
 {{- if eq .Values.mode "approve" }}
+{{- $lock := dict "mode" .Values.countersign.mode "lock" (include "nightshift.lock" .) "executor" (include "nightshift.executorUser" .) }}
+{{- if ne .Values.countersign.mode "policy" }}
+{{- $_ := set $lock "listen" (printf "0.0.0.0:%v" .Values.countersign.port) }}
+{{- $_ := set $lock "names" (list (printf "%s-countersign.%s.svc" (include "nightshift.name" .) .Release.Namespace)) }}
+{{- end }}
+{{- $_ := set $config "countersign" $lock }}
 {{- $_ := set $config "actions" (ternary (dict "cluster_wide" true) (dict "namespaces" .Values.actions.namespaces) .Values.actions.clusterWide) }}
 {{- end }}
 {{- if .Values.playbooks }}{{ $_ := set $config "playbooks" (list "/etc/nightshift-playbooks") }}{{ end }}

@@ -94,10 +94,11 @@ fn query() -> Vec<(String, String)> {
 }
 
 fn event(name: &'static str, by: Layer, namespace: &str, controller: &str, now: Timestamp) -> Probe {
+    let at = format!("{:.6}", now.get()); // no digit less: the API server reads nothing else here
     let object = json!({
         "apiVersion": "events.k8s.io/v1", "kind": "Event",
         "metadata": {"generateName": "nightshift-self-test-", "namespace": namespace},
-        "eventTime": now.to_string(), "reportingController": controller, "reportingInstance": "self-test",
+        "eventTime": at, "reportingController": controller, "reportingInstance": "self-test",
         "action": "self-test", "reason": "RolledBack", "type": "Normal", "note": "never stored",
         "regarding": {
             "apiVersion": "apps/v1", "kind": Kind::Deployment.as_str(), "namespace": namespace, "name": "none",

@@ -38,6 +38,9 @@ fn every_probe_is_a_dry_run() {
     let cart = ObjectRef::new(Kind::DaemonSet, "shop", "cart", "u");
     let all = probes("shop", Some(&cart), Epoch(1), Timestamp::EPOCH);
     assert_eq!(all.len(), 7);
+    let bodies = all.iter().map(|probe| serde_json::from_slice::<Value>(&probe.write.body).unwrap());
+    let times: Vec<String> = bodies.filter_map(|b| Some(b.get("eventTime")?.as_str()?.to_owned())).collect();
+    assert!(times.iter().all(|time| time == "1970-01-01T00:00:00.000000Z") && !times.is_empty(), "{times:?}");
     for probe in all {
         let dry = ("dryRun".to_owned(), "All".to_owned());
         assert!(probe.write.query.contains(&dry) && probe.write.method != "DELETE", "{}", probe.name);
