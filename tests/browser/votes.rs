@@ -282,7 +282,9 @@ async fn the_kill_switch_is_set_by_one_and_cleared_by_two() {
     let set: Vec<(&str, &str)> = set.iter().map(|(n, v)| (*n, v.as_str())).collect();
     assert_eq!(alice.post("/killswitch", &set).await.status, StatusCode::OK);
     let answer = post(&mut alice, &id, &right).await;
-    assert!(answer.text.contains("The kill switch is set. Nothing is executed until it is cleared."));
+    assert!(answer.text.contains(
+        "The kill switch is set, or the executor is closed. Nothing is executed until that is over."
+    ));
     assert!(alice.get("/").await.text.contains("looks wrong"));
 
     let clear = async |person: &str| {

@@ -252,20 +252,17 @@ async fn approved(release: &Release) -> anyhow::Result<()> {
     ensure!(shop.template().await? != earlier, "somebody wrote before anybody voted");
 
     let mut forward = release.forward().await?;
-    let vote = release
-        .local(&[
-            "approve",
-            &of("id"),
-            "--server",
-            GATE,
-            "--key",
-            &release.file("alice.pem"),
-            "--digest",
-            &of("digest"),
-        ])
-        .await?;
+    let (id, key, digest) = (of("id"), release.file("alice.pem"), of("digest"));
+    let approve = ["approve", &id, "--server", GATE, "--key", &key, "--digest", &digest];
+    // On a busy machine a self-test may time out; while the lock does not answer, no vote is taken.
+    within(PATIENCE, "the vote is taken", async || match release.local(&approve).await {
+        Ok(said) if said.contains("You approved") => Ok(Some(())),
+        Err(error) if error.to_string().contains("(kill-switch)") => Ok(None),
+        Ok(said) => anyhow::bail!("{said}"),
+        Err(error) => Err(error),
+    })
+    .await?;
     forward.kill().await?;
-    ensure!(vote.contains("You approved"), "{vote}");
     let incident = of("incident");
     let over = within(PATIENCE, "the end", async || {
         let all = release.json(&["incidents", "--all"]).await?;
@@ -332,10 +329,12 @@ async fn closes_and_opens(release: &Release) -> anyhow::Result<()> {
     take_away("").await?;
     release.told("the executor opens", "\"execution", false).await?;
     ensure!(release.health("/metrics").await?.contains(&format!("{closed} 0")), "still counted");
-    let rows = (release.recorded("executor-closed").await?, release.recorded("executor-opened").await?);
     // Those of its rights, and what the lock may have closed until its certificate was known.
-    ensure!(rows.0 >= 2 && rows.0 == rows.1, "closings and openings: {rows:?}");
-    Ok(())
+    within(PATIENCE, "every closing has its opening in the history", async || {
+        let rows = (release.recorded("executor-closed").await?, release.recorded("executor-opened").await?);
+        Ok((rows.0 >= 2 && rows.0 == rows.1).then_some(()))
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

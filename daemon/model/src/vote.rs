@@ -293,7 +293,9 @@ impl VoteRefusal {
                 "Policy takes no approval that was given without a person at a terminal. Approve at a terminal."
             }
             Self::ControlsMissing => "Policy asks for a vote that you sign with your own key or passkey.",
-            Self::KillSwitch => "The kill switch is set. Nothing is executed until it is cleared.",
+            Self::KillSwitch => {
+                "The kill switch is set, or the executor is closed. Nothing is executed until that is over."
+            }
             Self::StoreFailed => "The history cannot be written, so nothing can be decided now.",
         }
     }
