@@ -6,7 +6,7 @@ use super::failure::causes;
 use super::gate::Gate;
 use super::key::Key;
 use super::output::{Screen, section, table};
-use super::vote::{ask, show};
+use super::vote::{Reading, show};
 use super::{Answer, Exit, Failure};
 use crate::clock::Clock;
 use crate::runtime::offline::Access;
@@ -15,9 +15,8 @@ use clap::{Parser, Subcommand};
 use nightshift_engine::proof::base64;
 use nightshift_engine::text::visible;
 use nightshift_engine::vote_object::{LABEL, visit};
-use nightshift_model::{Digest, Proof, Proposal, ProposalId, Vote, VoteDecision};
+use nightshift_model::{Proof, Proposal, ProposalId, Vote, VoteDecision};
 use serde_json::{Value, json};
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -185,31 +184,15 @@ async fn shown(there: &There, id: ProposalId, screen: &Screen, clock: Clock) -> 
 }
 
 async fn decide(reach: Reach, args: Decide, decision: VoteDecision, screen: &Screen, clock: Clock) -> Answer {
-    let wanted = args.digest.as_deref().map(Digest::parse).transpose().map_err(|what| {
-        Failure::usage(format!("--digest: {what}"), "copy the whole digest from the proposal's page")
-    })?;
-    let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    if !terminal && wanted.is_none() {
-        return Err(Failure::usage(
-            "nobody sits at a terminal, so nobody can have read the change",
-            "run it at a terminal; or name what you read with --digest, if policy takes such votes",
-        ));
-    }
+    let reading = Reading::of(args.digest.as_deref())?;
     let there = reach.open().await?;
     let id = ProposalId(args.id.clone());
     let proposal = there.gate.sealed(&id, &there.key, clock.now()).await?;
     let votes = there.gate.votes(&id, &there.key, clock.now()).await?;
-    if wanted.is_some_and(|wanted| wanted != proposal.digest()) {
-        return Err(Failure::found(
-            format!("the sealed plan has the digest {}, not the one that you named", proposal.digest()),
-            "read the proposal again: it is not the one that you saw",
-        ));
-    }
-    if terminal {
-        ask(&show::page(screen, &proposal), &proposal, decision)?;
-    }
+    reading.confirm(screen, &proposal, decision)?;
     let no = next_no(&there, &proposal, &votes).await;
-    let object = vote(&there.user, &proposal, decision, no, terminal, &args.reason.unwrap_or_default());
+    let object =
+        vote(&there.user, &proposal, decision, no, reading.terminal, &args.reason.unwrap_or_default());
     let namespace = &proposal.plan().action.target().namespace;
     let made = there.own.create(namespace, "votes", &object).await.map_err(|what| {
         let next =

@@ -38,31 +38,57 @@ pub(super) struct Args {
     out: OutputArg,
 }
 
-pub(super) async fn run(args: Args, decision: VoteDecision, screen: &Screen, clock: Clock) -> Answer {
-    let wanted = args.digest.as_deref().map(Digest::parse).transpose().map_err(|what| {
-        Failure::usage(format!("--digest: {what}"), "copy the whole digest from the proposal's page")
-    })?;
-    let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    if !terminal && wanted.is_none() {
-        return Err(Failure::usage(
-            "nobody sits at a terminal, so nobody can have read the change",
-            "run it at a terminal; or name what you read with --digest, if policy takes such votes",
-        ));
+/// How a person shows that they read the change: by typing its code, or by naming its digest.
+pub(super) struct Reading {
+    wanted: Option<Digest>,
+    /// Whether somebody sits at a terminal.
+    pub(super) terminal: bool,
+}
+
+impl Reading {
+    /// Without a terminal the digest must be named.
+    pub(super) fn of(digest: Option<&str>) -> Result<Self, Failure> {
+        let wanted = digest.map(Digest::parse).transpose().map_err(|what| {
+            Failure::usage(format!("--digest: {what}"), "copy the whole digest from the proposal's page")
+        })?;
+        let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+        if !terminal && wanted.is_none() {
+            return Err(Failure::usage(
+                "nobody sits at a terminal, so nobody can have read the change",
+                "run it at a terminal; or name what you read with --digest, if policy takes such votes",
+            ));
+        }
+        Ok(Self { wanted, terminal })
     }
+
+    /// Refuses another proposal than the one that was named, and asks for the code at a terminal.
+    pub(super) fn confirm(
+        &self,
+        screen: &Screen,
+        proposal: &Proposal,
+        decision: VoteDecision,
+    ) -> Result<(), Failure> {
+        if self.wanted.is_some_and(|wanted| wanted != proposal.digest()) {
+            return Err(Failure::found(
+                format!("the sealed plan has the digest {}, not the one that you named", proposal.digest()),
+                "read the proposal again: it is not the one that you saw",
+            ));
+        }
+        if self.terminal {
+            ask(&show::page(screen, proposal), proposal, decision)?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) async fn run(args: Args, decision: VoteDecision, screen: &Screen, clock: Clock) -> Answer {
+    let reading = Reading::of(args.digest.as_deref())?;
     let key = Key::read(&args.key.clone().unwrap_or_else(default_path))?;
     let gate = Gate::new(&args.server, args.ca_file.as_deref())?;
     let id = ProposalId(args.id.clone());
     let proposal = gate.sealed(&id, &key, clock.now()).await?;
     let votes = gate.votes(&id, &key, clock.now()).await?;
-    if wanted.is_some_and(|wanted| wanted != proposal.digest()) {
-        return Err(Failure::found(
-            format!("the sealed plan has the digest {}, not the one that you named", proposal.digest()),
-            "read the proposal again: it is not the one that you saw",
-        ));
-    }
-    if terminal {
-        ask(&show::page(screen, &proposal), &proposal, decision)?;
-    }
+    reading.confirm(screen, &proposal, decision)?;
     let mine = votes.iter().filter(|v| v.person == key.person).map(|v| v.no).max().unwrap_or(0);
     let mut vote = Vote {
         proposal: id.clone(),
@@ -72,7 +98,7 @@ pub(super) async fn run(args: Args, decision: VoteDecision, screen: &Screen, clo
         no: mine.saturating_add(1),
         at: clock.now(),
         reason: args.reason.unwrap_or_default(),
-        interactive: terminal,
+        interactive: reading.terminal,
         proof: Proof::Attested { by: String::new() },
     };
     let signature = base64(&key.sign(&vote.statement(&proposal.plan().cluster.uid)));
@@ -109,7 +135,7 @@ fn posted(vote: &Vote) -> SignedVote {
 }
 
 /// Shows the change and asks for the four characters beside it.
-pub(super) fn ask(page: &str, proposal: &Proposal, decision: VoteDecision) -> Result<(), Failure> {
+fn ask(page: &str, proposal: &Proposal, decision: VoteDecision) -> Result<(), Failure> {
     let code = code(proposal.digest());
     let mut to = std::io::stderr().lock();
     let shown = write!(
