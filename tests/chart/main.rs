@@ -3,6 +3,8 @@
 //! A case is a file: `values/<name>.yaml` renders to `golden/<name>.yaml`, `refused/<name>.yaml` is refused with the text
 //! of its line `# says:`. A line `# helm:` holds further arguments. Goldens are refreshed with `UPDATE_EXPECT=1`.
 
+mod pages;
+
 use anyhow::{Context as _, ensure};
 use expect_test::expect_file;
 use nightshift::config::Config;

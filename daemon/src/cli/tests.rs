@@ -19,6 +19,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 mod fixture;
+mod pages;
 
 fn golden(name: &str) -> ExpectFile {
     expect_file![format!("{}/testdata/cli/{name}.txt", env!("CARGO_MANIFEST_DIR"))]

@@ -20,8 +20,10 @@ pub mod sizes;
 pub mod sql;
 
 pub mod actions;
+pub mod claims;
 pub mod detectors;
 pub mod generated;
+pub mod keys;
 pub mod links;
 pub mod migrations;
 pub mod numbers;
@@ -49,6 +51,8 @@ pub const RULES: &[Rule] = &[
     ("migrations", migrations::check),
     ("generated", generated::check),
     ("links", links::check),
+    ("claims", claims::check),
+    ("keys", keys::check),
     ("words", words::check),
     ("numbers", numbers::check),
 ];

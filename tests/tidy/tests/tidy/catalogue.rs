@@ -158,21 +158,6 @@ fn generated() {
 }
 
 #[test]
-fn links() {
-    let page = "# A page\n\n[a](docs/b.md#two-words), [c](docs/), [d](https://example.com/x), [e](#a-page)\n\n\
-                ```\n[f](nowhere)\n```\n";
-    let base = [("README.md", page), ("docs/b.md", "## Two words\n\n[back](../README.md)\n")];
-    rule(
-        "links",
-        &tree(&base),
-        &[
-            ("docs/c.md does not exist", with(&base, &[("docs/b.md", "## Two words\n[c](c.md)\n")])),
-            ("no heading #two-words", with(&base, &[("docs/b.md", "## Three words\n")])),
-        ],
-    );
-}
-
-#[test]
 fn words() {
     let file = |path: &str, text: &str| tree(&[(path, text)]);
     let outcome = "pub enum Outcome { Successful, Failed, Inconclusive, Error }";

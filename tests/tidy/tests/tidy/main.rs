@@ -5,6 +5,7 @@ mod catalogue;
 mod code;
 mod crates;
 mod faults;
+mod pages;
 
 use nightshift_tidy::{AWAITED, RULES, Tree, migrations};
 use std::path::PathBuf;
@@ -71,7 +72,13 @@ fn without(base: &[(&str, &str)], part: &str) -> Tree {
 
 #[test]
 fn every_rule_has_a_test_and_a_module() {
-    let here = [include_str!("crates.rs"), include_str!("code.rs"), include_str!("catalogue.rs")].concat();
+    let here = [
+        include_str!("crates.rs"),
+        include_str!("code.rs"),
+        include_str!("catalogue.rs"),
+        include_str!("pages.rs"),
+    ]
+    .concat();
     for (name, _) in RULES {
         assert!(here.contains(&format!("fn {name}()")), "write a test for {name}");
         assert!(root().join(format!("tests/tidy/src/{name}.rs")).exists(), "{name} has no module");
