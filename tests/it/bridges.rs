@@ -1,5 +1,5 @@
 //! Votes that a chat bot or a pager's automation carries: over HTTP with everything that can be wrong with them, and with
-//! the commands that the README shows.
+//! the commands that docs/deciding.md shows.
 
 use anyhow::{Context as _, ensure};
 use nightshift::clock::Clock;
@@ -238,10 +238,10 @@ async fn where_policy_wants_signatures_a_bridge_says_no_and_never_yes() -> anyho
     Ok(())
 }
 
-/// The two blocks of the README's section, as they stand there.
+/// The two blocks of the page's section, as they stand there.
 fn shown() -> anyhow::Result<(String, String)> {
-    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md"))?;
-    let (_, section) = readme.split_once("### Votes that a bridge carries").context("the section")?;
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/deciding.md"))?;
+    let (_, section) = page.split_once("## Votes that a bridge carries").context("the section")?;
     let mut blocks =
         section.split("```sh\n").skip(1).filter_map(|rest| rest.split_once("```").map(|(b, _)| b));
     Ok((blocks.next().context("a key")?.to_owned(), blocks.next().context("a vote")?.to_owned()))
@@ -257,7 +257,7 @@ fn shell(folder: &Path, script: &str, with: &[(&str, &str)]) -> anyhow::Result<S
 
 /// The real program with a registry in a file, and a bot that is two commands of OpenSSL and one of curl.
 #[tokio::test]
-async fn the_commands_of_the_readme_carry_a_vote() -> anyhow::Result<()> {
+async fn the_commands_of_the_page_carry_a_vote() -> anyhow::Result<()> {
     let (make, vote) = shown()?;
     let folder = tempfile::tempdir()?;
     let public = shell(folder.path(), &make, &[])?;
