@@ -315,6 +315,8 @@ impl Machine {
         self.world.tell(&format!("the process of the {} is {word}", role.as_str()));
         self.kill(who);
         if self.supervised {
+            // Whoever waits to be started already is not forgotten for it.
+            let who = self.restart.map_or(who, |(_, earlier)| if earlier == who { who } else { Who::All });
             self.restart = Some((self.world.now() + RESTART, who));
         }
         Some((plan, role))

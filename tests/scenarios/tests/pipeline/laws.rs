@@ -133,6 +133,20 @@ proptest! {
     }
 }
 
+/// Both roles fall one after the other at one instant, and both are started again.
+#[test]
+fn two_blows_at_one_place_write_once() {
+    for number in 40..70 {
+        let outcome = play_with(&timeline(MAIN), |machine: &mut Machine| {
+            machine.supervise();
+            for _ in 0..2 {
+                machine.plan(Plan { when: When::Number(number), act: Act::Die, both: false });
+            }
+        });
+        one_write(&outcome, &format!("twice at {number}"));
+    }
+}
+
 #[test]
 fn the_same_seed_tells_the_same_story() {
     for seed in 0..3 {
