@@ -40,6 +40,17 @@ impl Going {
     }
 }
 
+impl Leaving {
+    /// Why nothing may be written there any more, if that is for good: what is being deleted does not come back.
+    pub fn for_good(self) -> Option<&'static str> {
+        let goes = match self.what {
+            Going::Namespace | Going::Itself => self.until.is_none(),
+            Going::Gone | Going::Service => false,
+        };
+        goes.then(|| self.what.clause())
+    }
+}
+
 /// Whether a scope is on its way out now.
 pub fn leaving(view: &View, scope: &ObjectRef, now: Timestamp, params: &Params) -> Option<Leaving> {
     if !scope.namespace.is_empty()

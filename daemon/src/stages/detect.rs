@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::store::{Filter, HistoryStore as _, SqliteStore, SystemAppend};
 use nightshift_detectors::plane::Plane;
 use nightshift_detectors::rollout::{healthy, rollout_state};
-use nightshift_detectors::{Detection, Params, View, detect};
+use nightshift_detectors::{Detection, Leaving, Params, View, detect};
 use nightshift_engine::correlate::causes::{Causes, Open, Place};
 use nightshift_engine::correlate::{Correlated, correlate, leaving, remembered};
 use nightshift_engine::drive::{Store as _, StoreError};
@@ -178,7 +178,7 @@ impl Detect {
         let own = if place == Place::Own { fresh.as_slice() } else { &[] };
         let here = settles.is_none() && !self.causes.is_host(scope);
         if here && (!own.is_empty() || self.known.contains_key(scope)) {
-            self.correlate(scope, own, (&unchecked, leaving.is_some()), rules).await?;
+            self.correlate(scope, own, (&unchecked, leaving), rules).await?;
         }
         let healthy = self.healthy(view, scope, now).await?;
         Ok([recheck_at, healthy, settles].into_iter().flatten().min())
@@ -188,17 +188,20 @@ impl Detect {
         &mut self,
         scope: &ObjectRef,
         findings: &[Finding],
-        (unchecked, leaving): (&[Gap], bool),
+        (unchecked, leaving): (&[Gap], Option<Leaving>),
         rules: &RulesNow,
     ) -> Result<(), StoreError> {
         for _ in 0..TRIES {
             let now = self.clock.now();
             let incidents = self.incidents(scope).await?;
-            let told = leaving.then(|| leaving::told(&incidents, scope, findings));
+            let told = leaving.map(|_| leaving::told(&incidents, scope, findings));
             let found = told.as_deref().unwrap_or(findings);
             let mut changes = correlate(&incidents, scope, found, unchecked, now, &mut self.ids);
-            if leaving {
+            if leaving.is_some() {
                 leaving::end(&mut changes, &incidents);
+            }
+            if let Some(why) = leaving.and_then(Leaving::for_good) {
+                leaving::withdraw(&mut changes, &incidents, scope, why);
             }
             if self.ignore.of(scope).is_some() {
                 changes.retain(|change| goes_on(change, &incidents));

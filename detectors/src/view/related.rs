@@ -2,7 +2,8 @@
 
 use super::View;
 use crate::facts::{
-    ClaimFacts, Fact, Facts, Hook, IngressFacts, JobFacts, MutatingFacts, QuotaFacts, Truth, ValidatingFacts,
+    ClaimFacts, DaemonSetFacts, DeploymentFacts, Fact, Facts, Hook, IngressFacts, JobFacts, MutatingFacts,
+    QuotaFacts, StatefulSetFacts, Truth, ValidatingFacts,
 };
 use nightshift_model::{Kind, ObjectRef, rerun};
 
@@ -29,6 +30,7 @@ pub(super) fn to(view: &View, fact: &Fact) -> Vec<ObjectRef> {
             let scopes = first.map(|fact| view.scope_of(fact)).into_iter();
             scopes.chain(again.map(Facts::object)).collect()
         }
+        Fact::Namespace(namespace) if namespace.is_going() => living(view, &meta.name),
         Fact::Deployment(_)
         | Fact::Pod(_)
         | Fact::ReplicaSet(_)
@@ -47,6 +49,18 @@ pub(super) fn to(view: &View, fact: &Fact) -> Vec<ObjectRef> {
         | Fact::Node(_)
         | Fact::Event(_) => Vec::new(),
     }
+}
+
+/// What a write could be proposed for in a namespace.
+fn living(view: &View, namespace: &str) -> Vec<ObjectRef> {
+    fn scopes<'a, T: Facts + 'a>(view: &'a View, namespace: &'a str) -> impl Iterator<Item = ObjectRef> {
+        view.all::<T>(namespace).map(Facts::object)
+    }
+    scopes::<DeploymentFacts>(view, namespace)
+        .chain(scopes::<StatefulSetFacts>(view, namespace))
+        .chain(scopes::<DaemonSetFacts>(view, namespace))
+        .chain(scopes::<JobFacts>(view, namespace))
+        .collect()
 }
 
 /// Webhook configurations that call this Service.

@@ -3,7 +3,7 @@
 use crate::machine::{Machine, Responder};
 use crate::world::kinds;
 use nightshift_detectors::facts::Truth;
-use nightshift_detectors::{Params, View, detect, healthy};
+use nightshift_detectors::{Leaving, Params, View, detect, healthy};
 use nightshift_engine::correlate::causes::{Open, Place};
 use nightshift_engine::correlate::{Correlated, correlate_host, leaving};
 use nightshift_engine::inventory::Inventory;
@@ -125,8 +125,10 @@ impl Machine {
                 me.due.insert((until, scope.clone()));
             }
             Place::Own | Place::Below(_) if me.causes.is_host(scope) => {}
-            Place::Own => changed |= self.correlated(me, scope, &fresh, (&detection.unchecked, leaves))?,
-            Place::Below(_) => changed |= self.correlated(me, scope, &[], (&[], leaves))?,
+            Place::Own => {
+                changed |= self.correlated(me, scope, &fresh, (&detection.unchecked, detection.leaving))?;
+            }
+            Place::Below(_) => changed |= self.correlated(me, scope, &[], (&[], detection.leaving))?,
         }
         if let Some(revision) = health.seen {
             // As long as the same template stays, once is enough.
@@ -184,13 +186,16 @@ impl Machine {
         me: &mut Responder,
         scope: &ObjectRef,
         fresh: &[Finding],
-        (unchecked, leaves): (&[Gap], bool),
+        (unchecked, leaving): (&[Gap], Option<Leaving>),
     ) -> Result<bool, Stop> {
         let known = self.named(scope);
-        let told = if leaves { leaving::told(&known, scope, fresh) } else { fresh.to_vec() };
+        let told = leaving.map_or_else(|| fresh.to_vec(), |_| leaving::told(&known, scope, fresh));
         let mut events = correlate(&known, scope, &told, unchecked, self.world.now(), &mut me.ids);
-        if leaves {
+        if leaving.is_some() {
             leaving::end(&mut events, &known);
+        }
+        if let Some(why) = leaving.and_then(Leaving::for_good) {
+            leaving::withdraw(&mut events, &known, scope, why);
         }
         self.record(me, scope, &known, events)
     }

@@ -2,7 +2,7 @@
 //! healed.
 
 use super::{Correlated, is_open, is_own, knows};
-use nightshift_model::{Closure, Finding, Incident, IncidentEvent, ObjectRef, Phase, Reason};
+use nightshift_model::{Closure, Finding, Incident, IncidentEvent, ObjectRef, Phase, Reason, Withdrawal};
 
 /// What of it is told: what an open incident of the scope knows already, and that the object does not go. A crash loop that ends as pods that
 /// are refused is no other fault.
@@ -29,6 +29,36 @@ pub fn end(changes: &mut [Correlated], known: &[Incident]) {
         };
         if !under_way && before.written.is_none() && before.wished().is_none() {
             change.events.push(IncidentEvent::Closed { why: Closure::Deleted });
+        }
+    }
+}
+
+/// Takes back what waits for a vote or for its write, and with it ends what nobody else works on: what is being deleted
+/// is not mended. `why` is a clause.
+pub fn withdraw(changes: &mut Vec<Correlated>, known: &[Incident], scope: &ObjectRef, why: &str) {
+    let waits = |i: &&Incident| match &i.phase {
+        Phase::Proposed { .. } | Phase::Granted { .. } => is_own(i, scope),
+        Phase::Investigating { .. }
+        | Phase::Drafted { .. }
+        | Phase::Executing { .. }
+        | Phase::Verifying { .. }
+        | Phase::Escalated { .. }
+        | Phase::Closed { .. } => false,
+    };
+    for incident in known.iter().filter(waits) {
+        let place = changes.iter().position(|change| change.id == incident.id).unwrap_or(changes.len());
+        if place == changes.len() {
+            changes.push(Correlated { id: incident.id.clone(), events: Vec::new() });
+        }
+        let Some(Correlated { events, .. }) = changes.get_mut(place) else { continue };
+        let over =
+            |e: &IncidentEvent| matches!(e, IncidentEvent::Withdrawn { .. } | IncidentEvent::Closed { .. });
+        if events.iter().any(over) {
+            continue;
+        }
+        events.push(IncidentEvent::Withdrawn { why: Withdrawal::TargetChanged { what: why.to_owned() } });
+        if incident.written.is_none() && incident.wished().is_none() {
+            events.push(IncidentEvent::Closed { why: Closure::Deleted });
         }
     }
 }

@@ -190,7 +190,9 @@ pub fn closure(why: &Closure) -> String {
     match why {
         Closure::Verified { .. } => "the write was carried out and every measure held".to_owned(),
         Closure::Healed => "it went away by itself; nothing was written".to_owned(),
-        Closure::Deleted => "its object was deleted, and the symptom with it; nothing was written".to_owned(),
+        Closure::Deleted => {
+            "its object is deleted, and the symptom goes with it; nothing was written".to_owned()
+        }
         Closure::Resolved => {
             "its alerts are resolved, and nightshift sees nothing wrong; nothing was written".to_owned()
         }

@@ -118,6 +118,10 @@ fn refused(shown: &Shown) -> Option<String> {
         ["cargo", "run", "--", ..] => &shown.words[2..],
         _ => &shown.words[..],
     };
+    // `nightshift ...` stands for all of them.
+    if rest.get(1).is_some_and(|word| stands_for_something(word)) {
+        return None;
+    }
     let plugin = shown.words.first().is_some_and(|first| first == "kubectl");
     let error =
         if plugin { kubectl::Plugin::try_parse_from(rest).err() } else { Cli::try_parse_from(rest).err() }?;

@@ -447,7 +447,7 @@ fn ended(end: &End, story: &Story) -> State {
                 State { badge: "Closed".to_owned(), tone: "over", sentence, more: reasons(why) }
             }
             Closure::Deleted => {
-                let sentence = "Its object was deleted before anything of this proposal was done.".to_owned();
+                let sentence = "Its object is deleted, and nothing of this proposal was done.".to_owned();
                 told("Closed", "over", sentence, "")
             }
             Closure::Verified { .. } | Closure::Healed | Closure::Resolved | Closure::GoneSince { .. } => {

@@ -82,7 +82,7 @@ pub(super) fn incident(event: &E) -> String {
         E::Closed { why } => match why {
             Closure::Verified { outcome } => format!("verified: {}", outcome.word()),
             Closure::Healed => "healed".to_owned(),
-            Closure::Deleted => "its object was deleted".to_owned(),
+            Closure::Deleted => "its object is deleted".to_owned(),
             Closure::Resolved => "alerts resolved".to_owned(),
             Closure::GoneSince { written } => match written {
                 Written::Perhaps => "gone; nobody can tell what was written".to_owned(),

@@ -69,3 +69,47 @@ fn a_fault_that_heals_while_its_object_stays_is_healed() {
     let gone = correlate(&[incident.clone()], &target(), &[], &[], at(9), &mut Ids::new(7));
     assert!(gone[0].events.iter().all(|e| !matches!(e, IncidentEvent::Closed { .. })));
 }
+
+#[test]
+fn what_waits_is_taken_back_and_ends_once_its_object_is_being_deleted() {
+    let sealed = || crate::samples::proposal(nightshift_model::Risk::Medium, crate::samples::nightshift());
+    let waiting = Incident { phase: Phase::Proposed { proposal: sealed(), votes: Vec::new() }, ..open() };
+    let look = |known: &Incident| {
+        let mut changes = look(&[known.clone()], &[finding("2")], 9);
+        withdraw(&mut changes, &[known.clone()], &target(), "its namespace is being deleted");
+        changes
+    };
+    let [change] = &look(&waiting)[..] else { unreachable!("one incident changes") };
+    let [IncidentEvent::Withdrawn { why: Withdrawal::TargetChanged { what } }, IncidentEvent::Closed { why }] =
+        &change.events[..]
+    else {
+        unreachable!("{:?}", change.events)
+    };
+    assert_eq!((what.as_str(), why), ("its namespace is being deleted", &Closure::Deleted));
+    assert_eq!(fold(change, Some(&waiting), 9).phase, Phase::Closed { why: Closure::Deleted });
+
+    // What was wished for hears of it by its own way, and what is not sealed has nothing to take back.
+    let wish = nightshift_model::Wish {
+        person: "alice".into(),
+        target: target(),
+        wanted: nightshift_model::Wanted::Restart,
+        because: "so".to_owned(),
+        at: at(1),
+        undoes: None,
+    };
+    let wished = Incident { wish: Some(wish), ..waiting.clone() };
+    let [change] = &look(&wished)[..] else { unreachable!("one incident changes") };
+    assert!(matches!(change.events[..], [IncidentEvent::Withdrawn { .. }]), "{:?}", change.events);
+    assert!(look(&open()).is_empty());
+    // Nor is it taken back twice.
+    let gone = |known: &Incident| {
+        let mut changes =
+            super::super::correlate(&[known.clone()], &target(), &[], &[], at(9), &mut Ids::new(7));
+        end(&mut changes, &[known.clone()]);
+        let before = changes.clone();
+        withdraw(&mut changes, &[known.clone()], &target(), "it is being deleted");
+        (before, changes)
+    };
+    let (before, after) = gone(&waiting);
+    assert_eq!(before, after);
+}
