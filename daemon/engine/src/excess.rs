@@ -117,7 +117,8 @@ const INSIDE: &[(&[&str], &str, &str)] = &[
     (&["patch"], "apps", "statefulsets/scale"),
     (CHANGE, "batch", "jobs"),
     (MAKE, "batch", "cronjobs"),
-    (&["create"], "nightshift.dev", "votes"),
+    (&["create", "delete"], "nightshift.dev", "votes"),
+    (&["create"], "nightshift.dev", "visits"),
 ];
 
 /// The same of what has no namespace: asked for in the whole cluster only.

@@ -5,6 +5,7 @@ mod cluster;
 mod files;
 mod lock;
 mod prometheus;
+mod votes;
 
 use super::output::{Format, OutputArg, Screen, json, wrapped};
 use super::source::ConfigArg;
@@ -85,6 +86,7 @@ pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
     found.extend([playbooks, files::detectors(&config)]);
     found.extend(cluster::look(&config, args.role.into(), clock).await);
     found.extend(lock::look(&config, clock).await);
+    found.extend(votes::look(&config).await);
     found.extend(alertmanager::look(&config, &network, clock.now()).await);
     found.extend(prometheus::look(&config, &network, catalog.as_ref()).await);
     let missing = found.iter().any(|f| f.state == State::Missing);

@@ -7,6 +7,7 @@ pub mod kubectl;
 pub mod lock;
 pub mod probe;
 pub mod rights;
+pub mod votes;
 
 pub use super::checkpoint::adopt::{AdoptError, Adopted, adopt};
 pub use super::checkpoint::state::{State, StateError, StateFile};

@@ -49,6 +49,8 @@ fn what_the_enabled_actions_need_is_no_excess_and_nothing_else_is_needed() {
         "patch deployments.apps in nightshift",
         "patch deployments.apps in kube-system",
         "create votes.nightshift.dev in shop",
+        "delete votes.nightshift.dev in shop",
+        "create visits.nightshift.dev in nightshift",
         "delete validatingadmissionpolicies.admissionregistration.k8s.io",
     ] {
         assert!(asked.iter().any(|one| one == never), "{never}");

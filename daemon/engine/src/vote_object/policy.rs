@@ -1,6 +1,8 @@
 //! The policy that makes a name in an object more than a claim, and whether the one that stands in the cluster is it. It has
 //! no parameters and names its own kinds alone, so no state of it can refuse anybody anything else.
 
+use crate::seal::object;
+use nightshift_model::effect::RawPart;
 use nightshift_model::{Seconds, Timestamp};
 use serde_json::{Value, json};
 
@@ -70,6 +72,20 @@ pub fn spec() -> Value {
 /// `spec` of the binding.
 pub fn binding() -> Value {
     json!({"policyName": NAME, "validationActions": ["Deny"]})
+}
+
+/// Where the policy and its binding are read, for whoever asks without a drive.
+pub fn paths() -> impl Iterator<Item = &'static str> {
+    PARTS.iter().map(|(path, _)| *path)
+}
+
+/// Since when the policy holds votes to their users, from the answers to [`paths`] in their order.
+///
+/// # Errors
+/// What cannot be read, or differs.
+pub fn since(answers: &[RawPart]) -> Result<Timestamp, String> {
+    let read = PARTS.iter().zip(answers).map(|((_, what), answer)| object(answer, what));
+    in_force(&read.collect::<Result<Vec<_>, _>>()?)
 }
 
 /// Since when both stand as they must: exactly, since any other field may weaken them.

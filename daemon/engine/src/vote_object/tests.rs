@@ -159,6 +159,9 @@ fn without_exactly_this_policy_nobody_is_believed() {
         let look = see(&cluster(&policy, &binding, &votes));
         assert!(matches!(look, Look::Unlocked { .. }), "{what}: {look:?}");
     }
+    let whole = [body(&part(&spec(), 0)), body(&part(&binding(), 1))];
+    assert_eq!(policy::since(&whole), Ok(at(1)), "as check reads it");
+    assert!(policy::since(&whole[..1]).is_err() && policy::since(&[]).is_err());
     for missing in 0..2 {
         let mut table = locked(&[item("a", "alice@example.com", "approve", 1, 20)]);
         table.0[missing].1 = RawPart::Body { status: 404, body: b"{}".to_vec(), cut: false };
