@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use expect_test::expect_file;
 use nightshift::config::Config;
 use nightshift::telemetry::{AlertmanagerMetrics, Caps, IntakeMetrics, Metrics};
-use nightshift_engine::permissions::{self, Need, READING, RESPONDER, Reach};
+use nightshift_engine::permissions::{self, Need, READING, RESPONDER, Reach, VISITS, VOTES};
 use nightshift_engine::vote_object::policy;
 use nightshift_model::ActionKind;
 use nightshift_tests::chart::{CHART, Rendered, documents, helm, render};
@@ -180,7 +180,9 @@ fn the_roles_hold_what_the_daemon_asks_for_and_nothing_else() -> anyhow::Result<
         })
         .collect();
     for case in cases("values")? {
-        let reads = |role: &Value| !executors(role) && !text(role, "/metadata/name").ends_with(CERTIFICATE);
+        let reads = |role: &Value| {
+            !executors(role) && !of_votes(role) && !text(role, "/metadata/name").ends_with(CERTIFICATE)
+        };
         let granted = granted(&documents(&case.yaml()?)?, reads)?;
         for right in &granted {
             ensure!(all.contains(right), "{}: {right:?} is asked for by nobody", case.name);
@@ -267,8 +269,13 @@ fn the_executor_has_what_its_enabled_actions_need_where_it_may_act_and_nothing_e
             of.map(|o| text(o, "/metadata/namespace").to_owned()).collect()
         };
         let wide = granted(&objects, |o| executors(o) && text(o, "/kind") == "ClusterRole")?;
-        if case.name == "approve" {
-            let named: BTreeSet<String> = ["bank", "shop"].map(str::to_owned).into();
+        let named: &[&str] = match case.name.as_str() {
+            "approve" => &["bank", "shop"],
+            "approve-votes" => &["shop"],
+            _ => &[],
+        };
+        if !named.is_empty() {
+            let named: BTreeSet<String> = named.iter().map(|&name| name.to_owned()).collect();
             ensure!((places("Role"), places("RoleBinding")) == (named.clone(), named), "{}", case.name);
             let cluster: Vec<Need> = needs.into_iter().filter(|need| need.reach == Reach::Cluster).collect();
             ensure!(wide == rights(&cluster), "{wide:?}");
@@ -276,7 +283,77 @@ fn the_executor_has_what_its_enabled_actions_need_where_it_may_act_and_nothing_e
             ensure!(wide == all && places("Role").is_empty(), "{}", case.name);
         }
     }
-    ensure!(seen == 2, "{seen} cases have an executor");
+    ensure!(seen == 3, "{seen} cases have an executor");
+    Ok(())
+}
+
+/// The roles for people: the chart binds them to nobody.
+const PEOPLES: [&str; 2] = ["nightshift-approver", "nightshift-visitor"];
+
+/// Whether a role comes with votes by Kubernetes identity: one for people, or one of the two by which they are read.
+fn of_votes(role: &Value) -> bool {
+    let name = text(role, "/metadata/name");
+    PEOPLES.contains(&name) || name.ends_with("-votes") || name.ends_with("-visits")
+}
+
+#[test]
+fn people_vote_by_roles_of_their_own_and_no_account_of_ours_may() -> anyhow::Result<()> {
+    let all = cases("values")?;
+    for case in &all {
+        let objects = documents(&case.yaml()?)?;
+        let named = |kind: &str, name: &str| {
+            let of = move |o: &&Value| text(o, "/kind") == kind && text(o, "/metadata/name").ends_with(name);
+            objects.iter().find(of)
+        };
+        if case.name != "approve-votes" {
+            ensure!(!objects.iter().any(of_votes), "{}: roles for votes that nobody asked for", case.name);
+            ensure!(named("CustomResourceDefinition", "").is_none(), "{}", case.name);
+            continue;
+        }
+        let of =
+            |name: &'static str| granted(&objects, move |role| text(role, "/metadata/name").ends_with(name));
+        let right = |group: &str, resource: &str, verb: &str| {
+            (group.to_owned(), resource.to_owned(), verb.to_owned())
+        };
+        let votes = ["create", "get", "list"].map(|verb| right("nightshift.dev", "votes", verb));
+        ensure!(of("-approver")? == votes.into(), "{:?}", of("-approver")?);
+        let visits = [
+            right("nightshift.dev", "visits", "create"),
+            right("", "pods", "list"),
+            right("", "pods/portforward", "get"),
+            right("", "pods/portforward", "create"),
+        ];
+        ensure!(of("-visitor")? == visits.into(), "{:?}", of("-visitor")?);
+        ensure!(of("-votes")? == rights(VOTES) && of("-visits")? == rights(VISITS), "{}", case.name);
+        let bound = |name: &str| -> anyhow::Result<Vec<String>> {
+            let binding = named("ClusterRoleBinding", name).context(name.to_owned())?;
+            let subjects = at(binding, "/subjects").as_array().context("no subjects")?;
+            Ok(subjects.iter().map(|one| format!("{} {}", text(one, "/kind"), text(one, "/name"))).collect())
+        };
+        ensure!(bound("-votes")? == ["ServiceAccount nightshift", "ServiceAccount nightshift-executor"]);
+        ensure!(bound("-visits")? == ["ServiceAccount nightshift"]);
+        let peoples = |o: &Value| PEOPLES.contains(&text(o, "/roleRef/name"));
+        ensure!(!objects.iter().any(peoples), "the chart makes somebody an approver");
+        // Whatever the chart binds is bound to one of our accounts.
+        let ours = granted(&objects, |role| !PEOPLES.contains(&text(role, "/metadata/name")))?;
+        let writes = |(group, _, verb): &&(String, String, String)| {
+            group == "nightshift.dev" && !READING.contains(&verb.as_str())
+        };
+        ensure!(!ours.iter().any(|right| writes(&right)), "{ours:?}");
+
+        let Rendered::Yaml(other) = render(&case.file, &["--set", "kubernetesVotes.install=false"])? else {
+            anyhow::bail!("it is not rendered without the kinds")
+        };
+        let other = documents(&other)?;
+        let left: Vec<&str> = other.iter().filter(|o| of_votes(o)).map(|o| text(o, "/kind")).collect();
+        ensure!(
+            left == ["ClusterRole", "ClusterRole", "ClusterRoleBinding", "ClusterRoleBinding"],
+            "{left:?}"
+        );
+        let kinds = |o: &Value| text(o, "/metadata/name").ends_with(".nightshift.dev");
+        ensure!(!other.iter().any(kinds), "another release installs the kinds");
+    }
+    ensure!(all.iter().any(|case| case.name == "approve-votes"), "no case has votes");
     Ok(())
 }
 

@@ -88,6 +88,7 @@ fn collection(object: &Value) -> Option<String> {
         "RoleBinding" => "rolebindings",
         "Service" => "services",
         "StatefulSet" => "statefulsets",
+        "CustomResourceDefinition" => "customresourcedefinitions",
         "Pod" => "pods",
         _ => return None,
     };
@@ -129,8 +130,11 @@ async fn the_api_server_takes_everything_that_the_chart_renders() -> anyhow::Res
             let target = format!("{collection}?dryRun=All&fieldValidation=Strict");
             let body = Some(("application/json", object.to_string()));
             let answer = cluster.send(Method::POST, &target, body).await?;
-            let there =
-                answer.status == http::StatusCode::CONFLICT && collection.ends_with("/serviceaccounts");
+            // The accounts, and what is the whole cluster's: another test may have put it there.
+            let shared = [".nightshift.dev", "nightshift-approver", "nightshift-visitor"];
+            let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+            let there = answer.status == http::StatusCode::CONFLICT
+                && (collection.ends_with("/serviceaccounts") || shared.iter().any(|end| name.ends_with(end)));
             ensure!(there || answer.status.is_success(), "{}: {}", file.display(), answer.body);
             taken += 1;
         }
