@@ -9,6 +9,7 @@ mod closed;
 mod crash;
 mod excess;
 mod hush;
+mod inside;
 mod measures;
 mod path;
 mod process;
