@@ -71,6 +71,36 @@ impl Plane {
     }
 }
 
+/// What usually keeps the API server from a Pod that serves an admission webhook at this port, and what to do.
+pub fn unreached(plane: Option<Plane>, port: u16) -> String {
+    let (gke, eks, tunnel) = (
+        format!(
+            "on a private cluster it reaches nodes and Pods at 443 and 10250 alone: add a firewall rule that lets the control \
+             plane's range (masterIpv4CidrBlock) reach TCP {port} of the nodes"
+        ),
+        format!(
+            "let the cluster's security group reach TCP {port} of the nodes' and Pods' groups. Where Pods have no address of \
+             the VPC (an overlay network of Calico, Cilium or Weave) it has no way to any Pod outside the host's network, and \
+             this one is outside: set countersign.mode: policy"
+        ),
+        "it reaches Pods through a tunnel: see that the konnectivity-agent Pods in kube-system run, and that no NetworkPolicy \
+         or security group cuts them off",
+    );
+    match plane {
+        Some(Plane::Gke) => format!("Google GKE: {gke}"),
+        Some(Plane::Eks) => format!("Amazon EKS: {eks}"),
+        Some(plane @ (Plane::Aks | Plane::OpenShift)) => format!("{}: {tunnel}", plane.name()),
+        Some(Plane::K3s) => {
+            "k3s: a server that runs no agent reaches Pods only with egress-selector-mode: cluster or pod"
+                .to_owned()
+        }
+        None => format!(
+            "let the control plane reach TCP {port} of nodes and Pods. On GKE {gke}. On EKS {eks}. On AKS, and with other \
+             hosted control planes, {tunnel}"
+        ),
+    }
+}
+
 /// The control plane, if it is one of those. A part of it that is there as a pod, or a node of its own, speaks against it; so do
 /// nodes of two providers.
 pub fn plane(view: &View) -> Option<Plane> {

@@ -12,8 +12,12 @@ use super::source::ConfigArg;
 use super::{Answer, Exit, Failure};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::runtime::offline::in_cluster;
 use serde::Serialize;
 use std::fmt::Write as _;
+
+/// Where `--in-cluster` belongs.
+const IN_A_POD: &str = "helm test, or kubectl exec in nightshift's Pod, in the container of each role";
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -23,6 +27,9 @@ pub(super) struct Args {
     /// Whose rights are asked about; in a cluster each account is asked about by itself
     #[arg(long, value_enum, default_value = "all")]
     role: super::run::Role,
+    /// Ask with the account of the Pod that this runs in, whatever kubeconfig is configured; elsewhere nothing is asked
+    #[arg(long)]
+    in_cluster: bool,
     /// Send one marked test message to every channel; a pager wakes somebody
     #[arg(long)]
     send_test: bool,
@@ -74,7 +81,10 @@ impl Finding {
 
 pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
     let path = args.config.path();
-    let config = Config::load(&path)?;
+    let mut config = Config::load(&path)?;
+    if args.in_cluster {
+        (config.cluster.kubeconfig, config.cluster.context) = (None, None);
+    }
     let mut found = vec![Finding::ok("configuration", path.display().to_string())];
     let (network, connections) = files::network(&config);
     found.push(connections);
@@ -84,9 +94,13 @@ pub(super) async fn run(args: Args, screen: &Screen, clock: Clock) -> Answer {
     }
     let (catalog, playbooks) = files::playbooks(&config);
     found.extend([playbooks, files::detectors(&config)]);
-    found.extend(cluster::look(&config, args.role.into(), clock).await);
-    found.extend(lock::look(&config, clock).await);
-    found.extend(votes::look(&config).await);
+    if args.in_cluster && !in_cluster() {
+        found.push(Finding::missing("API server", "this is no Pod: it has no account to ask with", IN_A_POD));
+    } else {
+        found.extend(cluster::look(&config, args.role.into(), clock).await);
+        found.extend(lock::look(&config, clock).await);
+        found.extend(votes::look(&config).await);
+    }
     found.extend(alertmanager::look(&config, &network, clock.now()).await);
     found.extend(prometheus::look(&config, &network, catalog.as_ref()).await);
     let missing = found.iter().any(|f| f.state == State::Missing);

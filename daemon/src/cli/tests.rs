@@ -428,6 +428,10 @@ async fn check_says_what_is_missing_with_one_next_step_each() {
     let (text, exit) = ask(folder.path(), "check --config FOLDER/n.yaml").await;
     assert_eq!(exit, Exit::Found, "{text}");
     golden("check").assert_eq(&text);
+    // Who means the Pod's account is not answered with somebody else's.
+    let (text, exit) = ask(folder.path(), "check --in-cluster --config FOLDER/n.yaml").await;
+    assert_eq!(exit, Exit::Found, "{text}");
+    assert!(text.contains("this is no Pod") && !text.contains("kubeconfig"), "{text}");
 }
 
 #[tokio::test]

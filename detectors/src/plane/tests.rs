@@ -77,3 +77,23 @@ fn a_nodes_provider_is_the_scheme_of_its_id() {
     assert_eq!(read(r#"{"providerID":7}"#), "");
     assert_eq!(read("{}"), "");
 }
+
+#[test]
+fn each_provider_has_its_usual_cause_and_who_is_none_of_them_hears_all() {
+    for (plane, names) in [
+        (Plane::Gke, ["firewall rule", "TCP 9443"].as_slice()),
+        (Plane::Eks, &["security group", "TCP 9443", "overlay network", "countersign.mode: policy"]),
+        (Plane::Aks, &["konnectivity-agent"]),
+        (Plane::OpenShift, &["konnectivity-agent"]),
+        (Plane::K3s, &["egress-selector-mode"]),
+    ] {
+        let told = unreached(Some(plane), 9443);
+        assert!(names.iter().all(|name| told.contains(name)) && told.starts_with(plane.name()), "{told}");
+        let strange = [("GKE", Plane::Gke), ("EKS", Plane::Eks), ("AKS", Plane::Aks)];
+        assert!(strange.iter().all(|(name, of)| *of == plane || !told.contains(name)), "{told}");
+    }
+    let all = unreached(None, 10_250);
+    for name in ["GKE", "firewall rule", "EKS", "security group", "AKS", "konnectivity-agent", "TCP 10250"] {
+        assert!(all.contains(name), "{name}: {all}");
+    }
+}

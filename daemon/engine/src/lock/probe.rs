@@ -248,14 +248,20 @@ fn weak(lock: &str, name: &str, by: Layer, met: &Met) -> String {
     )
 }
 
+/// How a sentence about a countersign that does not answer begins.
+pub const UNASKED: &str = "the API server cannot ask the countersign";
+
 /// Why the API server got no answer, with what usually is the matter.
 pub fn cause(said: &str) -> String {
     let said = said.split("failed to call webhook: ").last().unwrap_or(said);
     let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    let usual = if has(&["deadline exceeded", "i/o timeout", "Timeout", "no route to host"]) {
-        "a firewall is the usual reason: let the control plane reach the nodes and Pods at the port that stands there. \
-         Private clusters often allow 443 and 10250 only (GKE: a firewall rule from the master's range; EKS: the rule of \
-         the cluster's security group; AKS and others: the network security group)"
+    // Of a tunnel through which hosted control planes reach Pods.
+    let usual = if has(&["No agent available", "dialing backend", "dial timeout, backstop"]) {
+        "its tunnel to the nodes is down: see that the konnectivity-agent Pods in kube-system run"
+    } else if has(&["deadline exceeded", "i/o timeout", "Timeout", "no route to host"]) {
+        "a firewall is the usual reason: let the control plane reach nodes and Pods at the port that stands there (GKE: a \
+         firewall rule; EKS: the cluster's security group, and on an overlay network there is no way; AKS: konnectivity). \
+         `nightshift check` says more about this cluster"
     } else if has(&["connection refused"]) {
         "nothing listens there: does the responder run, and does the Service name its port?"
     } else if has(&["no endpoints"]) {
@@ -268,7 +274,7 @@ pub fn cause(said: &str) -> String {
     } else {
         "look at the responder's log and at the ValidatingWebhookConfiguration"
     };
-    format!("the API server cannot ask the countersign; {usual}. It says: {}", visible(said, 250))
+    format!("{UNASKED}; {usual}. It says: {}", visible(said, 250))
 }
 
 #[cfg(test)]

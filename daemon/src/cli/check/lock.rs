@@ -4,7 +4,7 @@ use super::Finding;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::runtime::offline::access;
-use crate::runtime::offline::lock::{self, LockMode, Locks};
+use crate::runtime::offline::lock::{self, LockMode, Locks, UNASKED};
 
 const WHAT: &str = "lock at the API server";
 
@@ -25,6 +25,7 @@ pub(super) async fn look(config: &Config, clock: Clock) -> Vec<Finding> {
         });
     }
     found.push(match lock::tried(config, &access, wanted, clock).await {
+        Ok(answer) if is_unreached(&answer) => judged(answer).hint(lock::unreached(config, &access).await),
         Ok(answer) => judged(answer),
         Err(error) => Finding::not_checked(
             WHAT,
@@ -33,6 +34,11 @@ pub(super) async fn look(config: &Config, clock: Clock) -> Vec<Finding> {
         ),
     });
     found
+}
+
+/// Whether the API server has no way to the responder.
+fn is_unreached(answer: &Result<Locks, String>) -> bool {
+    answer.as_ref().is_err_and(|why| why.starts_with(UNASKED))
 }
 
 fn judged(answer: Result<Locks, String>) -> Finding {
@@ -60,5 +66,10 @@ mod tests {
         assert_eq!(of(Err("the lock could not be tried: x".to_owned())).state, State::NotChecked);
         let weak = of(Err("the policy did not refuse no mark".to_owned()));
         assert!(weak.state == State::Missing && weak.detail.contains("closed"), "{weak:?}");
+        let unreached = |said: &str| is_unreached(&Err(lock::cause(said)));
+        assert!(unreached("context deadline exceeded") && unreached("connection refused"));
+        assert!(
+            !is_unreached(&Ok(Locks::Two)) && !is_unreached(&Err("the policy did not refuse".to_owned()))
+        );
     }
 }

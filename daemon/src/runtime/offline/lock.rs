@@ -1,11 +1,13 @@
 //! The lock at the API server, for `check`: what is asked of it, whether the countersign is trusted, and a trial of the whole.
 
 use super::mode;
+use super::probe::Cluster;
 use crate::clock::Clock;
 use crate::cluster::{Access, ClientError, Reader, Writer, webhook_ca};
 use crate::config::Config;
 use crate::runtime::closings::lock::{SelfTest, Wanted};
 use nightshift_engine::lock::policy::{Names, conditions};
+pub use nightshift_engine::lock::probe::{UNASKED, cause};
 use nightshift_engine::lock::webhook::{Step, step};
 pub use nightshift_engine::lock::{LockMode, Locks};
 use nightshift_model::Epoch;
@@ -38,6 +40,16 @@ pub async fn webhook(config: &Config, access: &Access) -> Result<(), String> {
         }
         Step::Leave | Step::Trust(_) => Ok(()),
     }
+}
+
+/// What usually keeps an API server from the responder, here: by who runs the control plane, as far as the nodes tell.
+pub async fn unreached(config: &Config, access: &Access) -> String {
+    let provider = match Cluster::connect(access).await {
+        Ok(cluster) => cluster.provider().await.ok().flatten(),
+        Err(_) => None,
+    };
+    let port = config.countersign.as_ref().map_or(0, |lock| lock.listen.port());
+    nightshift_detectors::plane::unreached(provider, port)
 }
 
 /// Tries the whole lock as the executor does, by dry runs.

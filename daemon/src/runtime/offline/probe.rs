@@ -17,6 +17,8 @@ use nightshift_model::effect::{Accept, RawPart};
 use nightshift_model::{Kind, Timestamp};
 use std::time::Duration;
 
+const NODES: (Kind, &str) = (Kind::Node, "/api/v1/nodes");
+const PODS: (Kind, &str) = (Kind::Pod, "/api/v1/namespaces/kube-system/pods");
 /// Nodes and pods that are asked for: a few tell whose control plane it is.
 const LISTED: &str = "100";
 /// Bytes of such a list.
@@ -59,10 +61,20 @@ impl Cluster {
     /// # Errors
     /// One clause.
     pub async fn plane(&self) -> Result<Option<Plane>, String> {
+        self.told_by(&[NODES, PODS]).await
+    }
+
+    /// The same by the nodes alone, for an account that reads no more.
+    ///
+    /// # Errors
+    /// One clause.
+    pub async fn provider(&self) -> Result<Option<Plane>, String> {
+        self.told_by(&[NODES]).await
+    }
+
+    async fn told_by(&self, lists: &[(Kind, &str)]) -> Result<Option<Plane>, String> {
         let mut view = View::default();
-        for (kind, path) in
-            [(Kind::Node, "/api/v1/nodes"), (Kind::Pod, "/api/v1/namespaces/kube-system/pods")]
-        {
+        for (kind, path) in lists {
             let limit = [("limit".to_owned(), LISTED.to_owned())];
             let body = match self.reader.get(path, &limit, Accept::Json, LIST_MAX, DEADLINE).await {
                 RawPart::Failed { why, detail } => return Err(format!("{}: {detail}", why.clause())),
@@ -74,11 +86,11 @@ impl Cluster {
             let list: serde_json::Value = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
             let items = list.get("items").and_then(|items| items.as_array()).cloned().unwrap_or_default();
             for item in items {
-                if let Some(fact) = Fact::parse(&kind, item.to_string().as_bytes()) {
+                if let Some(fact) = Fact::parse(kind, item.to_string().as_bytes()) {
                     view.apply(Delta::Applied(fact), Timestamp::EPOCH);
                 }
             }
-            view.apply(Delta::Synced { kind }, Timestamp::EPOCH);
+            view.apply(Delta::Synced { kind: kind.clone() }, Timestamp::EPOCH);
         }
         Ok(plane(&view))
     }

@@ -124,6 +124,7 @@ fn the_usual_reason_is_named() {
     for (why, names) in [
         ("context deadline exceeded", "firewall"),
         ("dial tcp 10.0.0.1:10250: i/o timeout", "firewall"),
+        ("error dialing backend: No agent available", "konnectivity-agent"),
         ("dial tcp 10.0.0.1:10250: connect: connection refused", "nothing listens there"),
         ("no endpoints available for service \"x\"", "no Pod that is ready"),
         ("service \"x\" not found", "the Service is not there"),
