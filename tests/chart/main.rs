@@ -137,6 +137,50 @@ fn the_daemon_takes_every_configuration() -> anyhow::Result<()> {
     Ok(())
 }
 
+#[test]
+fn an_uninstall_keeps_nothing_and_an_upgrade_changes_nothing_that_is_fixed() -> anyhow::Result<()> {
+    // Helm never removes what lies in crds/, nor what says so.
+    ensure!(!Path::new(CHART).join("crds").exists());
+    let folder = tempfile::tempdir()?;
+    let version = "9.8.7-rc.6";
+    let made = helm()?
+        .args(["package", CHART, "--version", version, "--app-version", version, "--destination"])
+        .arg(folder.path())
+        .output()?;
+    ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let other = folder.path().join(format!("nightshift-{version}.tgz"));
+    // Of a StatefulSet the API server takes a change of these alone.
+    let fixed = |objects: &[Value]| -> anyhow::Result<Value> {
+        let set = objects.iter().find(|o| text(o, "/kind") == "StatefulSet").context("no StatefulSet")?;
+        let mut spec = at(set, "/spec").clone();
+        let fields = spec.as_object_mut().context("no spec")?;
+        for changes in ["replicas", "template", "updateStrategy"] {
+            fields.remove(changes);
+        }
+        Ok(spec)
+    };
+    for case in cases("values")? {
+        let mut objects = documents(&case.yaml()?)?;
+        for object in &objects {
+            let stays = at(object, "/metadata/annotations/helm.sh~1resource-policy");
+            ensure!(stays.is_null(), "{}: {object}", case.name);
+        }
+        let now = fixed(&objects)?;
+        let out = helm()?
+            .args(["template", "nightshift"])
+            .arg(&other)
+            .arg("--values")
+            .arg(&case.file)
+            .args(&case.arguments)
+            .output()?;
+        ensure!(out.status.success(), "{}: {}", case.name, String::from_utf8_lossy(&out.stderr));
+        objects = documents(&String::from_utf8(out.stdout)?)?;
+        ensure!(objects.iter().any(|o| o.to_string().contains(version)), "{}: not its version", case.name);
+        ensure!(fixed(&objects)? == now, "{}: an upgrade is refused", case.name);
+    }
+    Ok(())
+}
+
 /// Whether a role is the executor's.
 fn executors(role: &Value) -> bool {
     text(role, "/metadata/name").ends_with("-executor")
