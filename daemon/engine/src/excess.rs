@@ -6,7 +6,7 @@
 use crate::closed::Look;
 use crate::permissions::{self, Need, Reach};
 use crate::rules::Mode;
-use nightshift_model::{ActionKind, ClosedPlace};
+use nightshift_model::{ActionKind, ClosedPlace, Within};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A right, in RBAC's words.
@@ -59,7 +59,7 @@ impl std::fmt::Display for Right {
                 write!(f, "{sign}{part}")?;
             }
         }
-        if namespace.is_empty() { Ok(()) } else { write!(f, " in {namespace}") }
+        write!(f, "{}", Within(namespace))
     }
 }
 

@@ -21,7 +21,7 @@ use nightshift_model::evidence::{
 use nightshift_model::plan::Blast;
 use nightshift_model::{
     Action, ActionKind, Draft, Escalation, FieldChange, Finding, Got, Incident, Kind, Observed, Reason,
-    RevisionRef, Seconds, VerificationSpec,
+    RevisionRef, Seconds, Tool, VerificationSpec,
 };
 use nightshift_playbooks::schema::Plan as Allowed;
 use nightshift_playbooks::{Cause, Playbook, Situation};
@@ -43,9 +43,7 @@ pub fn plan(incident: &Incident, rules: &Rules) -> Result<Draft, Escalation> {
     let cause = situation.cause;
     let selected = nightshift_playbooks::select(&rules.playbooks, &situation);
     let reasons = || {
-        let mut why = case
-            .as_ref()
-            .map_or_else(|| vec!["the workload could not be read".to_owned()], Case::why_unknown);
+        let mut why = case.as_ref().map_or_else(|| vec![unread(incident)], Case::why_unknown);
         if cause == Cause::Rollout {
             why = selected
                 .passed_over
@@ -80,6 +78,18 @@ pub fn plan(incident: &Incident, rules: &Rules) -> Result<Draft, Escalation> {
                 Some(by_hand.map_or_else(|| advice.clone(), |h| format!("{advice}\n{h}"))),
             ))
         }
+    }
+}
+
+/// Why nothing is known of a workload: there is none, or it was asked for in vain.
+fn unread(incident: &Incident) -> String {
+    let asked = incident.evidence.iter().find_map(|e| {
+        let (Tool::Workload { target }, Got::NotChecked { why, .. }) = (&e.tool, &e.got) else { return None };
+        Some((target, why.clause()))
+    });
+    match asked {
+        Some((target, why)) => format!("{target} could not be read: {why}"),
+        None => format!("{} has no rollout that could be put back", incident.scope),
     }
 }
 
@@ -551,3 +561,6 @@ impl<'a> Case<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,7 +68,7 @@ pub use incident::{
 pub use key::{KeyAlgorithm, KeyKind, PasskeySite, PersonKey};
 pub use measure::{Measure, Measurement, Outcome, Reading, VerificationSpec};
 pub use noise::Noise;
-pub use object::{Cluster, Kind, ObjectRef};
+pub use object::{Cluster, Kind, ObjectRef, Within};
 pub use operation::{
     Applied, Epoch, LiveFacts, Mark, Operation, OperationState, Recovered, Revision, Role, Sent,
 };

@@ -210,6 +210,16 @@ impl std::fmt::Display for ObjectRef {
     }
 }
 
+/// ` in shop` behind what is so in a namespace, and nothing behind what is so in the whole cluster.
+#[derive(Clone, Copy, Debug)]
+pub struct Within<'a>(pub &'a str);
+
+impl std::fmt::Display for Within<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, " in {}", self.0) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,6 +237,8 @@ mod tests {
         assert_eq!(d.kind.api_version(), Some("apps/v1"));
         assert_eq!(Kind::Pod.api_version(), Some("v1"));
         assert_eq!(Kind::parse("Rollout").api_version(), None);
+        assert_eq!(format!("closed{}", Within("shop")), "closed in shop");
+        assert_eq!(format!("closed{}", Within("")), "closed");
         let other = serde_json::from_str::<Kind>("\"Rollout\"").unwrap();
         assert_eq!(other, Kind::Other("Rollout".into()));
     }

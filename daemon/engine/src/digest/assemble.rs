@@ -14,7 +14,8 @@ use crate::digest::{Acting, Window};
 use crate::policy_change;
 use nightshift_model::history::Quarantine;
 use nightshift_model::{
-    ClosedBy, ClosedPlace, Gap, Got, IncidentId, Proposal, Registry, Seconds, Severity, Silence, Timestamp,
+    ClosedBy, ClosedPlace, Evidence, Gap, Got, IncidentId, Proposal, Registry, Seconds, Severity, Silence,
+    Timestamp, Tool, Within,
 };
 use std::collections::BTreeMap;
 
@@ -157,34 +158,14 @@ pub(super) fn many(n: u32, one: &str, more: &str) -> String {
 fn needs(stories: &Stories<'_>, night: &Night<'_>, window: &Window, registry: &Registry) -> Vec<Need> {
     let mut needs: Vec<Need> = stories.values().filter_map(|s| need(s, window, registry)).collect();
     if let Some((at, reason)) = night.stopped {
-        needs.push(Need {
-            kind: NeedKind::KillSwitch,
-            incident: None,
-            scope: String::new(),
-            owner: None,
-            held_by: None,
-            silenced: None,
-            severity: Severity::Warning,
-            since: window.moment(at),
-            what: format!("the kill switch is set, so nothing is executed: {}", visible(reason)),
-            next: "two admins clear it when the reason is gone".to_owned(),
-            proposal: None,
-        });
+        let what = format!("the kill switch is set, so nothing is executed: {}", visible(reason));
+        let next = "two admins clear it when the reason is gone";
+        needs.push(held(NeedKind::KillSwitch, Severity::Warning, window.moment(at), what, next));
     }
     if let Some((at, why)) = night.closed {
-        needs.push(Need {
-            kind: NeedKind::ExecutorClosed,
-            incident: None,
-            scope: String::new(),
-            owner: None,
-            held_by: None,
-            silenced: None,
-            severity: Severity::Critical,
-            since: window.moment(at),
-            what: format!("the executor is closed, so nothing is executed: {}", visible(why)),
-            next: "find out who changed the history; `nightshift audit adopt` opens the executor".to_owned(),
-            proposal: None,
-        });
+        let what = format!("the executor is closed, so nothing is executed: {}", visible(why));
+        let next = "find out who changed the history; `nightshift audit adopt` opens the executor";
+        needs.push(held(NeedKind::ExecutorClosed, Severity::Critical, window.moment(at), what, next));
     }
     needs.extend(
         night.closings.iter().map(|(by, (since, places))| closed(*by, window.moment(*since), places)),
@@ -202,30 +183,33 @@ fn needs(stories: &Stories<'_>, night: &Night<'_>, window: &Window, registry: &R
 /// Where the executor is closed by what was looked at.
 fn closed(by: ClosedBy, since: Moment, places: &[ClosedPlace]) -> Need {
     let told = |place: &ClosedPlace| {
-        let within =
-            if place.namespace.is_empty() { String::new() } else { format!(" in {}", place.namespace) };
-        format!("nothing is executed{within}: {}", visible(&place.why))
+        format!("nothing is executed{}: {}", Within(&place.namespace), visible(&place.why))
     };
+    let next = match by {
+        ClosedBy::Rights => {
+            "take the rights away from its account (`nightshift check --role executor` names them)"
+        }
+        ClosedBy::Lock => {
+            "put the lock at the API server in order (`nightshift check` with the executor's account names what is wrong)"
+        }
+    };
+    let what = places.iter().map(told).collect::<Vec<_>>().join("; ");
+    held(NeedKind::ExecutorClosed, Severity::Critical, since, format!("the executor is closed: {what}"), next)
+}
+
+/// What holds nightshift back as a whole, and not an incident.
+fn held(kind: NeedKind, severity: Severity, since: Moment, what: String, next: &str) -> Need {
     Need {
-        kind: NeedKind::ExecutorClosed,
+        kind,
         incident: None,
         scope: String::new(),
         owner: None,
         held_by: None,
         silenced: None,
-        severity: Severity::Critical,
+        severity,
         since,
-        what: format!("the executor is closed: {}", places.iter().map(told).collect::<Vec<_>>().join("; ")),
-        next: match by {
-            ClosedBy::Rights => {
-                "take the rights away from its account (`nightshift check --role executor` names them)"
-                    .to_owned()
-            }
-            ClosedBy::Lock => {
-                "put the lock at the API server in order (`nightshift check` with the executor's account names what is wrong)"
-                    .to_owned()
-            }
-        },
+        what,
+        next: next.to_owned(),
         proposal: None,
     }
 }
@@ -505,14 +489,14 @@ fn quality(
     window: &Window,
     audit: Audit,
 ) -> Quality {
-    let mut unanswered: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+    let mut unanswered: BTreeMap<(String, &str), u32> = BTreeMap::new();
     for (_, evidence) in stories.values().flat_map(|s| &s.unanswered).filter(|(at, _)| window.holds(*at)) {
         if let Got::NotChecked { why, .. } = &evidence.got {
-            *unanswered.entry((evidence.source.as_str(), why.clause())).or_default() += 1;
+            *unanswered.entry((asked(evidence), why.clause())).or_default() += 1;
         }
     }
     for (_, gap) in stories.values().flat_map(|s| &s.unseen).filter(|(at, _)| window.holds(*at)) {
-        *unanswered.entry((gap.what.as_str(), gap.why.as_str())).or_default() += 1;
+        *unanswered.entry((gap.what.clone(), gap.why.as_str())).or_default() += 1;
     }
     Quality {
         gaps: night
@@ -525,7 +509,7 @@ fn quality(
             .collect(),
         unanswered: unanswered
             .into_iter()
-            .map(|((what, why), times)| Unanswered { what: visible(what), why: visible(why), times })
+            .map(|((what, why), times)| Unanswered { what: visible(&what), why: visible(why), times })
             .collect(),
         undelivered: night
             .undelivered
@@ -543,6 +527,27 @@ fn quality(
         starts: night.starts,
         policy: policy(night, window),
         audit,
+    }
+}
+
+/// A question in a few words: what Prometheus is asked by its name, for the text of it stands with the incident.
+pub(super) fn asked(evidence: &Evidence) -> String {
+    match &evidence.tool {
+        Tool::Query { name, .. } => format!("Prometheus query {name}"),
+        Tool::Memory { container, .. } => format!("Prometheus query for the memory of container {container}"),
+        Tool::Workload { .. }
+        | Tool::Pods { .. }
+        | Tool::PreviousLog { .. }
+        | Tool::Log { .. }
+        | Tool::Service { .. }
+        | Tool::Events { .. }
+        | Tool::Rollouts { .. }
+        | Tool::Node { .. }
+        | Tool::Job { .. }
+        | Tool::Disruption { .. }
+        | Tool::GitOps { .. }
+        | Tool::Changes { .. }
+        | Tool::Healthy { .. } => evidence.source.clone(),
     }
 }
 

@@ -281,6 +281,25 @@ fn what_a_person_ended_while_it_stood_is_in_the_digest_until_it_goes_away() {
 }
 
 #[test]
+fn a_query_that_went_unanswered_is_told_by_its_name() {
+    let mut night = Night::default();
+    night.incident(1, Fate::Waiting);
+    let incident = nights::fold(&night.rows);
+    let mut evidence = incident.evidence[0].clone();
+    evidence.tool = nightshift_model::Tool::Query {
+        name: "unavailable-replicas".to_owned(),
+        promql: "sum(kube_deployment_status_replicas_unavailable{namespace=\"shop\"})".to_owned(),
+    };
+    evidence.source = "query sum(kube_deployment_status_replicas_unavailable{namespace=\"shop\"})".to_owned();
+    assert_eq!(assemble::asked(&evidence), "Prometheus query unavailable-replicas");
+    let target = incident.scope.clone();
+    evidence.tool = nightshift_model::Tool::Memory { target, container: "app".to_owned() };
+    assert_eq!(assemble::asked(&evidence), "Prometheus query for the memory of container app");
+    evidence.tool = incident.evidence[0].tool.clone();
+    assert_eq!(assemble::asked(&evidence), evidence.source);
+}
+
+#[test]
 fn what_detection_could_not_see_is_in_the_digest() {
     let mut night = Night::default();
     night.incident(1, Fate::Waiting);

@@ -6,7 +6,7 @@ use crate::config::{Config, Mode};
 use crate::runtime::offline::probe::Cluster;
 use crate::runtime::offline::rights::{self, Asked, Right, Wanted};
 use crate::runtime::offline::{RoleArg, access, home, in_cluster, mode};
-use nightshift_model::{Seconds, Timestamp};
+use nightshift_model::{Seconds, Timestamp, Within};
 use std::collections::BTreeSet;
 
 /// Two clocks further apart make expiries and ages wrong.
@@ -199,8 +199,7 @@ fn closing(look: &rights::Look) -> Vec<Finding> {
         .places
         .iter()
         .map(|place| {
-            let within =
-                if place.namespace.is_empty() { String::new() } else { format!(" in {}", place.namespace) };
+            let within = Within(&place.namespace);
             Finding::missing("excess rights", format!("the executor is closed{within}: {}", place.why), FEWER)
         })
         .collect();
