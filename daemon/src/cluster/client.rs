@@ -68,7 +68,9 @@ pub enum ClientError {
 /// by both sides long after, and the API server's own limits meet everybody. Watches have connections of their own.
 const AT_ONCE: usize = 8;
 
-/// Reads. It has no way to send anything but GET.
+/// The identity that reads. Whoever has it can send GETs and nothing else; the files that take its client
+/// ([`Reader::client`]) are few and listed by tidy: watches and the clock, `review`, whose question stores nothing, and `webhook_ca`,
+/// which patches the one object that this account may write.
 #[derive(Clone)]
 pub struct Reader {
     client: kube::Client,
@@ -122,6 +124,7 @@ impl Reader {
             .unwrap_or_else(|_| failed(NotChecked::TimedOut, format!("no answer within {deadline:?}")))
     }
 
+    /// For requests that [`Reader::get`] does not make.
     pub(super) fn client(&self) -> &kube::Client {
         &self.client
     }

@@ -1,7 +1,7 @@
 //! Requests that change a cluster are written in few files, and only one file builds a client (it turns
 //! retries off: kube re-sends a PATCH up to 15 times).
 
-use crate::source::{Kind, Token, code_at};
+use crate::source::{Kind, Token, code_at, find};
 use crate::{Tree, Violation};
 
 const RULE: &str = "mutations";
@@ -19,6 +19,16 @@ pub const WRITERS: &[&str] = &[
 
 /// The one file that builds a client.
 pub const CLIENT: &str = "daemon/src/cluster/client.rs";
+
+/// Who takes the bare client of the identity that reads, instead of its GET.
+pub const BORROWERS: &[&str] = &[
+    "daemon/src/cluster/client.rs",
+    "daemon/src/cluster/date.rs",       // what time it is there
+    "daemon/src/cluster/stream.rs",     // watches
+    "daemon/src/cluster/review.rs",     // what may this account do: nothing is stored
+    "daemon/src/cluster/webhook_ca.rs", // the countersign's own webhook, its one object
+    "daemon/src/cluster/person.rs",     // a person's own port-forward
+];
 
 /// Methods of kube's `Api` and `Request` that change something.
 pub const METHODS: &[&str] = &[
@@ -44,7 +54,7 @@ pub const METHODS: &[&str] = &[
 pub const TYPES: &[&str] = &["PatchParams", "PostParams", "DeleteParams", "EvictParams"];
 
 /// Outside [`WRITERS`], nothing that names `kube` (or stands in `cluster`) mutates; outside [`CLIENT`], nothing
-/// builds a client.
+/// builds a client, and outside [`BORROWERS`] nothing takes the reader's.
 pub fn check(tree: &Tree) -> Vec<Violation> {
     let mut found = Vec::new();
     for file in tree.under("daemon/") {
@@ -52,6 +62,12 @@ pub fn check(tree: &Tree) -> Vec<Violation> {
         let kube = file.path.starts_with("daemon/src/cluster/") || tokens.iter().any(|t| t.is("kube"));
         if !kube {
             continue;
+        }
+        let borrowed = find(&tokens, &["reader", ".", "client", "(", ")"]).next();
+        if let Some(at) = borrowed.filter(|_| !BORROWERS.contains(&file.path.as_str())) {
+            let line = tokens.get(at).map_or(0, |token| token.line);
+            let instead = "read with `Reader::get`; BORROWERS lists who may do otherwise";
+            found.push(Violation::new(RULE, &file.path, line, "takes the reader's bare client", instead));
         }
         for (at, token) in tokens.iter().enumerate() {
             if !WRITERS.contains(&file.path.as_str()) && mutates(&tokens, at, token) {

@@ -83,6 +83,7 @@ fn mutations() {
             ("daemon/src/cluster/fetch.rs", clean),
             ("daemon/src/cluster/actuate.rs", "fn f() { api.patch(n, &PatchParams::default(), &p); }"),
             ("daemon/src/cluster/client.rs", "fn f() { kube::Client::try_from(config) }"),
+            ("daemon/src/cluster/date.rs", "fn f() { open(reader.client(), request) }"),
             ("daemon/src/http/mod.rs", "fn f() { Router::new().delete(handler); Client::new() }"),
             ("tests/lab/a.rs", "fn f() { kube::Client::try_default(); api.delete(name, &dp) }"),
         ]),
@@ -97,6 +98,10 @@ fn mutations() {
             (
                 "builds a Kubernetes client",
                 file("daemon/src/cli/check.rs", "fn f() { kube::Client::try_default() }"),
+            ),
+            (
+                "the reader's bare client",
+                file("daemon/src/cluster/fetch.rs", "fn f() { open(self.reader.client(), request) }"),
             ),
             (
                 "builds a Kubernetes client",
