@@ -151,7 +151,7 @@ async fn open(
     let digests = tell::digests(&running, daily);
     let (sheets, told) = (tell::sheets(&digests), tell::told(&digests));
     let doors = doors::open(&running, &gate, keys, zone, sheets, told, &mut metrics).await?;
-    let health = doors::health(&running, listen, metrics).await?;
+    let health = doors::health(&running, listen, Vec::new(), metrics).await?;
     Ok((running, doors, health))
 }
 

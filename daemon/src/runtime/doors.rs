@@ -19,7 +19,7 @@ use crate::stages::vote::object::Objects;
 use crate::stages::vote::people::People;
 use crate::stages::vote::{Votes, Wake};
 use crate::store::{Filter, HistoryStore as _, SqliteStore};
-use nightshift_model::{Gap, IncidentId, Plan, Role};
+use nightshift_model::{Gap, IncidentId, Plan, Role, Within};
 use prometheus_client::registry::Registry;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -157,19 +157,32 @@ fn visit(outside: Outside) -> VisitOf {
     })
 }
 
-/// Opens the listener of health and metrics.
+/// That messages carry no link, where the configuration says so.
+pub fn unlinked(gate: &config::Gate) -> Option<Gap> {
+    let why = "gate.public_url is not set, so messages carry the command to type".to_owned();
+    gate.public_url.is_none().then(|| Gap { what: "links".to_owned(), why })
+}
+
+/// Opens the listener of health and metrics. `standing`: what is missing by configuration, and keeps nothing from being done.
 ///
 /// # Errors
 /// [`DoorError`] names the address.
 pub async fn health(
     running: &Running,
     listen: SocketAddr,
+    standing: Vec<Gap>,
     registry: Registry,
 ) -> Result<SocketAddr, DoorError> {
     let failed = |source| DoorError::Listen { address: listen, source };
     let listener = listen::bind(listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let app = health::router(Health { ready: ready(running), metrics: Arc::new(registry) });
+    let seen = ready(running);
+    let ready = move || {
+        let Readiness { ready, mut gaps } = seen();
+        gaps.extend(standing.iter().cloned());
+        Readiness { ready, gaps }
+    };
+    let app = health::router(Health { ready: Arc::new(ready), metrics: Arc::new(registry) });
     running.tasks.spawn(listen::serve(listener, None, app, running.clock(), running.stop.clone()));
     Ok(address)
 }
@@ -209,8 +222,7 @@ pub(super) fn ready(running: &Running) -> Arc<dyn Fn() -> Readiness + Send + Syn
 
 /// What a watch does not see, if anything.
 pub fn gap(watch: &crate::cluster::Watch) -> Option<Gap> {
-    let place = if watch.namespace.is_empty() { String::new() } else { format!(" in {}", watch.namespace) };
-    let what = format!("watch {}{place}", watch.kind.name());
+    let what = format!("watch {}{}", watch.kind.name(), Within(&watch.namespace));
     let why = match &watch.state {
         WatchState::Live { .. } => return None,
         WatchState::Fallback { .. } => "this API server has no streaming lists, pages are read".to_owned(),

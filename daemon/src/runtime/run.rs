@@ -94,7 +94,8 @@ async fn open_doors(
         tracing::info!(address = %opened.address, "the gate is open");
         gate = Some(opened);
     }
-    let health = doors::health(running, config.health.listen, registry).await?;
+    let standing = gate.iter().filter_map(|_| doors::unlinked(&config.gate)).collect();
+    let health = doors::health(running, config.health.listen, standing, registry).await?;
     tracing::info!(address = %health, "health and metrics");
     Ok(gate)
 }

@@ -119,13 +119,15 @@ pub fn start(running: &Running, doors: &Doors, digests: Arc<DigestStage>, voices
     running.tasks.spawn(async move { digests.run(&stop).await });
 }
 
-/// Links are made when a message is sent, for its recipient.
+/// Links are made when a message is sent, for its recipient. Without a public URL there are none: messages then carry
+/// the command to type.
 fn mint(running: &Running, doors: &Doors) -> crate::stages::outbox::Mint {
-    let (gate, store, base) = (Arc::clone(&doors.gate), running.store(), doors.gate.base());
+    let (gate, store, public) = (Arc::clone(&doors.gate), running.store(), doors.gate.public());
     Arc::new(move |proposal: Option<ProposalId>, recipient: String| {
-        let (gate, store, base) = (Arc::clone(&gate), store.clone(), base.clone());
+        let (gate, store, public) = (Arc::clone(&gate), store.clone(), public.clone());
         Box::pin(async move {
-            let Some(id) = proposal else { return base };
+            let base = public?;
+            let Some(id) = proposal else { return Some(base) };
             let incident = crate::store::HistoryStore::incident_of(&store, &id).await.ok()??;
             let incident = crate::store::HistoryStore::snapshot(&store, &incident).await.ok()?;
             gate.link(&recipient, incident.phase.proposal()?).await.unwrap_or_else(|error| {

@@ -117,8 +117,10 @@ impl Night {
             metrics: nightshift::telemetry::Metrics::default(),
         };
         let running = runtime::start(setup).await?;
-        let gate =
-            config::Gate { listen: (std::net::Ipv4Addr::LOCALHOST, 0).into(), ..config::Gate::default() };
+        // A port of its own beforehand: messages link to what the configuration names, and to nothing else.
+        let free = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let public = config::PublicUrl::parse(&format!("http://{free}")).map_err(anyhow::Error::msg)?;
+        let gate = config::Gate { listen: free, public_url: Some(public), ..config::Gate::default() };
         let notify =
             config::Notify { webhooks: vec![pager.webhook(folder.path())?], ..config::Notify::default() };
         let zone = notify.digest.time_zone();

@@ -231,10 +231,13 @@ fn doors(config: &Config) -> Vec<Finding> {
     found.push(match (&config.gate.public_url, offline::gate_url(config)) {
         (Some(url), _) => Finding::ok("links", format!("begin with {}", url.origin())),
         (None, Some(url)) => {
-            Finding::ok("links", format!("begin with {url}, so they work on this machine only"))
-                .hint("set `gate.public_url` for everybody else")
+            let told = format!("none: messages carry the command to type, and the pages are at {url}");
+            Finding::ok("links", told).hint("set `gate.public_url`, and they carry a link")
         }
-        (None, None) => Finding::missing("links", "messages carry no link", "set `gate.public_url`"),
+        (None, None) => {
+            let told = "none: nobody knows where the pages are, so nobody can be invited to sign in";
+            Finding::missing("links", told, "set `gate.public_url`")
+        }
     });
     if let Some(tls) = &config.gate.tls {
         found.push(match offline::certificate(tls) {

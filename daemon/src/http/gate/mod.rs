@@ -126,6 +126,9 @@ pub struct Parts {
 pub struct Site {
     /// What links begin with, if links can be made.
     pub base: Option<String>,
+    /// Whether that is the configured one: only then a message carries a link, for a loopback address leads whoever reads it
+    /// elsewhere to their own machine.
+    pub public: bool,
     /// Values of `Origin` that are our own.
     pub origins: Vec<String>,
     /// Whether they come over TLS.
@@ -169,8 +172,9 @@ impl Site {
         ];
         let local = bound.ip().is_loopback() && !gate.trusted_proxy;
         let origins = public.iter().cloned().chain(loopback.into_iter().filter(|_| local)).collect();
+        let told = public.is_some();
         let base = public.or_else(|| local.then(|| format!("{scheme}://{bound}")));
-        Self { base, origins, encrypted, proxied: gate.trusted_proxy, zone }
+        Self { base, public: told, origins, encrypted, proxied: gate.trusted_proxy, zone }
     }
 
     /// The caller's address: what the proxy saw if there is one, else the other end of the connection.
@@ -248,9 +252,9 @@ impl Gate {
             .layer(middleware::map_response(move |answer| async move { headers::guard(answer, encrypted) }))
     }
 
-    /// What links begin with, if links can be made.
-    pub fn base(&self) -> Option<String> {
-        self.site.base.clone()
+    /// What links in messages begin with: the configured URL and no other.
+    pub fn public(&self) -> Option<String> {
+        self.site.base.clone().filter(|_| self.site.public)
     }
 
     /// A link to a proposal for one recipient, and makes it valid; `None` without a URL to begin it with.

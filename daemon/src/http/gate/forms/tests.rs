@@ -43,6 +43,20 @@ fn a_code_is_typed_as_people_type() {
 }
 
 #[test]
+fn messages_link_to_the_configured_address_and_to_no_loopback() {
+    let site = |json: &str| {
+        let gate: crate::config::Gate = serde_json::from_str(json).unwrap();
+        crate::http::gate::Site::of(&gate, "127.0.0.1:8080".parse().unwrap(), jiff::tz::TimeZone::UTC)
+    };
+    let local = site("{}");
+    assert_eq!((local.base.as_deref(), local.public), (Some("http://127.0.0.1:8080"), false));
+    let named = site(r#"{"public_url": "https://night.example"}"#);
+    assert_eq!((named.base.as_deref(), named.public), (Some("https://night.example"), true));
+    let proxied = site(r#"{"trusted_proxy": true}"#);
+    assert_eq!((proxied.base, proxied.public), (None, false));
+}
+
+#[test]
 fn only_our_own_pages_are_our_origin() {
     let own = ["https://night.example".to_owned()];
     let headers = |pairs: &[(&'static str, &'static str)]| {
