@@ -24,6 +24,8 @@ const SQLITE_NOTADB: u32 = 26;
 const READERS: u32 = 3;
 /// What each of them keeps of the file, in KiB (negative, as SQLite writes it); the default is 2 MiB. The kernel keeps it too.
 const READER_CACHE: &str = "-256";
+/// Rows that a connection reads ahead: an incident with its evidence is one row, so 50, the default, would be megabytes.
+const READ_AHEAD: usize = 4;
 
 /// What the store is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +83,9 @@ pub(super) async fn readers(path: &Path) -> Result<SqlitePool, OpenError> {
     SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(BUSY)
-        .connect_with(options(path).read_only(true).pragma("cache_size", READER_CACHE))
+        .connect_with(
+            options(path).read_only(true).pragma("cache_size", READER_CACHE).row_buffer_size(READ_AHEAD),
+        )
         .await
         .map_err(sqlite_error(path, "connect for reading"))
 }
