@@ -178,6 +178,9 @@ impl Machine {
         if leaves.is_some() {
             leaving::end(&mut events, &known);
         }
+        if let Some(why) = leaves.and_then(Leaving::for_good) {
+            leaving::withdraw(&mut events, &known, &scope, why);
+        }
         self.record(me, &scope, &known, events)
     }
 
