@@ -95,7 +95,8 @@ fn settings(text: &str) -> BTreeSet<String> {
         let Some((name, rest)) = inside.split_once(':').filter(|(name, _)| is_name(name)) else { continue };
         let depth = line.len() - inside.len();
         above.retain(|(at, _)| *at < depth);
-        let path: String = above.iter().map(|(_, name)| format!("{name}.")).collect::<String>() + name;
+        let names = above.iter().map(|(_, name)| name.as_str());
+        let path = names.chain([name]).collect::<Vec<_>>().join(".");
         for part in rest.split(['{', ',']) {
             if let Some((below, _)) = part.trim().split_once(':').filter(|(below, _)| is_name(below)) {
                 found.insert(format!("{path}.{below}"));
