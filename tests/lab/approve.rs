@@ -1,155 +1,20 @@
-//! `mode: approve` in the cluster, profile small: one Pod, two identities. What each may, a rollout that a person approves with
-//! a key, and an executor that closes itself while its account may too much.
+//! `mode: approve` in the cluster, profile small: one Pod, two identities. What each may, two rollouts that people approve, one
+//! with kubectl and one on the page, what stolen tokens come to, and an executor that closes itself.
 
-use super::chart::{IMAGE, Said, helmed, image, only_reads, restricted, run};
+use super::CLUSTER_WIDE;
+use super::chart::{helmed, only_reads, run};
+use super::release::{ALICE, BANK, GATE, HOME, PATIENCE, Release, SHOP, Told};
+use super::stolen;
 use anyhow::{Context as _, ensure};
 use nightshift::clock::Clock;
-use nightshift_tests::chart::CHART;
-use nightshift_tests::lab::lock::refused_by;
-use nightshift_tests::lab::program::binary;
+use nightshift::demo::person::Person;
+use nightshift_tests::lab::attack::{Tried, row};
 use nightshift_tests::lab::workload::{Version, Workload};
 use nightshift_tests::lab::{Cluster, within};
 use serde_json::{Value, json};
-use std::path::Path;
-use std::process::Stdio;
-use std::time::Duration;
-use tokio::process::{Child, Command};
 
-/// A rollout, a proof, two looks at rights: nothing here takes longer.
-const PATIENCE: Duration = Duration::from_mins(4);
-const HOME: &str = "approve-home";
-const SHOP: &str = "approve-shop";
-const BANK: &str = "approve-bank";
 /// What a right too many is called here.
 const TOO_MUCH: &str = "approve-too-much";
-/// Where the forwarded gate is.
-const GATE: &str = "http://127.0.0.1:18080";
-
-/// The release, and alice with her key.
-struct Release {
-    cluster: Cluster,
-    folder: tempfile::TempDir,
-}
-
-impl Release {
-    async fn install() -> anyhow::Result<Self> {
-        let cluster = Cluster::connect()?;
-        image().await?;
-        restricted(&cluster, HOME).await?;
-        for namespace in [SHOP, BANK] {
-            cluster.namespace(namespace).await?;
-        }
-        let release = Self { cluster, folder: tempfile::tempdir()? };
-        let key =
-            release.local(&["person", "key", "new", "alice", "--out", &release.file("alice.pem")]).await?;
-        let line =
-            key.lines().find_map(|line| line.trim().strip_prefix("- { kind: ed25519")).context("no key")?;
-        let key: Value = serde_saphyr::from_str(&format!("{{ kind: ed25519{line}"))?;
-        let signed = json!({"approve": 1, "min_proof": "signed"});
-        let (repository, tag) = IMAGE.rsplit_once(':').context("an image without a tag")?;
-        let values = json!({
-            "cluster": {"name": "lab", "namespaces": [SHOP, BANK]},
-            "mode": "approve",
-            "actions": {"namespaces": [SHOP, BANK], "disabled": ["re-run-job"]},
-            "image": {"repository": repository, "tag": tag},
-            "persistence": {"enabled": false}, // the lab has no storage class
-            "persons": [{"name": "alice", "roles": ["on-call"], "keys": [key]}],
-            "roles": {"on-call": {"owners": ["*"], "may": ["view", "approve", "admin"]}},
-            "policy": {
-                "approvals": {"low": signed, "medium": signed}, "accept_non_interactive": true,
-                "healthy_after": "15s", "soak": {"low": "20s", "medium": "20s", "high": "20s"},
-                "soak_crash_loop": "20s", "measure_every": "5s",
-            },
-        });
-        std::fs::write(release.file("values.yaml"), values.to_string())?;
-        let values = release.file("values.yaml");
-        let wait = ["--values", &values, "--wait", "--timeout", "4m"];
-        let install = [&["install", "nightshift", CHART, "--namespace", HOME], &wait[..]].concat();
-        if let Err(error) = helmed(&install).await {
-            let pods = run("kubectl", &["--namespace", HOME, "describe", "pods"]).await.unwrap_or_default();
-            let logs = ["--namespace", HOME, "logs", "nightshift-0", "--all-containers", "--tail", "40"];
-            anyhow::bail!("{error:#}\n{pods}\n{}", run("kubectl", &logs).await.unwrap_or_default());
-        }
-        Ok(release)
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.folder.path().join(name).to_string_lossy().into_owned()
-    }
-
-    /// The program on this machine.
-    async fn local(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let out = Command::new(binary()?).args(arguments).stdin(Stdio::null()).output().await?;
-        ensure!(out.status.success(), "{arguments:?}: {}", Said(&out));
-        Ok(String::from_utf8(out.stdout)?)
-    }
-
-    /// What the program says in a container of its Pod, whatever its exit code.
-    async fn says(&self, container: &str, arguments: &[&str]) -> anyhow::Result<String> {
-        let file = if container == "executor" { "executor" } else { "nightshift" };
-        let config = format!("/etc/nightshift/{file}.yaml");
-        let start =
-            ["--namespace", HOME, "exec", "nightshift-0", "--container", container, "--", "/nightshift"];
-        let all = [&start[..], arguments, &["--config", &config]].concat();
-        let out = Command::new("kubectl").args(all).stdin(Stdio::null()).output().await?;
-        Ok(Said(&out).to_string())
-    }
-
-    /// What it says as JSON.
-    async fn json(&self, arguments: &[&str]) -> anyhow::Result<Value> {
-        let said = self.says("responder", &[arguments, &["-o", "json"]].concat()).await?;
-        serde_json::from_str(&said).with_context(|| format!("{arguments:?}: {said}"))
-    }
-
-    /// The same API server with an account's own token.
-    async fn account(&self, name: &str) -> anyhow::Result<Cluster> {
-        let wish = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
-        let path = format!("/api/v1/namespaces/{HOME}/serviceaccounts/{name}/token");
-        let made = self.cluster.create(&path, &wish).await?;
-        self.cluster.with_token(made.pointer("/status/token").and_then(Value::as_str).context("no token")?)
-    }
-
-    /// `/readyz` or `/metrics` of the responder, through the Service.
-    async fn health(&self, path: &str) -> anyhow::Result<String> {
-        let service =
-            self.cluster.get(&format!("/api/v1/namespaces/{HOME}/services/nightshift")).await?.ok()?;
-        let address = service.pointer("/spec/clusterIP").and_then(Value::as_str).context("no address")?;
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
-        Ok(http.get(format!("http://{address}:8081{path}")).send().await?.text().await?)
-    }
-
-    /// Waits until readiness says something, or no longer does.
-    async fn told(&self, what: &str, text: &str, wanted: bool) -> anyhow::Result<()> {
-        within(PATIENCE, what, async || {
-            Ok((self.health("/readyz").await?.contains(text) == wanted).then_some(()))
-        })
-        .await
-        .with_context(|| format!("{text:?}"))
-    }
-
-    /// How often the history holds an event.
-    async fn recorded(&self, kind: &str) -> anyhow::Result<usize> {
-        let export = self.says("responder", &["audit", "export"]).await?;
-        Ok(export.matches(&format!("\"kind\":\"{kind}\"")).count())
-    }
-
-    /// kubectl's way to the Pod's own loopback address.
-    async fn forward(&self) -> anyhow::Result<Child> {
-        let arguments = ["--namespace", HOME, "port-forward", "nightshift-0", "18080:8080"];
-        let child = Command::new("kubectl")
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()?;
-        let http = reqwest::Client::builder().no_proxy().build()?;
-        within(PATIENCE, "the gate is forwarded", async || {
-            Ok(http.get(format!("{GATE}/signin/none")).send().await.ok().map(drop))
-        })
-        .await?;
-        Ok(child)
-    }
-}
 
 /// Whether an account may do something, by its own question: verb, group, resource, subresource, namespace.
 async fn may(account: &Cluster, wish: [&str; 5]) -> anyhow::Result<bool> {
@@ -215,81 +80,160 @@ async fn two_identities(release: &Release) -> anyhow::Result<usize> {
     Ok(yes.len() + no.len() + reader)
 }
 
-/// Who has the executor's token cannot write: the API server refuses, in two ways.
-async fn locked(release: &Release, shop: &Workload) -> anyhow::Result<()> {
-    release.told("the executor opens behind its lock", "\"execution", false).await?;
-    let check = release.says("executor", &["check", "--role", "executor"]).await?;
-    ensure!(check.contains("three locks hold"), "{check}");
-    let executor = release.account("nightshift-executor").await?;
-    let lock = format!("{HOME}-nightshift-lock");
-    let bare = json!({"metadata": {"labels": {"x": "y"}}});
-    let marked = json!({"metadata": {"annotations": {"nightshift.dev/claim": "pro-0000000000.1:1.1"}}});
-    for (body, by) in [(bare, "policy"), (marked, "countersign")] {
-        let patch = Some(("application/merge-patch+json", body.to_string()));
-        let answer = executor.send(http::Method::PATCH, &shop.path(), patch).await?;
-        ensure!(refused_by(&lock, &answer) == by, "{by}: {} {}", answer.status, answer.body);
+/// A proposal as the list has it.
+pub(super) struct Line(Value);
+
+impl Line {
+    pub(super) fn of(&self, field: &str) -> &str {
+        self.0.get(field).and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+/// The proposal that waits in a namespace.
+async fn waiting(release: &Release, namespace: &str) -> anyhow::Result<Line> {
+    let line = within(PATIENCE, "a proposal", async || {
+        let all = release.json(&["proposals"]).await?;
+        let mut all = all.as_array().cloned().unwrap_or_default().into_iter().map(Line);
+        Ok(all.find(|line| line.of("namespace") == namespace && line.of("state") == "Proposed"))
+    })
+    .await
+    .with_context(|| namespace.to_owned())?;
+    ensure!(line.of("action") == "rollback-deployment", "{}", line.0);
+    Ok(line)
+}
+
+/// alice, with her own kubeconfig. On a busy machine a self-test may time out; while the lock does not answer, no vote is taken.
+async fn by_kubectl(release: &Release, line: &Line) -> anyhow::Result<()> {
+    let (id, digest) = (line.of("id"), line.of("digest"));
+    within(PATIENCE, "the vote is taken", async || {
+        let words = ["approve", id, "--digest", digest, "--reason", "seen it"];
+        let (done, told) = release.plugin(ALICE, &words).await?;
+        ensure!(done || told.contains("has not taken it"), "{told}");
+        Ok((done && told.contains("nightshift has taken it")).then_some(()))
+    })
+    .await
+}
+
+/// bob, on the page: he signs in with a one-time link, opens the proposal, types the code beside the change and presses the
+/// button.
+async fn by_page(release: &Release, line: &Line) -> anyhow::Result<()> {
+    let mut forward = release.forward().await?;
+    let told = release.says("responder", &["person", "invite", "bob"]).await?;
+    let link = told.split_whitespace().find(|word| word.starts_with(GATE)).context("no link")?;
+    let mut bob = Person::new(GATE)?;
+    bob.sign_in(link).await?;
+    let page = format!("/p/{}", line.of("id"));
+    let shown = bob.get(&page).await?;
+    ensure!(shown.html.contains(line.of("digest")), "the page shows other bytes: {}", shown.html);
+    let mut last = String::new();
+    for _ in 0..20 {
+        let voted = bob.approve(&page).await?;
+        if voted.status < 400 {
+            forward.kill().await?;
+            return Ok(());
+        }
+        last = format!("{} {}", voted.status, voted.html);
+        Clock::wall().sleep_real(std::time::Duration::from_secs(3)).await;
+    }
+    anyhow::bail!("the vote was refused: {last}")
+}
+
+/// How an incident stands.
+async fn phase(release: &Release, incident: &str) -> anyhow::Result<String> {
+    let all = release.json(&["incidents", "--all"]).await?;
+    let mine =
+        all.as_array().into_iter().flatten().find(|one| one.get("id").is_some_and(|id| id == incident));
+    Ok(mine.and_then(|one| one.get("phase")).and_then(Value::as_str).unwrap_or_default().to_owned())
+}
+
+/// Holds an approved proposal to its end: executed, verified, and recorded with the vote that it rests on.
+async fn proven(
+    release: &Release,
+    line: &Line,
+    shop: &Workload,
+    earlier: &Value,
+    (person, proof): (&str, &str),
+) -> anyhow::Result<()> {
+    let incident = line.of("incident");
+    let over = within(PATIENCE, "the end", async || {
+        let phase = phase(release, incident).await?;
+        Ok(matches!(phase.as_str(), "Closed" | "Escalated").then_some(phase))
+    })
+    .await?;
+    let shown = release.says("responder", &["proposals", "show", line.of("id")]).await?;
+    ensure!(over == "Closed" && shown.contains("Successful"), "{over}: {shown}");
+    shop.is_back(earlier).await?;
+    let live = shop.get().await?;
+    let managers = live.pointer("/metadata/managedFields").context("no managers")?;
+    ensure!(managers.to_string().contains("\"nightshift\""), "nightshift wrote nothing: {managers}");
+    let rows = release.history().await?;
+    let of = |kind: &str| -> Vec<&Told> {
+        rows.iter().filter(|row| row.kind == kind && row.incident.as_deref() == Some(incident)).collect()
+    };
+    for kind in ["sealed", "voted", "granted", "claimed", "marked", "sending", "sent", "judged"] {
+        ensure!(of(kind).len() == 1, "{kind} stands {} times in the history of {incident}", of(kind).len());
+    }
+    for said in [format!("\"person\":\"{person}\""), format!("\"proof\":\"{proof}\"")] {
+        ensure!(of("voted").iter().all(|row| row.body.contains(&said)), "{said}: {:?}", of("voted"));
     }
     Ok(())
 }
 
-/// A Deployment is broken by a rollout, and put back by what alice signs.
-async fn approved(release: &Release) -> anyhow::Result<()> {
-    let shop = Workload::serve(&release.cluster, SHOP, &Value::Null).await?;
-    locked(release, &shop).await?;
-    let earlier = shop.template().await?;
-    within(PATIENCE, "the healthy revision is recorded", async || {
-        Ok((release.recorded("healthy-seen").await? > 0).then_some(()))
+/// Two Deployments are broken by a rollout, and put back by what alice and bob approve.
+async fn approved(release: &Release) -> anyhow::Result<Tried> {
+    let (shop, bank) = tokio::try_join!(
+        Workload::serve(&release.cluster, SHOP, &Value::Null),
+        Workload::serve(&release.cluster, BANK, &Value::Null)
+    )?;
+    release.told("the executor opens behind its lock", "\"execution", false).await?;
+    let check = release.says("executor", &["check", "--role", "executor"]).await?;
+    ensure!(check.contains("three locks hold"), "{check}");
+    let earlier = (shop.template().await?, bank.template().await?);
+    within(PATIENCE, "both healthy revisions are recorded", async || {
+        Ok((release.recorded("healthy-seen").await? >= 2).then_some(()))
     })
     .await?;
     shop.release(&Version::BAD).await?;
-    let line = within(PATIENCE, "a proposal", async || {
-        let waiting = release.json(&["proposals"]).await?;
-        Ok(waiting.get(0).cloned().filter(|line| line.get("state").is_some_and(|s| s == "Proposed")))
-    })
-    .await?;
-    let of = |field: &str| line.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-    ensure!(of("action") == "rollback-deployment" && of("namespace") == SHOP, "{line}");
-    ensure!(shop.template().await? != earlier, "somebody wrote before anybody voted");
+    bank.release(&Version::BAD).await?;
+    let lines = (waiting(release, SHOP).await?, waiting(release, BANK).await?);
+    let mut tried = stolen::tokens(release, &shop, &lines.0).await?;
+    tried += stolen::directly(release, &shop, &lines.0).await.context("the countersign, asked by a Pod")?;
+    ensure!(shop.template().await? != earlier.0, "somebody wrote before anybody voted");
+    ensure!(bank.template().await? != earlier.1, "somebody wrote before anybody voted");
 
-    let mut forward = release.forward().await?;
-    let (id, key, digest) = (of("id"), release.file("alice.pem"), of("digest"));
-    let approve = ["approve", &id, "--server", GATE, "--key", &key, "--digest", &digest];
-    // On a busy machine a self-test may time out; while the lock does not answer, no vote is taken.
-    within(PATIENCE, "the vote is taken", async || match release.local(&approve).await {
-        Ok(said) if said.contains("You approved") => Ok(Some(())),
-        Err(error) if error.to_string().contains("(kill-switch)") => Ok(None),
-        Ok(said) => anyhow::bail!("{said}"),
-        Err(error) => Err(error),
-    })
-    .await?;
-    forward.kill().await?;
-    let incident = of("incident");
-    let over = within(PATIENCE, "the end", async || {
-        let all = release.json(&["incidents", "--all"]).await?;
-        let mine =
-            all.as_array().into_iter().flatten().find(|one| one.get("id").is_some_and(|id| *id == incident));
-        let phase = mine.and_then(|one| one.get("phase")).and_then(Value::as_str).unwrap_or_default();
-        Ok(matches!(phase, "Closed" | "Escalated").then(|| phase.to_owned()))
-    })
-    .await?;
-    let shown = release.says("responder", &["proposals", "show", &of("id")]).await?;
-    ensure!(over == "Closed" && shown.contains("Successful"), "{over}: {shown}");
-    shop.is_back(&earlier).await?;
-    let live = shop.get().await?;
-    let managers = live.pointer("/metadata/managedFields").context("no managers")?;
-    ensure!(managers.to_string().contains("\"nightshift\""), "nightshift wrote nothing: {managers}");
-    Ok(())
+    by_kubectl(release, &lines.0).await.context("kubectl nightshift approve")?;
+    by_page(release, &lines.1).await.context("the page")?;
+    for line in [&lines.0, &lines.1] {
+        within(PATIENCE, "it is executed", async || {
+            let phase = phase(release, line.of("incident")).await?;
+            Ok(matches!(phase.as_str(), "Verifying" | "Closed" | "Escalated").then_some(()))
+        })
+        .await?;
+    }
+    // Proving is the responder's, and goes on meanwhile.
+    tried += stolen::unreachable(release, &shop).await.context("a firewall before the countersign")?;
+    proven(release, &lines.0, &shop, &earlier.0, ("alice", "kubernetes")).await?;
+    proven(release, &lines.1, &bank, &earlier.1, ("bob", "attested")).await?;
+    Ok(tried)
 }
 
+/// A rule of a role: group, resource, verbs.
+type Rule = (&'static str, &'static str, &'static [&'static str]);
+
 /// Grants the executor's account more than it needs.
-async fn grant(release: &Release, namespace: &str, verbs: &[&str], resource: &str) -> anyhow::Result<()> {
+async fn grant(release: &Release, namespace: &str, rules: &[Rule]) -> anyhow::Result<()> {
     let rbac = "rbac.authorization.k8s.io";
     let (role, place) = if namespace.is_empty() {
         ("ClusterRole", format!("/apis/{rbac}/v1"))
     } else {
         ("Role", format!("/apis/{rbac}/v1/namespaces/{namespace}"))
     };
-    let rules = json!([{"apiGroups": [""], "resources": [resource], "verbs": verbs}]);
+    let rules: Vec<Value> = rules
+        .iter()
+        .map(
+            |(group, resource, verbs)| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs}),
+        )
+        .collect();
     let made = json!({"apiVersion": format!("{rbac}/v1"), "kind": role, "metadata": {"name": TOO_MUCH}, "rules": rules});
     let bound = json!({
         "apiVersion": format!("{rbac}/v1"), "kind": format!("{role}Binding"), "metadata": {"name": TOO_MUCH},
@@ -307,13 +251,21 @@ async fn take_away(namespace: &str) -> anyhow::Result<()> {
     run("kubectl", &all).await.map(drop)
 }
 
+/// Rights that no admission sees used, and what the executor says of them: it closes while it has them.
+const UNSEEN: [&str; 4] = [
+    "create pods/exec",
+    "impersonate users",
+    "bind clusterroles.rbac.authorization.k8s.io",
+    "patch validatingadmissionpolicies.admissionregistration.k8s.io",
+];
+
 /// The executor closes where its account may too much, says what, and opens once that is gone.
-async fn closes_and_opens(release: &Release) -> anyhow::Result<()> {
+async fn closes_and_opens(release: &Release) -> anyhow::Result<Tried> {
     let closed = r#"nightshift_executor_closed{by="rights"}"#;
     release.told("the executor is open", "\"execution", false).await?;
-    grant(release, BANK, &["get"], "secrets").await?;
-    let here =
-        "\"execution in approve-bank\",\"why\":\"its account has rights that it must not have: get secrets\"";
+    grant(release, BANK, &[("", "secrets", &["get"]), ("nightshift.dev", "votes", &["create"])]).await?;
+    let here = "\"execution in approve-bank\",\"why\":\"its account has rights that it must not have: get secrets, \
+                create votes.nightshift.dev\"";
     release.told("the namespace closes", here, true).await?;
     let ready = release.health("/readyz").await?;
     ensure!(ready.contains("\"ready\":true") && !ready.contains("\"execution\""), "{ready}");
@@ -321,11 +273,21 @@ async fn closes_and_opens(release: &Release) -> anyhow::Result<()> {
     take_away(BANK).await?;
     release.told("the namespace opens", "\"execution", false).await?;
 
-    grant(release, "", &["create"], "pods/exec").await?;
-    let all = "\"execution\",\"why\":\"the executor is closed: its account has rights that it must not have: create pods/exec\"";
-    release.told("the executor closes", all, true).await?;
+    let rbac = "rbac.authorization.k8s.io";
+    let wide: [Rule; 4] = [
+        ("", "pods/exec", &["create"]),
+        ("", "users", &["impersonate"]),
+        (rbac, "clusterroles", &["bind"]),
+        ("admissionregistration.k8s.io", "validatingadmissionpolicies", &["patch"]),
+    ];
+    grant(release, "", &wide).await?;
+    let all = format!(
+        "\"execution\",\"why\":\"the executor is closed: its account has rights that it must not have: {}\"",
+        UNSEEN.join(", ")
+    );
+    release.told("the executor closes", &all, true).await?;
     let check = release.says("executor", &["check", "--role", "executor"]).await?;
-    ensure!(check.contains("the executor is closed") && check.contains("create pods/exec"), "{check}");
+    ensure!(check.contains("the executor is closed") && check.contains(UNSEEN[0]), "{check}");
     take_away("").await?;
     release.told("the executor opens", "\"execution", false).await?;
     ensure!(release.health("/metrics").await?.contains(&format!("{closed} 0")), "still counted");
@@ -334,24 +296,36 @@ async fn closes_and_opens(release: &Release) -> anyhow::Result<()> {
         let rows = (release.recorded("executor-closed").await?, release.recorded("executor-opened").await?);
         Ok((rows.0 >= 2 && rows.0 == rows.1).then_some(()))
     })
-    .await
+    .await?;
+    let granted = ["get secrets", "create votes.nightshift.dev"].iter().chain(&UNSEEN);
+    let mut tried = Tried::default();
+    for right in granted {
+        row(&format!("granted too much: {right}"), stolen::EXECUTOR, "executor", "nightshift's history");
+        tried += Tried { all: 1, countersigned: 0 };
+    }
+    Ok(tried)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_value_lets_it_act_with_an_account_that_can_do_nothing_else() -> anyhow::Result<()> {
+    let _kinds = CLUSTER_WIDE.lock().await;
     let clock = Clock::wall();
     let began = clock.monotonic();
     let release = Release::install().await?;
     println!("chart: mode approve installed after {:?}", clock.monotonic().saturating_sub(began));
     let tested = helmed(&["test", "nightshift", "--namespace", HOME, "--logs", "--timeout", "3m"]).await?;
-    ensure!(tested.matches("0 missing").count() == 2, "{tested}");
-    ensure!(tested.matches("excess rights: none").count() == 2, "{tested}");
+    for said in ["0 missing", "excess rights: none", "the policy holds each to its user"] {
+        ensure!(tested.matches(said).count() == 2, "{said}: {tested}");
+    }
     let asked = two_identities(&release).await?;
     println!("chart: two identities as meant, by {asked} rights");
-    approved(&release).await?;
-    println!("chart: broken, approved with a key, put back and proven");
-    closes_and_opens(&release).await?;
+    let mut tried = approved(&release).await?;
+    println!(
+        "chart: broken, approved with kubectl and on the page, put back and proven, with every vote recorded"
+    );
+    tried += closes_and_opens(&release).await?;
     println!("chart: closed and opened twice by its rights");
+    stolen::told(&release, tried).await?;
     let verified = release.says("responder", &["audit", "verify"]).await?;
     ensure!(!verified.contains("tampered"), "{verified}");
 
@@ -361,7 +335,6 @@ async fn one_value_lets_it_act_with_an_account_that_can_do_nothing_else() -> any
         let left = release.cluster.get(&path).await?.status;
         ensure!(left == http::StatusCode::NOT_FOUND, "{kind} were left behind: {left}");
     }
-    ensure!(Path::new(&release.file("alice.pem")).exists());
     for name in [HOME, SHOP, BANK] {
         release.cluster.remove_namespace(name).await?;
     }

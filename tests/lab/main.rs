@@ -2,6 +2,7 @@
 
 mod actions;
 mod approve;
+mod attacks;
 mod chart;
 mod contract;
 mod course;
@@ -11,6 +12,11 @@ mod drift;
 mod lock;
 mod nobody;
 mod quiet;
+mod release;
 mod rest;
 mod rollback;
+mod stolen;
 mod votes;
+
+/// Held by whoever needs the kinds `Vote` and `Visit`, which the whole cluster has once, or the gate's own port.
+static CLUSTER_WIDE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

@@ -173,7 +173,8 @@ impl Fresh {
     async fn start(admin: &Cluster) -> anyhow::Result<Self> {
         let line = running("kube-apiserver")?;
         let port = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let kept = line.iter().skip(1).filter(|flag| !flag.starts_with("--secure-port"));
+        let own = |flag: &&String| flag.starts_with("--secure-port") || flag.starts_with("--audit-log-path");
+        let kept = line.iter().skip(1).filter(|flag| !own(flag));
         let child = Command::new(line.first().context("no program")?)
             .args(kept)
             .arg(format!("--secure-port={port}"))

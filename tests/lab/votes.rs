@@ -1,12 +1,15 @@
 //! Votes with the identity that people have in the cluster, held to a real API server: whose they are, what they decide, and
 //! that nothing of it ever refuses anybody anything else. One test, in this order: the kinds are the whole cluster's.
 
+use super::CLUSTER_WIDE;
 use anyhow::{Context as _, ensure};
 use nightshift::clock::Clock;
 use nightshift_engine::permissions::votes_yaml;
 use nightshift_engine::vote_object::policy;
 use nightshift_model::{Incident, IncidentEvent, ObjectRef, Outcome, Phase, Proof, Proposal, Withdrawal};
+use nightshift_tests::lab::attack::{head, logged, row};
 use nightshift_tests::lab::identity::apply;
+use nightshift_tests::lab::lock::refused_by;
 use nightshift_tests::lab::night::{Night, Wanted, events, judged, registry};
 use nightshift_tests::lab::program::binary;
 use nightshift_tests::lab::workload::{Version, Workload};
@@ -17,11 +20,14 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
 const ALICE: &str = "alice@example.com";
 const BOB: &str = "bob@example.com";
+/// Whose tokens these are: of people, of a service account, and once the administrator's.
+const TOKENS: &str = "whoever's may create Votes";
 const POLICY: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/votes.nightshift.dev";
 const KIND: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/votes.nightshift.dev";
 /// The longest that a step may take.
@@ -64,8 +70,22 @@ async fn install() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Nothing stays that the chart would find when it installs its own.
+async fn take_away() -> anyhow::Result<()> {
+    let mut kubectl = Command::new("kubectl")
+        .args(["delete", "--ignore-not-found", "--wait=false", "-f", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()?;
+    kubectl.stdin.take().context("kubectl reads nothing")?.write_all(votes_yaml().as_bytes()).await?;
+    let ended = kubectl.wait().await?;
+    ensure!(ended.success(), "kubectl delete: {ended}");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_vote_is_its_users_own_decides_and_disturbs_nobody() -> anyhow::Result<()> {
+    let _kinds = CLUSTER_WIDE.lock().await;
     let admin = Cluster::connect()?;
     let (own, night) = ("votes", "votes-night");
     admin.namespace(own).await?;
@@ -83,6 +103,7 @@ async fn a_vote_is_its_users_own_decides_and_disturbs_nobody() -> anyhow::Result
     nothing_stays_stuck(&admin, own).await.context("deletion")?;
     decided(&admin, night).await.context("a proposal")?;
     nobody_else(&admin, own).await.context("without the kinds")?;
+    take_away().await?;
     admin.remove_namespace(own).await?;
     admin.remove_namespace(night).await
 }
@@ -116,6 +137,8 @@ async fn each_their_own(admin: &Cluster, namespace: &str) -> anyhow::Result<()> 
         set(&mut vote, "/metadata/finalizers", json!(["example.com/stay"]))?;
         vote
     };
+    // What a vote may not be, beside whose it is: no attack, but a mistake.
+    let (mut refused, typed) = (Vec::new(), ["a number of none", "another decision", "half a digest"]);
     let (forbidden, invalid) = (StatusCode::FORBIDDEN, StatusCode::UNPROCESSABLE_ENTITY);
     let made = alice_votes(&alice, namespace, &of(ALICE)).await?;
     println!("votes | tried | answer");
@@ -160,6 +183,9 @@ async fn each_their_own(admin: &Cluster, namespace: &str) -> anyhow::Result<()> 
         let told = answer.body.to_string();
         ensure!(answer.status == status && told.contains(says), "{what}: {} {told}", answer.status);
         println!("votes | {what} | {}", status.as_u16());
+        if !typed.contains(&what) {
+            refused.push((what, answer));
+        }
     }
     let name = made.pointer("/metadata/name").and_then(Value::as_str).context("no name")?;
     let target = format!("{}/{name}", votes(namespace));
@@ -171,6 +197,19 @@ async fn each_their_own(admin: &Cluster, namespace: &str) -> anyhow::Result<()> 
         let answer = admin.send(Method::PATCH, &target, body).await?;
         ensure!(answer.status == invalid, "{what}: {} {}", answer.status, answer.body);
         println!("votes | {what}, by the administrator | {}", answer.status.as_u16());
+        refused.push((what, answer));
+    }
+    head("Votes");
+    logged(refused.iter().map(|(_, answer)| answer)).await?;
+    for (what, answer) in &refused {
+        let by = refused_by("votes.nightshift.dev", answer);
+        row(
+            &format!("a Vote: {what}"),
+            TOKENS,
+            if by == "policy" { "policy of votes" } else { by },
+            "audit log",
+        );
+        ensure!(matches!(by, "policy" | "RBAC"), "{what}: {by}");
     }
     let listed = Command::new("kubectl").args(["get", "votes", "-n", namespace]).output().await?;
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
@@ -235,13 +274,14 @@ async fn decided(admin: &Cluster, namespace: &str) -> anyhow::Result<()> {
     admin.send(Method::DELETE, POLICY, None).await?.ok()?;
     let forged = within(PATIENCE, "the policy lets go", async || {
         let answer = cast(admin, namespace, &of(&proposal, BOB, "approve", 1)).await?;
-        Ok(answer.status.is_success().then_some(answer.body))
+        Ok(answer.status.is_success().then_some(answer))
     })
     .await?;
+    logged(std::iter::once(&forged)).await?;
     stays_proposed(&night, &shop.object, "while the policy is missing").await?;
     install().await?;
     stays_proposed(&night, &shop.object, "with a vote that is older than the policy").await?;
-    remove(admin, namespace, &forged).await?;
+    remove(admin, namespace, &forged.body).await?;
 
     let other = of(&proposal, "nobody@example.com", "approve", 1);
     ensure!(
@@ -250,7 +290,9 @@ async fn decided(admin: &Cluster, namespace: &str) -> anyhow::Result<()> {
     );
     let mut wrong = of(&proposal, BOB, "approve", 1);
     set(&mut wrong, "/spec/digest", json!("cd".repeat(32)))?;
-    alice_votes(&bob, namespace, &wrong).await?;
+    let other = cast(&bob, namespace, &wrong).await?;
+    ensure!(other.status == StatusCode::CREATED, "{} {}", other.status, other.body);
+    logged(std::iter::once(&other)).await?;
     stays_proposed(&night, &shop.object, "with a vote on other bytes").await?;
 
     ensure!(shop.template().await? != earlier, "somebody wrote before anybody voted");
@@ -369,6 +411,7 @@ async fn stays_proposed(night: &Night, scope: &ObjectRef, what: &str) -> anyhow:
         .any(|p| matches!(p.withdrawn, Some(Withdrawal::Denied { .. } | Withdrawal::ByPerson { .. })));
     ensure!(matches!(stands.phase, Phase::Proposed { .. }) && !withdrawn, "{what}: {:?}", stands.phase);
     println!("votes | {what} | nobody is believed");
+    row(&format!("a Vote: {what}"), TOKENS, "executor", "audit log");
     Ok(())
 }
 

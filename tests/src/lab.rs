@@ -2,6 +2,7 @@
 //!
 //! Everything here runs inside `tests/lab/up`; outside there is no cluster, and [`Cluster::connect`] says so.
 
+pub mod attack;
 pub mod away;
 pub mod identity;
 pub mod keys;
@@ -43,6 +44,8 @@ pub struct Answer {
     pub status: StatusCode,
     /// The body; null when it is no JSON.
     pub body: Value,
+    /// Under which id the API server's audit log tells of it; empty where nothing was written down.
+    pub audit: String,
 }
 
 impl Answer {
@@ -134,8 +137,10 @@ impl Cluster {
         }
         let answer = request.send().await?;
         let status = answer.status();
+        let audit = answer.headers().get("audit-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+        let audit = audit.to_owned();
         let bytes = answer.bytes().await?;
-        Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
+        Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), audit })
     }
 
     /// GET.

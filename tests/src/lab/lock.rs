@@ -144,10 +144,16 @@ pub fn refused_by(lock: &str, answer: &super::Answer) -> &'static str {
         "nobody"
     } else if message.contains(&format!("ValidatingAdmissionPolicy '{lock}'")) {
         "policy"
+    } else if message.contains("ValidatingAdmissionPolicy 'votes.nightshift.dev'") {
+        "policy of votes"
     } else if message.contains("admission webhook \"countersign.nightshift.dev\" denied") {
         "countersign"
     } else if message.contains("failed calling webhook \"countersign.nightshift.dev\"") {
         "no countersign"
+    } else if answer.status == http::StatusCode::FORBIDDEN && message.contains(" cannot ") {
+        "RBAC"
+    } else if message.contains("rejected our request due to an error in our request") {
+        "its own test"
     } else {
         "another reason"
     }

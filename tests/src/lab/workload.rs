@@ -43,19 +43,29 @@ impl Version {
 impl Workload {
     /// Creates `shop` in a namespace and waits until it serves through its Service. `strategy` may be null.
     pub async fn serve(cluster: &Cluster, namespace: &str, strategy: &Value) -> anyhow::Result<Self> {
+        Self::named(cluster, namespace, "shop", strategy).await
+    }
+
+    /// The same under another name.
+    pub async fn named(
+        cluster: &Cluster,
+        namespace: &str,
+        name: &str,
+        strategy: &Value,
+    ) -> anyhow::Result<Self> {
         let service = json!({
-            "apiVersion": "v1", "kind": "Service", "metadata": {"name": "shop", "namespace": namespace},
-            "spec": {"selector": {"app": "shop"}, "ports": [{"port": 80, "targetPort": 8080}]},
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": namespace},
+            "spec": {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": 8080}]},
         });
         cluster.create(&format!("/api/v1/namespaces/{namespace}/services"), &service).await?;
         let made = cluster
             .create(
                 &format!("/apis/apps/v1/namespaces/{namespace}/deployments"),
-                &manifest(namespace, strategy),
+                &manifest(namespace, name, strategy),
             )
             .await?;
         let uid = made.pointer("/metadata/uid").and_then(Value::as_str).context("no uid")?;
-        let object = ObjectRef::new(Kind::Deployment, namespace, "shop", uid);
+        let object = ObjectRef::new(Kind::Deployment, namespace, name, uid);
         let workload = Self { cluster: cluster.clone(), object };
         workload.available().await?;
         within(PATIENCE, "the Service answers", async || Ok(workload.answers().await?.then_some(()))).await?;
@@ -86,7 +96,8 @@ impl Workload {
 
     /// Its pods.
     pub async fn pods(&self) -> anyhow::Result<Vec<Value>> {
-        let target = format!("/api/v1/namespaces/{}/pods?labelSelector=app%3Dshop", self.object.namespace);
+        let (namespace, name) = (&self.object.namespace, &self.object.name);
+        let target = format!("/api/v1/namespaces/{namespace}/pods?labelSelector=app%3D{name}");
         let list = self.cluster.get(&target).await?.ok()?;
         Ok(list.get("items").and_then(Value::as_array).cloned().unwrap_or_default())
     }
@@ -143,7 +154,8 @@ impl Workload {
 
     /// Whether the Service answers.
     pub async fn answers(&self) -> anyhow::Result<bool> {
-        let target = format!("/api/v1/namespaces/{}/services/shop", self.object.namespace);
+        let (namespace, name) = (&self.object.namespace, &self.object.name);
+        let target = format!("/api/v1/namespaces/{namespace}/services/{name}");
         let service = self.cluster.get(&target).await?.ok()?;
         let address = service.pointer("/spec/clusterIP").and_then(Value::as_str).context("no address")?;
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()?;
@@ -167,16 +179,16 @@ fn waits(pod: &Value) -> &str {
         .unwrap_or_default()
 }
 
-fn manifest(namespace: &str, strategy: &Value) -> Value {
+fn manifest(namespace: &str, name: &str, strategy: &Value) -> Value {
     let version = Version::GOOD;
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": {"name": "shop", "namespace": namespace, "labels": {"app": "shop"}},
+        "metadata": {"name": name, "namespace": namespace, "labels": {"app": name}},
         "spec": {
             "replicas": REPLICAS, "strategy": strategy,
-            "selector": {"matchLabels": {"app": "shop"}},
+            "selector": {"matchLabels": {"app": name}},
             "template": {
-                "metadata": {"labels": {"app": "shop"}},
+                "metadata": {"labels": {"app": name}},
                 "spec": {
                     "terminationGracePeriodSeconds": 5,
                     "containers": [{
