@@ -198,8 +198,12 @@ fn previews_cart(seen: &Seen) -> bool {
     about_cart(seen) && seen.is_preview()
 }
 
+fn writes_cart(seen: &Seen) -> bool {
+    about_cart(seen) && seen.is_write()
+}
+
 fn claims_cart(seen: &Seen) -> bool {
-    about_cart(seen) && seen.is_write() && !seen.is_act()
+    writes_cart(seen) && !seen.is_act()
 }
 
 fn acts_on_cart(seen: &Seen) -> bool {
@@ -302,6 +306,11 @@ async fn too_late(
     row("its own request, held since before the takeover", TOKEN, by, "nightshift's history");
     ensure!(by == "countersign", "{answered}");
     scene.tried += Tried { all: 1, countersigned: 1 };
+    // Whoever was taken over asks nothing more, not even what it would find out.
+    let sent = scene.proxy.count(writes_cart);
+    Clock::wall().sleep_real(Duration::from_secs(3)).await;
+    let more = scene.proxy.count(writes_cart) - sent;
+    ensure!(more == 0, "{more} requests more by an executor that was taken over");
     ensure!(cart.template().await? == broken, "it was written after the grant ran out");
     Ok(())
 }

@@ -14,6 +14,7 @@ use nightshift_model::effect::Me;
 use nightshift_model::{IncidentId, Message, MessageBody, Timestamp};
 use rest::PATIENCE;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use turns::Turns;
@@ -72,10 +73,15 @@ impl Drives {
         };
         let (me, rules, store, outside) = (self.me, self.rules, self.store, self.outside);
         let (keeper, looking) = (self.keeper, self.looking);
+        let over = Arc::new(AtomicBool::new(false));
         let drive = move |id: IncidentId, panics| {
             let one = one(me.clone(), rules.clone(), store.clone(), outside.clone(), id.clone(), panics);
             let (keeper, looking) = (keeper.clone(), looking.clone());
+            let (me, store, over) = (me.clone(), store.clone(), Arc::clone(&over));
             async move {
+                if !leads(&store, &me, &over).await {
+                    return;
+                }
                 // All that are open are woken when a person opened the executor.
                 if let Some(keeper) = keeper
                     && !keeper.trusts().await
@@ -89,6 +95,30 @@ impl Drives {
             }
         };
         turns.run(woken, stop, drive).await;
+    }
+}
+
+/// Whether this process still holds its role. One that was taken over asks nothing more, for an answer could not be recorded
+/// and the question may write a mark. Epochs only rise, so it stays `over`.
+async fn leads(store: &SqliteStore, me: &Me, over: &AtomicBool) -> bool {
+    if over.load(Ordering::Relaxed) {
+        return false;
+    }
+    match store.leader(me.role).await {
+        Ok(Some(leader)) if leader.epoch != me.epoch => {
+            let (role, holder) = (me.role.as_str(), leader.holder);
+            tracing::error!(
+                role,
+                holder,
+                mine = me.epoch.0,
+                theirs = leader.epoch.0,
+                "ANOTHER PROCESS TOOK THIS ROLE OVER: nothing is driven here any more"
+            );
+            over.store(true, Ordering::Relaxed);
+            false
+        }
+        // What cannot be read now, the drive itself says.
+        Ok(_) | Err(_) => true,
     }
 }
 

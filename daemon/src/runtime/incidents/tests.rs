@@ -102,6 +102,20 @@ async fn a_drive_that_ends_well_is_forgotten() {
     assert_eq!(tries.lock().unwrap()[..3], [0, 1, 0]);
 }
 
+#[tokio::test]
+async fn a_process_whose_role_was_taken_over_drives_nothing_more() {
+    let (_folder, store) = testing::store().await;
+    let (store, over) = (&store, AtomicBool::new(false));
+    let epoch = store.take(Role::Executor, "first", Epoch(0)).await.unwrap();
+    let me = Me { role: Role::Executor, epoch, actor: Actor::Nightshift(Role::Executor) };
+    store.take(Role::Responder, "another role", Epoch(7)).await.unwrap();
+    assert!(leads(store, &me, &over).await);
+    let later = store.take(Role::Executor, "second", Epoch(0)).await.unwrap();
+    assert!(!leads(store, &me, &over).await && over.load(Ordering::Relaxed));
+    assert!(!leads(store, &me, &over).await, "for good");
+    assert!(leads(store, &Me { epoch: later, ..me }, &AtomicBool::new(false)).await);
+}
+
 fn rules() -> Rules {
     Rules {
         cluster: Cluster { uid: "c1".to_owned(), name: "test".to_owned() },
