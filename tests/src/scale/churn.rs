@@ -2,7 +2,7 @@
 
 use super::load::Loaded;
 use super::memory::{self, Lab};
-use super::objects::{Health, REPLICAS};
+use super::objects::Health;
 use super::peers::{Nightshift, Peer, Which, cpu};
 use super::profile;
 use super::table::{Met, Page, Row, Spread, short};

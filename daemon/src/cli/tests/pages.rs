@@ -57,7 +57,6 @@ fn words(line: &str) -> Vec<String> {
     for c in line.chars() {
         match (quote, c) {
             (Some(open), c) if c == open => quote = None,
-            (Some(_), c) => word.get_or_insert_default().push(c),
             (None, '\'' | '"') => {
                 quote = Some(c);
                 word.get_or_insert_default();
@@ -65,7 +64,7 @@ fn words(line: &str) -> Vec<String> {
             (None, '#') if word.is_none() => break,
             (None, '|' | '>' | ';' | '&') => break,
             (None, c) if c.is_whitespace() => found.extend(word.take()),
-            (None, c) => word.get_or_insert_default().push(c),
+            (Some(_) | None, c) => word.get_or_insert_default().push(c),
         }
     }
     found.extend(word);
