@@ -318,13 +318,13 @@ fn the_executor_has_what_its_enabled_actions_need_where_it_may_act_and_nothing_e
             "approve-votes" => &["shop"],
             _ => &[],
         };
-        if !named.is_empty() {
+        if named.is_empty() {
+            ensure!(wide == all && places("Role").is_empty(), "{}", case.name);
+        } else {
             let named: BTreeSet<String> = named.iter().map(|&name| name.to_owned()).collect();
             ensure!((places("Role"), places("RoleBinding")) == (named.clone(), named), "{}", case.name);
             let cluster: Vec<Need> = needs.into_iter().filter(|need| need.reach == Reach::Cluster).collect();
             ensure!(wide == rights(&cluster), "{wide:?}");
-        } else {
-            ensure!(wide == all && places("Role").is_empty(), "{}", case.name);
         }
     }
     ensure!(seen == 3, "{seen} cases have an executor");
