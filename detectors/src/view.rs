@@ -59,6 +59,8 @@ pub struct View {
     departed: departed::Departed,
     filled: filled::Filled,
     pool: Pool,
+    /// Namespaces of which it is told; empty: all.
+    only: BTreeSet<String>,
 }
 
 /// Objects that are remembered after they went.
@@ -111,6 +113,16 @@ impl Eq for Held {}
 impl View {
     /// Kinds without which no detector can judge a workload.
     pub const NEEDED: &'static [Kind] = &[Kind::Pod, Kind::ReplicaSet, Kind::Deployment];
+
+    /// A view that is told of some namespaces alone, and of what has none; of everything if there are none.
+    pub fn of(namespaces: &[String]) -> Self {
+        Self { only: namespaces.iter().cloned().collect(), ..Self::default() }
+    }
+
+    /// Whether it is told of a namespace. What it does not hold of another one may well be there.
+    pub fn watches(&self, namespace: &str) -> bool {
+        self.only.is_empty() || self.only.contains(namespace)
+    }
 
     /// Takes one delta in. Returns the scopes that it touches, sorted: none when nothing changed that is kept, or
     /// when a newer `resourceVersion` of the object is known.

@@ -2,7 +2,8 @@
 //!
 //! # Meaning
 //! A ValidatingWebhookConfiguration or MutatingWebhookConfiguration calls a Service that is not there, or that has had no
-//! ready endpoint for a minute; for an hour, if it may be ignored. Webhooks that are called by URL cannot be judged from here.
+//! ready endpoint for a minute; for an hour, if it may be ignored. Webhooks that are called by URL cannot be judged from here,
+//! nor those whose Service is in a namespace that is not watched.
 //!
 //! # Impact
 //! With `failurePolicy: Fail` every request that it guards is refused: pods are not created, rollouts stand still, nodes
@@ -90,7 +91,8 @@ struct Down<'a> {
 }
 
 fn unanswered<'a>(at: &Look<'_>, meta: &Meta, hook: &'a Hook) -> Option<Down<'a>> {
-    let (namespace, name) = hook.service.as_ref()?;
+    // Whether anybody answers in a namespace that is not watched is not seen.
+    let (namespace, name) = hook.service.as_ref().filter(|(namespace, _)| at.view.watches(namespace))?;
     let own = at.view.changed(&meta.uid).or(meta.created).or(at.view.first_seen(&meta.uid)).unwrap_or(at.now);
     let Some(service) = at.view.by_name::<ServiceFacts>(namespace, name) else {
         let since = at.view.gone_at(Kind::Service, namespace, name).max(Some(own)).unwrap_or(own);
@@ -108,4 +110,41 @@ fn unanswered<'a>(at: &Look<'_>, meta: &Meta, hook: &'a Hook) -> Option<Down<'a>
         format!("webhook {} calls Service {namespace}/{name}, which has no ready endpoint", hook.name);
     let blames = explained(at, &pods);
     Some(Down { hook, cause: Cause::PodsNotReady, detail, blames, since })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Fact;
+    use crate::tests::make::at;
+    use crate::view::{Delta, View};
+
+    /// A cluster in which a webhook calls a Service that nobody has seen, looked at by who watches these namespaces.
+    fn looked(namespaces: &[&str]) -> Looked {
+        let named: Vec<String> = namespaces.iter().map(|&name| name.to_owned()).collect();
+        let mut view = View::of(&named);
+        let hook = Hook {
+            name: "policy.example.com".into(),
+            service: Some(("policies".into(), "controller".into())),
+            fails_closed: true,
+        };
+        let meta = Meta { name: "policy".into(), uid: "u".into(), created: Some(at(0)), ..Meta::default() };
+        view.apply(Delta::Applied(Fact::from(ValidatingFacts { meta, hooks: Box::new([hook]) })), at(0));
+        for kind in [Kind::Service, Kind::EndpointSlice] {
+            view.apply(Delta::Synced { kind }, at(0));
+        }
+        let (scope, params) =
+            (ObjectRef::new(Kind::ValidatingWebhookConfiguration, "", "policy", "u"), Params::default());
+        WebhookUnavailable.look(&Look::new(&view, &scope, at(600), &params))
+    }
+
+    #[test]
+    fn a_service_in_a_namespace_that_is_not_watched_is_not_missing() {
+        for watched in [&[][..], &["policies"], &["shop", "policies"]] {
+            let seen = looked(watched);
+            assert_eq!(seen.finding.map(|finding| finding.cause), Some(Cause::MissingService), "{watched:?}");
+        }
+        let unseen = looked(&["shop"]);
+        assert!(unseen.finding.is_none() && unseen.recheck_at.is_none());
+    }
 }

@@ -366,7 +366,8 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         } else {
             drop(told);
         }
-        let view = ViewTask { watching, detect, rules, clock, seen, alerts: found, volumes };
+        let namespaces = setup.namespaces;
+        let view = ViewTask { watching, detect, rules, clock, seen, alerts: found, namespaces, volumes };
         tasks.spawn(view.run(stop.clone()));
         let watches = coverage.clone();
         let coverage = Coverage { store: store.clone(), clock, me, watches, metrics: setup.metrics.clone() };

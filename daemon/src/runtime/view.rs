@@ -71,6 +71,8 @@ pub struct ViewTask {
     pub seen: Seen,
     /// Notified when alerts were looked up.
     pub alerts: Arc<Notify>,
+    /// Namespaces that are watched; empty: all.
+    pub namespaces: Vec<String>,
     /// Which volumes are short of room.
     pub volumes: watch::Receiver<Volumes>,
 }
@@ -78,7 +80,7 @@ pub struct ViewTask {
 impl ViewTask {
     /// Runs until stopped.
     pub async fn run(mut self, stop: CancellationToken) {
-        let mut view = View::default();
+        let mut view = View::of(&self.namespaces);
         let mut due: BTreeMap<ObjectRef, Timestamp> = BTreeMap::new();
         let mut touched: BTreeSet<ObjectRef> = BTreeSet::new();
         let mut quiet_at = self.clock.now() + QUIET_EVERY;
