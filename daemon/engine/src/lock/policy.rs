@@ -110,7 +110,10 @@ pub fn policy(names: &Names) -> Value {
     validations.push(validation(&tells(), "the Event is none of nightshift's about this namespace"));
     json!({
         "failurePolicy": "Fail",
-        "matchConstraints": {"matchPolicy": "Equivalent", "resourceRules": everything()},
+        // Compared as a whole by whoever applies it: what the API server would add stands here too.
+        "matchConstraints": {
+            "matchPolicy": "Equivalent", "namespaceSelector": {}, "objectSelector": {}, "resourceRules": everything(),
+        },
         "matchConditions": conditions(names),
         "variables": variables,
         "validations": validations,
