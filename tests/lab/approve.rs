@@ -69,7 +69,7 @@ async fn two_identities(release: &Release) -> anyhow::Result<usize> {
             ensure!(may(&executor, *wish).await? == wanted, "the executor's account, {wish:?}: not {wanted}");
         }
     }
-    let reader = only_reads(&release.cluster, &release.account("nightshift").await?, SHOP).await?;
+    let reader = only_reads(&release.cluster, &release.account("nightshift").await?, &[SHOP]).await?;
     // Each container holds the token of its own account, and of no other.
     let executor = release.says("executor", &["check", "--role", "executor"]).await?;
     ensure!(executor.contains("0 missing") && executor.contains("excess rights: none"), "{executor}");

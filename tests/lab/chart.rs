@@ -1,14 +1,15 @@
 //! The image and the chart on a real API server and a real kubelet: installed, it watches, tells and writes nothing.
 
+use super::observer::Observer;
 use anyhow::{Context as _, ensure};
 use futures::{StreamExt as _, TryStreamExt as _};
 use http::Method;
 use nightshift::clock::Clock;
-use nightshift_model::Timestamp;
-use nightshift_tests::chart::{CHART, Rendered, documents, helm, render};
-use nightshift_tests::lab::away::Away;
+use nightshift_tests::chart::{Rendered, documents, helm, render};
+use nightshift_tests::lab::discovery::served;
 use nightshift_tests::lab::{Cluster, within};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Output;
@@ -20,8 +21,6 @@ use tokio::sync::OnceCell;
 const PATIENCE: Duration = Duration::from_mins(3);
 /// Namespaces that cases of the chart name.
 const NAMED: [&str; 4] = ["shop", "payments", "bank", "logs"];
-/// This machine, as Pods reach it.
-const MACHINE: &str = "10.99.0.1";
 /// The image in the lab's registry.
 pub(super) const IMAGE: &str = "localhost:5000/nightshift:chart";
 
@@ -181,187 +180,84 @@ async fn the_image_plays_the_demo() -> anyhow::Result<()> {
     cluster.remove_namespace("chart-demo").await
 }
 
-/// The release, with what it needs beside the chart.
-struct Night {
-    cluster: Cluster,
-    away: Away,
-    _folder: tempfile::TempDir,
-}
-
 const HOME: &str = "chart-night";
 const SHOP: &str = "chart-shop";
 
-impl Night {
-    async fn install() -> anyhow::Result<Self> {
-        let cluster = Cluster::connect()?;
-        image().await?;
-        restricted(&cluster, HOME).await?;
-        cluster.namespace(SHOP).await?;
-        let away = Away::open("hooks.example.test").await?;
-        let key = json!({
-            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "channels"},
-            "stringData": {"hook.key": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz\n"},
-        });
-        cluster.create(&format!("/api/v1/namespaces/{HOME}/secrets"), &key).await?;
-        let authority = json!({
-            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "company-ca"},
-            "data": {"ca.crt": away.authority},
-        });
-        cluster.create(&format!("/api/v1/namespaces/{HOME}/configmaps"), &authority).await?;
-        let (repository, tag) = IMAGE.rsplit_once(':').context("an image without a tag")?;
-        let values = json!({
-            "cluster": {"name": "lab", "namespaces": [SHOP]},
-            "image": {"repository": repository, "tag": tag},
-            "persistence": {"enabled": false}, // the lab has no storage class
-            "proxy": {"https": format!("http://{MACHINE}:{}", away.proxy)},
-            "extraCA": {"configMap": "company-ca"},
-            "notify": {
-                "existingSecret": "channels",
-                "webhooks": [{"name": "hook", "url": "https://hooks.example.test/page", "secret_file": "hook.key"}],
-                "digest": {"at": "08:00", "zone": "Europe/Berlin"},
-            },
-        });
-        let folder = tempfile::tempdir()?;
-        let file = folder.path().join("values.yaml");
-        std::fs::write(&file, values.to_string())?;
-        let file = file.to_string_lossy().into_owned();
-        let install = [
-            "install",
-            "nightshift",
-            CHART,
-            "--namespace",
-            HOME,
-            "--values",
-            &file,
-            "--wait",
-            "--timeout",
-            "3m",
-        ];
-        if let Err(error) = helmed(&install).await {
-            let log = run("kubectl", &["--namespace", HOME, "describe", "pods"]).await.unwrap_or_default();
-            let own =
-                run("kubectl", &["--namespace", HOME, "logs", "nightshift-0"]).await.unwrap_or_default();
-            anyhow::bail!("{error:#}\n{log}\n{own}");
-        }
-        Ok(Self { cluster, away, _folder: folder })
-    }
+/// Verbs that mean something to the API server and stand in no resource's list: verb, group, resource.
+const UNLISTED: [[&str; 3]; 11] = [
+    ["*", "*", "*"],
+    ["bind", RBAC, "clusterroles"],
+    ["bind", RBAC, "roles"],
+    ["escalate", RBAC, "clusterroles"],
+    ["escalate", RBAC, "roles"],
+    ["impersonate", "", "users"],
+    ["impersonate", "", "groups"],
+    ["impersonate", "", "serviceaccounts"],
+    ["approve", "certificates.k8s.io", "signers"],
+    ["sign", "certificates.k8s.io", "signers"],
+    ["attest", "certificates.k8s.io", "signers"],
+];
+const RBAC: &str = "rbac.authorization.k8s.io";
 
-    /// What a command of the program inside its Pod says.
-    async fn says(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let start = ["--namespace", HOME, "exec", "nightshift-0", "--", "/nightshift"];
-        run("kubectl", &[&start, arguments, &["--config", "/etc/nightshift/nightshift.yaml"]].concat()).await
-    }
-
-    /// From the container's start to Ready, and what the kubelet says it holds.
-    async fn measure(&self) -> anyhow::Result<String> {
-        let pod = self.cluster.get(&format!("/api/v1/namespaces/{HOME}/pods/nightshift-0")).await?.ok()?;
-        let at = |value: Option<&Value>| -> anyhow::Result<Timestamp> {
-            value.and_then(Value::as_str).context("no time")?.parse().map_err(anyhow::Error::msg)
-        };
-        let conditions =
-            pod.pointer("/status/conditions").and_then(Value::as_array).context("no conditions")?;
-        let ready =
-            conditions.iter().find(|c| c.get("type").is_some_and(|t| t == "Ready")).context("not Ready")?;
-        let started = at(pod.pointer("/status/containerStatuses/0/state/running/startedAt"))?;
-        let took = at(ready.get("lastTransitionTime"))?.since(started);
-        let stats = self.cluster.get("/api/v1/nodes/lab/proxy/stats/summary").await?.ok()?;
-        let pods = stats.get("pods").and_then(Value::as_array).context("no statistics")?;
-        let own = pods.iter().find(|p| p.pointer("/podRef/namespace").is_some_and(|n| n == HOME));
-        let bytes =
-            own.and_then(|p| p.pointer("/containers/0/memory/workingSetBytes")).and_then(Value::as_u64);
-        Ok(format!("from start to Ready {took}, working set {} KiB", bytes.unwrap_or_default() / 1024))
-    }
-
-    /// [`only_reads`] of the account that the Pod has.
-    async fn only_reads(&self) -> anyhow::Result<usize> {
-        let wish = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
-        let path = format!("/api/v1/namespaces/{HOME}/serviceaccounts/nightshift/token");
-        let token = self.cluster.create(&path, &wish).await?;
-        let own = self
-            .cluster
-            .with_token(token.pointer("/status/token").and_then(Value::as_str).context("no token")?)?;
-        only_reads(&self.cluster, &own, SHOP).await
-    }
-}
-
-/// Asks the API server as an account itself about every verb that changes something, on everything that it serves.
+/// Asks the API server as an account itself about every verb that it knows but get, list and watch, on everything that it
+/// serves, and about what looks like reading and is more. In each of these places; the empty one is the whole cluster.
 /// Answers how often it said no.
-pub(super) async fn only_reads(cluster: &Cluster, own: &Cluster, place: &str) -> anyhow::Result<usize> {
-    let mut wishes: Vec<[String; 4]> = Vec::new();
-    for (group, resource) in served(cluster).await? {
+pub(super) async fn only_reads(cluster: &Cluster, own: &Cluster, places: &[&str]) -> anyhow::Result<usize> {
+    let all = served(cluster).await?;
+    // What can be done to one resource is asked about each.
+    let verbs: BTreeSet<&str> = all.iter().flat_map(|one| one.verbs.iter().map(String::as_str)).collect();
+    let reads = |verb: &str| matches!(verb, "get" | "list" | "watch");
+    let writes = verbs.iter().filter(|verb| !reads(verb)).count();
+    ensure!(writes >= 5, "the API server knows {verbs:?} only");
+    let mut wishes: BTreeSet<[&str; 4]> =
+        UNLISTED.iter().map(|[verb, group, resource]| [*verb, *group, *resource, ""]).collect();
+    for one in &all {
         // What every account may: ask about itself.
-        if resource.starts_with("selfsubject") {
+        if one.name.starts_with("selfsubject") {
             continue;
         }
-        let (resource, part) = resource.split_once('/').unwrap_or((&resource, ""));
-        for verb in ["create", "update", "patch", "delete", "deletecollection"] {
-            wishes.push([verb, &group, resource, part].map(str::to_owned));
-        }
+        let (resource, part) = one.name.split_once('/').unwrap_or((&one.name, ""));
+        // GET is all that a way into a container, or past the API server, takes.
+        let enters = matches!(part, "exec" | "attach" | "portforward" | "proxy");
+        let holds_data = one.group.is_empty() && matches!(resource, "secrets" | "configmaps");
+        let asked = verbs.iter().filter(|verb| !reads(verb) || enters || holds_data);
+        wishes.extend(asked.map(|verb| [*verb, &one.group, resource, part]));
     }
-    for (verb, group, resource, part) in [
-        ("get", "", "secrets", ""),
-        ("list", "", "secrets", ""),
-        ("get", "", "configmaps", ""),
-        ("get", "", "pods", "exec"),
-        ("get", "", "nodes", "proxy"),
-        ("impersonate", "", "users", ""),
-        ("bind", "rbac.authorization.k8s.io", "clusterroles", ""),
-        ("escalate", "rbac.authorization.k8s.io", "clusterroles", ""),
-    ] {
-        wishes.push([verb, group, resource, part].map(str::to_owned));
-    }
-    let asked = wishes.len();
-    futures::stream::iter(wishes)
-            .map(async |[verb, group, resource, subresource]| {
-                let review = json!({
-                    "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
-                    "spec": {"resourceAttributes": {
-                        "namespace": place, "verb": verb, "group": group, "resource": resource, "subresource": subresource,
-                    }},
-                });
-                let told = own.create("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", &review).await?;
-                let refused = told.pointer("/status/allowed").is_some_and(|allowed| allowed == false);
-                ensure!(refused, "it may {verb} {resource}/{subresource} of {group:?}: {told}");
-                Ok(())
-            })
-            .buffer_unordered(16)
-            .try_collect::<Vec<()>>()
-            .await?;
+    let reviews = wishes.iter().flat_map(|wish| places.iter().map(move |place| (*wish, *place)));
+    let reviews: Vec<([&str; 4], &str)> = reviews.collect();
+    let asked = reviews.len();
+    futures::stream::iter(reviews)
+        .map(async |([verb, group, resource, subresource], place)| {
+            let review = json!({
+                "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+                "spec": {"resourceAttributes": {
+                    "namespace": place, "verb": verb, "group": group, "resource": resource, "subresource": subresource,
+                }},
+            });
+            let told = own.create("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", &review).await?;
+            let refused = told.pointer("/status/allowed").is_some_and(|allowed| allowed == false);
+            ensure!(refused, "it may {verb} {resource}/{subresource} of {group:?} in {place:?}: {told}");
+            Ok(())
+        })
+        .buffer_unordered(16)
+        .try_collect::<Vec<()>>()
+        .await?;
     Ok(asked)
-}
-
-/// Group and name of everything that the API server serves, subresources too.
-async fn served(cluster: &Cluster) -> anyhow::Result<Vec<(String, String)>> {
-    let groups = cluster.get("/apis").await?.ok()?;
-    let groups = groups.get("groups").and_then(Value::as_array).cloned().context("no groups")?;
-    let mut paths = vec![(String::new(), "/api/v1".to_owned())];
-    for group in &groups {
-        let text = |pointer: &str| group.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        paths.push((text("/name").to_owned(), format!("/apis/{}", text("/preferredVersion/groupVersion"))));
-    }
-    let mut found = Vec::new();
-    for (group, path) in paths {
-        let list = cluster.get(&path).await?.ok()?;
-        for resource in list.get("resources").and_then(Value::as_array).into_iter().flatten() {
-            let name = resource.get("name").and_then(Value::as_str).context("a resource without a name")?;
-            found.push((group.clone(), name.to_owned()));
-        }
-    }
-    Ok(found)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn installed_by_the_chart_it_sees_a_crash_loop_and_tells_it_through_the_proxy() -> anyhow::Result<()> {
     let clock = Clock::wall();
     let began = clock.monotonic();
-    let night = Night::install().await?;
+    Cluster::connect()?.namespace(SHOP).await?;
+    let night = Observer::install(HOME, &[SHOP], &json!({})).await?;
     println!("chart: installed and Ready after {:?}", clock.monotonic().saturating_sub(began));
     let tested = helmed(&["test", "nightshift", "--namespace", HOME, "--logs", "--timeout", "2m"]).await?;
     ensure!(tested.contains("0 missing") && tested.contains("a proxy, as the environment says"), "{tested}");
     ensure!(tested.contains("excess rights: none"), "{tested}");
     println!("chart: at rest {}", night.measure().await?);
-    let refused = night.only_reads().await?;
-    ensure!(refused > 300, "only {refused} rights were asked about");
+    let refused = only_reads(&night.cluster, &night.account().await?, &[SHOP, HOME, ""]).await?;
+    ensure!(refused > 1_500, "only {refused} rights were asked about");
     println!("chart: of {refused} rights to change something or to read a secret, the account has none");
 
     let shop = json!({

@@ -3,19 +3,23 @@
 mod actions;
 mod approve;
 mod attacks;
+mod broken;
 mod chart;
 mod contract;
 mod course;
 mod crash;
 mod demo;
 mod drift;
+mod lasting;
 mod lock;
 mod nobody;
+mod observer;
 mod quiet;
 mod release;
 mod rest;
 mod rollback;
 mod stolen;
+mod upgrade;
 mod votes;
 
 /// Held by whoever needs the kinds `Vote` and `Visit`, which the whole cluster has once, or the gate's own port.

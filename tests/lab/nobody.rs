@@ -5,7 +5,7 @@
 //! is a Lease or a kind of its own, so neither can be missing.
 
 use anyhow::{Context as _, ensure};
-use http::{Method, StatusCode};
+use http::Method;
 use nightshift::clock::Clock;
 use nightshift::http::countersign::{Countersign, CountersignMetrics, Judge};
 use nightshift::http::listen;
@@ -13,22 +13,20 @@ use nightshift::http::metrics::Anonymous;
 use nightshift::http::tls::OwnCertificate;
 use nightshift::runtime::countersign::certificate::Pair;
 use nightshift_engine::lock::Refusal;
+use nightshift_tests::lab::Cluster;
+use nightshift_tests::lab::foreign::Foreign;
+use nightshift_tests::lab::fresh::Fresh;
 use nightshift_tests::lab::lock::{Lock, refused_by};
-use nightshift_tests::lab::{Cluster, set, within};
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
-use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
 const NAMESPACE: &str = "lock-nobody-shop";
-const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/lock-nobody-shop/deployments/web";
-const COLLECTION: &str = "/apis/apps/v1/namespaces/lock-nobody-shop/deployments";
+/// Everybody else's workload.
+const WEB: Foreign<'_> = Foreign { namespace: NAMESPACE };
 const MERGE: &str = "application/merge-patch+json";
-const JSON: &str = "application/json";
 /// What a policy or a webhook needs to reach an API server.
 const SETTLE: Duration = Duration::from_millis(1_500);
 
@@ -69,157 +67,11 @@ fn without(lock: &Lock, port: u16, bundle: &str, gone: &[Part]) -> (Vec<Value>, 
     (there, away)
 }
 
-fn web(mark: &str, image: &str) -> Value {
-    json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": {"name": "web", "namespace": NAMESPACE, "annotations": {"nightshift.dev/claim": mark}},
-        "spec": {
-            "replicas": 0, "selector": {"matchLabels": {"app": "web"}},
-            "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "app", "image": image}]}},
-        },
-    })
-}
-
-/// Everything that people do to a workload that bears our mark. Answers how many writes there were.
-async fn writes(who: &Cluster, name: &str, nth: usize) -> anyhow::Result<usize> {
-    let patch = |target: &str, body: Value| (Method::PATCH, target.to_owned(), MERGE, body);
-    let live = who.get(DEPLOYMENT).await?.ok()?;
-    let mut replaced = live;
-    set(&mut replaced, "/spec/template/spec/containers/0/image", json!(format!("replaced:{nth}")))?;
-    set(&mut replaced, "/metadata/annotations", json!({}))?;
-    set(&mut replaced, "/metadata/resourceVersion", Value::Null)?;
-    let steps = [
-        patch(
-            DEPLOYMENT,
-            json!({"spec": {"template": {"spec": {"containers": [{"name": "app", "image": format!("set:{nth}")}]}}}}),
-        ),
-        patch(
-            DEPLOYMENT,
-            json!({"metadata": {"annotations": {"nightshift.dev/claim": "pro-0000000000.1:9.9"}}}),
-        ),
-        patch(&format!("{DEPLOYMENT}/scale"), json!({"spec": {"replicas": 0}})),
-        patch(DEPLOYMENT, json!({"metadata": {"labels": {"by": name}}})),
-        (Method::PUT, DEPLOYMENT.to_owned(), JSON, replaced),
-        (Method::DELETE, DEPLOYMENT.to_owned(), JSON, json!({})),
-        (Method::POST, COLLECTION.to_owned(), JSON, web("done:pro-0000000000.1", &format!("restored:{nth}"))),
-        (
-            Method::POST,
-            format!("/api/v1/namespaces/{NAMESPACE}/configmaps?dryRun=All"),
-            JSON,
-            json!({"metadata": {"name": format!("any-{nth}")}}),
-        ),
-    ];
-    let tried = steps.len();
-    for (method, target, content, body) in steps {
-        let answer = who.send(method.clone(), &target, Some((content, body.to_string()))).await?;
-        ensure!(answer.status.is_success(), "{name}: {method} {target}: {} {}", answer.status, answer.body);
-    }
-    Ok(tried)
-}
-
-/// As a person types it, against one API server.
-async fn kubectl(who: &Cluster, arguments: &[&str]) -> anyhow::Result<()> {
-    let made = Command::new("kubectl")
-        .args(["--namespace", NAMESPACE, "--server", &who.server, "--token", who.token()])
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .await?;
-    ensure!(made.status.success(), "kubectl {arguments:?}: {}", String::from_utf8_lossy(&made.stderr));
-    Ok(())
-}
-
-/// Two revisions, an undo and a replace, with kubectl.
-async fn undo(who: &Cluster, folder: &Path, nth: usize) -> anyhow::Result<usize> {
-    let settled = async || {
-        within(Duration::from_secs(30), "the controller has seen it", async || {
-            let live = who.get(DEPLOYMENT).await?.ok()?;
-            Ok((live.pointer("/status/observedGeneration") == live.pointer("/metadata/generation"))
-                .then_some(()))
-        })
-        .await
-    };
-    settled().await?;
-    kubectl(who, &["set", "image", "deployment/web", &format!("app=undo:{nth}")]).await?;
-    settled().await?;
-    kubectl(who, &["rollout", "undo", "deployment/web"]).await?;
-    let file = folder.join("web.json");
-    std::fs::write(&file, web("done:pro-0000000000.1", &format!("kubectl:{nth}")).to_string())?;
-    // A controller may write between kubectl's reading and its replacing: who is told so types it again, nothing was refused.
-    within(Duration::from_secs(30), "kubectl replaces what it has read", async || {
-        match kubectl(who, &["replace", "-f", &file.to_string_lossy()]).await {
-            Err(error) if format!("{error:#}").contains("Error from server (Conflict)") => Ok(None),
-            done => done.map(Some),
-        }
-    })
-    .await?;
-    Ok(3)
-}
-
 /// The executor's own unmarked write, which nothing may let through while a layer stands.
 async fn stolen(lock: &Lock, executor: &Cluster) -> anyhow::Result<&'static str> {
     let body = json!({"metadata": {"labels": {"stolen": "yes"}}}).to_string();
-    let target = format!("{DEPLOYMENT}?dryRun=All");
+    let target = format!("{}?dryRun=All", WEB.path());
     Ok(refused_by(&lock.name, &executor.send(Method::PATCH, &target, Some((MERGE, body))).await?))
-}
-
-/// A second API server over the same store: it starts with whatever is missing, and disturbs no test beside this one.
-struct Fresh {
-    child: Child,
-    admin: Cluster,
-}
-
-impl Fresh {
-    async fn start(admin: &Cluster) -> anyhow::Result<Self> {
-        let line = running("kube-apiserver")?;
-        let port = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let own = |flag: &&String| flag.starts_with("--secure-port") || flag.starts_with("--audit-log-path");
-        let kept = line.iter().skip(1).filter(|flag| !own(flag));
-        let child = Command::new(line.first().context("no program")?)
-            .args(kept)
-            .arg(format!("--secure-port={port}"))
-            .args(["--endpoint-reconciler-type=none"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .context("a second API server does not start")?;
-        let mut admin = admin.clone();
-        admin.server = format!("https://127.0.0.1:{port}");
-        within(Duration::from_secs(90), "the second API server is ready", async || {
-            let ready = admin.get("/readyz").await;
-            Ok(ready.is_ok_and(|answer| answer.status == StatusCode::OK).then_some(()))
-        })
-        .await?;
-        Ok(Self { child, admin })
-    }
-
-    fn seen_by(&self, who: &Cluster) -> Cluster {
-        let mut who = who.clone();
-        who.server.clone_from(&self.admin.server);
-        who
-    }
-
-    async fn end(mut self) -> anyhow::Result<()> {
-        Ok(self.child.kill().await?)
-    }
-}
-
-/// The command line of a program that runs in the lab.
-fn running(name: &str) -> anyhow::Result<Vec<String>> {
-    for entry in std::fs::read_dir("/proc")? {
-        let Ok(line) = std::fs::read(entry?.path().join("cmdline")) else { continue };
-        let words: Vec<String> = line
-            .split(|b| *b == 0)
-            .filter(|w| !w.is_empty())
-            .map(|w| String::from_utf8_lossy(w).into_owned())
-            .collect();
-        if words.first().is_some_and(|first| Path::new(first).file_name().is_some_and(|file| file == name)) {
-            return Ok(words);
-        }
-    }
-    anyhow::bail!("{name} does not run here")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -228,7 +80,7 @@ async fn whatever_of_the_lock_is_missing_nobody_elses_write_is_refused() -> anyh
     let (lock, identities) = Lock::accounts(&admin, "lock-nobody").await?;
     let (executor, developer) = (identities.executor, lock.account("developer").await?);
     admin.namespace(NAMESPACE).await?;
-    admin.create(COLLECTION, &web("done:pro-0000000000.1", "first:1")).await?;
+    admin.create(&WEB.collection(), &WEB.web("done:pro-0000000000.1", "first:1")).await?;
     let folder = tempfile::tempdir()?;
 
     // The shipped listener with a certificate of its own; what it says does not matter to anybody here.
@@ -277,9 +129,11 @@ async fn whatever_of_the_lock_is_missing_nobody_elses_write_is_refused() -> anyh
             let mut here = 0;
             for (name, who) in [("admin", seen(&admin)), ("developer", seen(&developer))] {
                 nth += 1;
-                here += writes(&who, name, nth).await.with_context(|| format!("without {what}, {server}"))?;
+                here +=
+                    WEB.writes(&who, name, nth).await.with_context(|| format!("without {what}, {server}"))?;
                 if gone.len() < 2 || fresh.is_some() {
-                    here += undo(&who, folder.path(), nth)
+                    here += WEB
+                        .undo(&who, folder.path(), nth)
                         .await
                         .with_context(|| format!("without {what}, {server}"))?;
                 }

@@ -4,6 +4,9 @@
 
 pub mod attack;
 pub mod away;
+pub mod discovery;
+pub mod foreign;
+pub mod fresh;
 pub mod identity;
 pub mod keys;
 pub mod lock;
