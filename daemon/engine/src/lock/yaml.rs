@@ -41,6 +41,7 @@ fn below(out: &mut String, field: &Value, depth: usize) {
         Value::Array(list) if list.iter().all(|one| !one.is_object()) => {
             let _ = writeln!(out, " {field}");
         }
+        Value::Object(fields) if fields.is_empty() => out.push_str(" {}\n"),
         Value::Object(_) | Value::Array(_) => {
             out.push('\n');
             write(out, field, depth + 2);
