@@ -49,7 +49,7 @@ pub struct Meta {
 }
 
 /// Labels of an object.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Labels {
     /// `pod-template-hash`: which ReplicaSet, so which revision.
     pub template_hash: Arc<str>,
@@ -80,7 +80,7 @@ impl Take for Shared<Labels> {
 }
 
 /// Labels by key, one copy for all objects that carry the same.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LabelSet(pub(crate) Arc<[(Arc<str>, Arc<str>)]>);
 
 impl LabelSet {
@@ -129,7 +129,7 @@ pub struct Annotations {
 }
 
 /// The controlling owner.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Owner {
     /// Its kind; `Kind.group` outside the built-in groups, so that a Volcano Job is not a Job.
     pub kind: Kind,

@@ -86,7 +86,7 @@ pub enum RestartPolicy {
 }
 
 /// What a container is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// Must end well before the others start.
     Init,
@@ -115,7 +115,7 @@ pub struct Container {
 }
 
 /// What is fixed of a container.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Spec {
     /// The name.
     pub name: Arc<str>,
@@ -153,7 +153,7 @@ pub struct Asks {
 }
 
 /// Which probes a container has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Probes {
     /// Without it the container is ready as soon as it runs.
     pub readiness: bool,
