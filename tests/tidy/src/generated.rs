@@ -14,6 +14,7 @@ pub const FILES: &[&str] = &[
     "docs/matrix.md",      // (phase x event), by daemon/model
     "docs/permissions.md", // verbs by action, by daemon/engine
     "docs/faults.md",      // faults and what is expected, by tests
+    "docs/benchmarks.md",  // what it costs beside peers, by tests/bench/run
     "daemon/openapi.json", // paths and wire types under /v1, by daemon
 ];
 
