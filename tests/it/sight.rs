@@ -7,6 +7,8 @@ use std::time::Duration;
 
 /// How fast two hundred workloads may crash without taking the machine's every moment.
 const CROWDED: u32 = 8;
+/// The same while 25 workloads roll: a pod that this machine leaves alone for so long has no scheduler.
+const UNHURRIED: u32 = 15;
 
 async fn inventories(house: &House) -> anyhow::Result<Vec<usize>> {
     let rows = house.system(&["inventory"]).await?;
@@ -64,6 +66,7 @@ async fn two_hundred_broken_workloads_are_one_inventory_and_no_page() -> anyhow:
 #[tokio::test]
 async fn a_hundred_healthy_rolling_updates_open_nothing() -> anyhow::Result<()> {
     let house = House::open().await?;
+    house.clock.run_at(UNHURRIED);
     let mut scopes = Vec::new();
     for n in 0..25 {
         scopes.push(house.deploy(&format!("app-{n}"), 10)?);
