@@ -1,6 +1,7 @@
 //! What the image says is inside it, held to the program itself.
 
 use anyhow::{Context as _, ensure};
+use nightshift_tests::house::program::binary;
 use regex::bytes::Regex;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -30,8 +31,7 @@ fn the_list_of_what_is_inside_holds_every_crate_that_the_program_names_and_none_
     let listed: BTreeSet<(String, String)> =
         components.iter().map(|one| (text(one, "name"), text(one, "version"))).collect();
 
-    let program = std::env::var_os("NIGHTSHIFT_BIN").context("NIGHTSHIFT_BIN names the program")?;
-    let seen = seen(&std::fs::read(program)?)?;
+    let seen = seen(&std::fs::read(binary()?)?)?;
     ensure!(seen.len() > 80, "the program names {} crates only", seen.len());
     let unlisted: Vec<_> = seen.difference(&listed).collect();
     ensure!(unlisted.is_empty(), "in the program and not on the list: {unlisted:?}");
