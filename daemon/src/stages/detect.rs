@@ -197,11 +197,8 @@ impl Detect {
             let told = leaving.map(|_| leaving::told(&incidents, scope, findings));
             let found = told.as_deref().unwrap_or(findings);
             let mut changes = correlate(&incidents, scope, found, unchecked, now, &mut self.ids);
-            if leaving.is_some() {
-                leaving::end(&mut changes, &incidents);
-            }
-            if let Some(why) = leaving.and_then(Leaving::for_good) {
-                leaving::withdraw(&mut changes, &incidents, scope, why);
+            if let Some(leaving) = leaving {
+                leaving::leave(&mut changes, &incidents, scope, leaving.for_good());
             }
             if self.ignore.of(scope).is_some() {
                 changes.retain(|change| goes_on(change, &incidents));

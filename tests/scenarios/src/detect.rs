@@ -175,11 +175,8 @@ impl Machine {
             return Ok(false);
         }
         let mut events = correlate_host(&known, &scope, (&own, &below), now, &mut me.ids);
-        if leaves.is_some() {
-            leaving::end(&mut events, &known);
-        }
-        if let Some(why) = leaves.and_then(Leaving::for_good) {
-            leaving::withdraw(&mut events, &known, &scope, why);
+        if let Some(leaves) = leaves {
+            leaving::leave(&mut events, &known, &scope, leaves.for_good());
         }
         self.record(me, &scope, &known, events)
     }
@@ -194,11 +191,8 @@ impl Machine {
         let known = self.named(scope);
         let told = leaving.map_or_else(|| fresh.to_vec(), |_| leaving::told(&known, scope, fresh));
         let mut events = correlate(&known, scope, &told, unchecked, self.world.now(), &mut me.ids);
-        if leaving.is_some() {
-            leaving::end(&mut events, &known);
-        }
-        if let Some(why) = leaving.and_then(Leaving::for_good) {
-            leaving::withdraw(&mut events, &known, scope, why);
+        if let Some(leaving) = leaving {
+            leaving::leave(&mut events, &known, scope, leaving.for_good());
         }
         self.record(me, scope, &known, events)
     }

@@ -12,9 +12,17 @@ pub fn told(known: &[Incident], scope: &ObjectRef, findings: &[Finding]) -> Vec<
     findings.iter().filter(stands).cloned().collect()
 }
 
+/// What its being on its way out means for the incidents of a scope; `for_good` is why it does not come back, a clause.
+pub fn leave(changes: &mut Vec<Correlated>, known: &[Incident], scope: &ObjectRef, for_good: Option<&str>) {
+    end(changes, known);
+    if let Some(why) = for_good {
+        withdraw(changes, known, scope, why);
+    }
+}
+
 /// Ends what the last finding has just left, where nothing was written and nobody wished for anything. What is being
 /// written goes on: it is judged by its own measures.
-pub fn end(changes: &mut [Correlated], known: &[Incident]) {
+fn end(changes: &mut [Correlated], known: &[Incident]) {
     for change in changes {
         let gone = |e: &IncidentEvent| matches!(e, IncidentEvent::FindingsChanged { findings } if findings.is_empty());
         let before = known.iter().find(|i| i.id == change.id);
@@ -35,7 +43,7 @@ pub fn end(changes: &mut [Correlated], known: &[Incident]) {
 
 /// Takes back what waits for a vote or for its write, and with it ends what nobody else works on: what is being deleted
 /// is not mended. `why` is a clause.
-pub fn withdraw(changes: &mut Vec<Correlated>, known: &[Incident], scope: &ObjectRef, why: &str) {
+fn withdraw(changes: &mut Vec<Correlated>, known: &[Incident], scope: &ObjectRef, why: &str) {
     let waits = |i: &&Incident| match &i.phase {
         Phase::Proposed { .. } | Phase::Granted { .. } => is_own(i, scope),
         Phase::Investigating { .. }

@@ -2,11 +2,11 @@
 
 use super::{Detect, TRIES};
 use crate::stages::RulesNow;
+use nightshift_detectors::View;
 use nightshift_detectors::leaving::leaving;
-use nightshift_detectors::{Leaving, View};
 use nightshift_engine::correlate::causes::{Open, Place};
 use nightshift_engine::correlate::correlate_host;
-use nightshift_engine::correlate::leaving::{end, withdraw};
+use nightshift_engine::correlate::leaving::leave;
 use nightshift_engine::drive::{Store as _, StoreError};
 use nightshift_model::{Finding, Incident, ObjectRef, Phase, Timestamp};
 use std::collections::BTreeSet;
@@ -73,11 +73,8 @@ impl Detect {
                 return Ok(());
             }
             let mut changes = correlate_host(&known, &scope, (&own, &below), now, &mut self.ids);
-            if leaves.is_some() {
-                end(&mut changes, &known);
-            }
-            if let Some(why) = leaves.and_then(Leaving::for_good) {
-                withdraw(&mut changes, &known, &scope, why);
+            if let Some(leaves) = leaves {
+                leave(&mut changes, &known, &scope, leaves.for_good());
             }
             let (mut again, rules) = (false, rules().await);
             for change in changes {
