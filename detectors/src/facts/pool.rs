@@ -38,11 +38,34 @@ impl<T> From<T> for Shared<T> {
     }
 }
 
+/// Something of which the pool holds a copy, and who else holds it.
+trait Held: Clone + Eq + Hash {
+    fn holders(&self) -> usize;
+}
+
+impl Held for Arc<str> {
+    fn holders(&self) -> usize {
+        Arc::strong_count(self)
+    }
+}
+
+impl Held for LabelSet {
+    fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+}
+
+impl<T: Eq + Hash> Held for Shared<T> {
+    fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+}
+
 /// The copies of one kind of part. Those that nothing holds any more go when there are twice as many. They are found by
 /// their hash: names of one cluster begin alike for long, and a tree that compares them took a fifth of a change's time.
 #[derive(Debug)]
 struct Copies<T> {
-    known: HashSet<Shared<T>>,
+    known: HashSet<T>,
     after_sweep: usize,
 }
 
@@ -52,9 +75,9 @@ impl<T> Default for Copies<T> {
     }
 }
 
-impl<T: Eq + Hash> Copies<T> {
+impl<T: Held> Copies<T> {
     /// Replaces the part by the known copy of it, if there is one.
-    fn replace(&self, part: &mut Shared<T>) -> bool {
+    fn replace(&self, part: &mut T) -> bool {
         let known = self.known.get(part);
         if let Some(known) = known {
             part.clone_from(known);
@@ -62,9 +85,9 @@ impl<T: Eq + Hash> Copies<T> {
         known.is_some()
     }
 
-    fn add(&mut self, part: Shared<T>) {
+    fn add(&mut self, part: T) {
         if self.known.len() > 2 * self.after_sweep + 1024 {
-            self.known.retain(|part| Arc::strong_count(&part.0) > 1);
+            self.known.retain(|part| part.holders() > 1);
             self.after_sweep = self.known.len();
         }
         self.known.insert(part);
@@ -74,41 +97,25 @@ impl<T: Eq + Hash> Copies<T> {
 /// Shared texts and parts. What nothing holds any more goes when the pool has doubled.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
-    texts: HashSet<Arc<str>>,
-    after_sweep: usize,
-    labels: HashSet<LabelSet>,
-    labels_after_sweep: usize,
-    labelled: Copies<Labels>,
-    owners: Copies<Owner>,
-    specs: Copies<Spec>,
+    texts: Copies<Arc<str>>,
+    labels: Copies<LabelSet>,
+    labelled: Copies<Shared<Labels>>,
+    owners: Copies<Shared<Owner>>,
+    specs: Copies<Shared<Spec>>,
 }
 
 impl Pool {
     /// Replaces the text by the pool's copy of it.
     pub(crate) fn share(&mut self, text: &mut Arc<str>) {
-        if let Some(known) = self.texts.get(text) {
-            text.clone_from(known);
-            return;
+        if !self.texts.replace(text) {
+            self.texts.add(text.clone());
         }
-        if self.texts.len() > 2 * self.after_sweep + 1024 {
-            self.texts.retain(|text| Arc::strong_count(text) > 1);
-            self.after_sweep = self.texts.len();
-        }
-        self.texts.insert(text.clone());
     }
 
     /// Replaces the set by the pool's copy of it.
     pub(crate) fn share_labels(&mut self, labels: &mut LabelSet) {
-        if labels.is_empty() {
+        if labels.is_empty() || self.labels.replace(labels) {
             return;
-        }
-        if let Some(known) = self.labels.get(labels) {
-            labels.clone_from(known);
-            return;
-        }
-        if self.labels.len() > 2 * self.labels_after_sweep + 1024 {
-            self.labels.retain(|labels| Arc::strong_count(&labels.0) > 1);
-            self.labels_after_sweep = self.labels.len();
         }
         let mut own = labels.0.to_vec();
         for (key, value) in &mut own {
@@ -116,7 +123,7 @@ impl Pool {
             self.share(value);
         }
         *labels = LabelSet(own.into());
-        self.labels.insert(labels.clone());
+        self.labels.add(labels.clone());
     }
 
     /// Replaces an object's labels by the pool's copy of them.
@@ -174,8 +181,8 @@ mod tests {
         for i in 0..5000 {
             pool.share(&mut format!("passing {i}").into());
         }
-        assert!(pool.texts.len() <= 1026, "{}", pool.texts.len());
-        assert!(pool.texts.contains("shop"));
+        assert!(pool.texts.known.len() <= 1026, "{}", pool.texts.known.len());
+        assert!(pool.texts.known.contains("shop"));
     }
 
     #[test]
